@@ -1,0 +1,27 @@
+/* Review items: predictions that a person decides. Written by the recorder with the event they belong
+ * to, listed and resolved through the API and the command line. Same threads as the store passed. */
+#pragma once
+
+#include "base/error.h"
+#include "base/json.h"
+#include "store/store.h"
+#include "watch/event.h"
+
+/* Inserts the event's draft; part of the recorder's transaction. */
+bool review_insert(struct store *s, const struct event *e, const char *input_blob, struct error *err) MUST_USE;
+
+struct review_filter {
+    struct str endpoint; /* "" = all */
+    struct str status;   /* "open" (default), "resolved", "all" */
+    struct str after;    /* continue behind this review ID */
+    unsigned limit;      /* 1..1000, default 100 */
+};
+/* Writes {"data":[…],"has_more":bool,"open":N}. An item: id, request_id, endpoint, model, created, reason,
+ * detail, prediction, confidence, labels, status, label, reviewer, resolved, input {type, size, text when it is text}. */
+bool review_list(struct store *s, const struct review_filter *filter, struct buf *out, struct error *err) MUST_USE;
+bool review_get(struct store *s, struct str id, struct buf *out, struct error *err) MUST_USE;
+
+/* Sets the label. ERR_NOT_FOUND; ERR_CONFLICT when it was resolved with another label (the same label again is fine). */
+bool review_resolve(struct store *s, struct str id, struct str label, struct str reviewer, struct buf *out,
+                    struct error *err) MUST_USE;
+bool review_depth(struct store *s, uint64_t *out, struct error *err) MUST_USE;

@@ -1,0 +1,55 @@
+/* The recorder: one thread that drains every loop's events, writes them in group commits, keeps the
+ * review queue, and prints one JSON log line per request. It alone writes to the store while the
+ * server runs. Loops reach it through bounded queues, one per loop (single producer): a full queue
+ * pushes back at admission, an event is never dropped. Each function says its threads. */
+#pragma once
+
+#include "base/error.h"
+#include "watch/event.h"
+
+struct recorder;
+struct store;
+
+struct recorder_options {
+    const char *store_path;
+    unsigned loops;        /* producers */
+    unsigned queue_length; /* events a loop may have waiting, default 8192 */
+    unsigned flush_ms;     /* an event that nobody waits for is committed at the latest after this; default 50 */
+    bool log_requests;     /* one log line per request */
+};
+
+/* Opens the store and starts the thread. Main thread. */
+bool recorder_start(struct recorder **out, const struct recorder_options *options, struct error *err) MUST_USE;
+/* Commits what is queued and stops. Main thread, after the loops have ended. */
+void recorder_stop(struct recorder *r);
+
+/* Reserves room for one event in loop `loop`'s queue; false (ERR_OVERLOADED or, when the last commit
+ * failed, ERR_STORE with the reason) when a new request cannot be recorded. That loop's thread. Each
+ * successful call is followed by exactly one recorder_push or recorder_release. */
+bool recorder_reserve(struct recorder *r, unsigned loop, struct error *err) MUST_USE;
+void recorder_release(struct recorder *r, unsigned loop);
+/* Hands the event over; cannot fail. An event with `committed` set, or a review, is committed at once. */
+void recorder_push(struct recorder *r, unsigned loop, struct event *e);
+
+/* Work on the store for others. `run` is called on the recorder's thread inside the next group commit
+ * (its changes are undone when it returns false), `done` after that commit, on the same thread. */
+struct store_job {
+    bool (*run)(struct store_job *job, struct store *store, struct error *err);
+    void (*done)(struct store_job *job, bool ok, const struct error *err);
+    struct store_job *next;
+};
+/* Any thread. False (ERR_OVERLOADED) when too many wait. */
+bool recorder_submit(struct recorder *r, struct store_job *job, struct error *err) MUST_USE;
+/* The same for jobs that only read: on a reader thread with its own connection, no transaction kept. */
+bool recorder_submit_read(struct recorder *r, struct store_job *job, struct error *err) MUST_USE;
+
+struct recorder_state {
+    uint64_t committed; /* events since start */
+    uint64_t commits, failed_commits;
+    uint64_t queued;
+    int64_t lag_us;        /* age of the oldest event not yet committed */
+    uint64_t review_depth; /* open review items */
+    bool healthy;          /* the last commit succeeded */
+};
+/* Any thread. */
+void recorder_state(struct recorder *r, struct recorder_state *out);
