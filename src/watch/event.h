@@ -1,0 +1,80 @@
+/* What happened to one request: the only thing that a loop hands to the recorder. Made on a loop,
+ * then owned by the recorder's queue; one block of memory, freed by the recorder. Strings are views
+ * into the event's own memory (event_keep) or constants. */
+#pragma once
+
+#include "base/hash.h"
+#include "base/ids.h"
+#include "base/str.h"
+
+/* How a reply came about. The words are the API's. */
+enum decision {
+    DECISION_NONE,     /* not a prediction */
+    DECISION_ACCEPTED, /* confident: straight out */
+    DECISION_VERIFIED, /* business rules passed */
+    DECISION_REVIEW,   /* a person decides */
+    DECISION_FALLBACK, /* a step of the fallback chain answered */
+    DECISION_CACHED,   /* the exact cache answered */
+    DECISION_REJECTED, /* no prediction: the reply is an error */
+    DECISION_COUNT
+};
+const char *decision_name(enum decision decision);
+
+enum scan_state { SCAN_NONE, SCAN_CLEAN, SCAN_NOT_SCANNED, SCAN_FOUND };
+const char *scan_state_name(enum scan_state state);
+
+enum { EVENT_STAGES_MAX = 20, EVENT_COST_UNKNOWN = -1 };
+
+/* A person is to decide: durable before the reply leaves. */
+struct review_draft {
+    char id[ID_SIZE];
+    struct str reason; /* "low_confidence", "rules", "fallback" */
+    struct str detail; /* one sentence, may be empty */
+    struct str labels; /* JSON array of {label, confidence} */
+};
+
+struct event {
+    int64_t wall_ns; /* arrival */
+    struct str request_id;
+    struct str client;   /* name of the key's client; "" without authentication */
+    struct str endpoint; /* "" when none was reached */
+    struct str model;    /* "documents@3"; "" when none answered */
+    bool has_input;
+    unsigned char input_hash[SHA256_SIZE];
+    struct str prediction;
+    float confidence;     /* < 0: none */
+    float ocr_confidence; /* < 0: none */
+    enum decision decision;
+    enum scan_state scan;
+    struct str fallback;   /* the step that answered and why: "rules: model_timeout"; "" when none */
+    int status;            /* HTTP */
+    struct str error_code; /* "" when none */
+    struct str error_message;
+    int64_t cost_nanodollars; /* EVENT_COST_UNKNOWN when no price is known */
+    uint32_t total_us;
+    unsigned stage_count;
+    struct {
+        const char *name; /* a constant */
+        uint32_t us;
+    } stages[EVENT_STAGES_MAX];
+
+    struct review_draft *review; /* NULL: none. Lives in the event's memory */
+    struct str input;            /* kept input, "" when the endpoint keeps none */
+    struct str input_type;       /* its MIME type */
+    int64_t input_keep_until;    /* wall ns; 0: as long as the store lives */
+
+    /* When set, called once on the recorder's thread, after the commit that holds this event (ok) or
+     * after it was given up (not ok: nothing of it is kept). The event is freed right after. */
+    void (*committed)(struct event *e, bool ok, void *ctx);
+    void *ctx;
+
+    struct event *next; /* the queue's */
+};
+
+/* NULL when memory is out. `room`: bytes for event_keep. */
+struct event *event_new(size_t room) MUST_USE;
+void event_free(struct event *e);
+/* Copies s into the event's memory; what does not fit the room is cut (at a whole character). */
+struct str event_keep(struct event *e, struct str s);
+/* A review draft in the event's memory, set as e->review; NULL when the room is used up. */
+struct review_draft *event_add_review(struct event *e);
