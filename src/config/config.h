@@ -1,0 +1,201 @@
+/* The configuration: one YAML file, read through one table of options (config/options.h) into the plain
+ * structs below. A configuration is immutable and reference counted: loops keep the one they started a
+ * request with while a reload swaps in the next. A file that does not validate gives problems (file,
+ * line, column, what was expected, the nearest right name) and no configuration at all.
+ *
+ * Units throughout: durations are nanoseconds, sizes bytes, percentages 0..1, money nano-dollars. Texts
+ * are terminated, belong to the configuration and are NULL when not set; paths are already joined with
+ * the file's folder. Any thread may read, ref and unref; loading keeps no state. */
+#pragma once
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/str.h"
+
+#include <stdio.h>
+
+struct config_address {
+    const char *text; /* as written */
+    const char *host; /* numeric, brackets of IPv6 removed; "" listens on every interface */
+    unsigned port;    /* 0: the system chooses */
+    bool loopback;
+};
+
+struct config_server {
+    const struct config_address *listen;
+    size_t listen_count;
+    int64_t loops; /* 0: one per core */
+    int64_t head_max, body_max;
+    int64_t body_total_max; /* of all requests in flight */
+    int64_t connections_max;
+    int64_t head_timeout, body_timeout, idle_timeout, write_timeout, drain_timeout;
+    struct {
+        const char *certificate, *key; /* PEM files; both or neither */
+        const char *key_password;      /* secret; NULL when the key is not encrypted */
+    } tls;
+};
+
+struct config_store {
+    const char *path; /* a folder */
+    int64_t flush;
+    int64_t queue; /* events one loop may have waiting */
+};
+
+struct config_log {
+    enum log_level level;
+    bool requests; /* one line per request */
+};
+
+struct config_auth {
+    bool required;
+};
+
+struct config_limits {
+    int64_t rate;  /* requests per second per client */
+    int64_t burst; /* already 2 × rate where the file says nothing */
+};
+
+enum scan_unavailable { SCAN_REJECT, SCAN_ALLOW };
+
+struct config_scan {
+    const char *clamd; /* NULL: off; "unix:/path" or "ADDRESS:PORT" */
+    enum scan_unavailable on_unavailable;
+    int64_t timeout;
+};
+
+struct config_parser {
+    int64_t workers; /* 0: one per core */
+    int64_t memory;
+    int64_t cpu_time, timeout;
+    int64_t max_pages, max_pixels;
+    int64_t queue;
+};
+
+struct config_cache {
+    int64_t size; /* 0: no cache */
+    int64_t ttl;
+};
+
+struct config_pricing {
+    bool has_cpu_hour; /* false: the price is unknown, which is not zero */
+    int64_t cpu_hour;  /* nano-dollars for an hour of one core */
+};
+
+/* Something that must exist elsewhere keeps its place in the file, so that whoever looks it up can say
+ * where it was asked for (config_problem). */
+struct config_place {
+    unsigned line, column; /* from 1 */
+};
+
+struct config_model {
+    const char *name;
+    unsigned version; /* 0: the newest */
+    struct config_place place;
+};
+
+struct config_share {
+    struct config_model model;
+    double weight; /* of one rollout they sum to 1 */
+    bool has_weight;
+};
+
+enum step_kind { STEP_MODEL, STEP_RULES, STEP_CACHE, STEP_REVIEW, STEP_ERROR };
+
+/* One step of a fallback chain, tried in order. */
+struct config_step {
+    enum step_kind kind;
+    struct config_model model; /* STEP_MODEL */
+    int64_t timeout;           /* STEP_MODEL */
+    const char *rules;         /* STEP_RULES: a Lua file with classify(r) */
+    struct config_place rules_place;
+    int cache, review, error; /* how the file said the kind; see `kind` */
+};
+
+enum endpoint_kind { ENDPOINT_CLASSIFY };
+enum endpoint_accepts { ACCEPTS_TEXT = 1, ACCEPTS_FILE = 2, ACCEPTS_FEATURES = 4 };
+enum endpoint_sticky { STICKY_KEY, STICKY_USER, STICKY_NONE };
+enum endpoint_keep { KEEP_NONE, KEEP_REVIEW, KEEP_ALL };
+enum endpoint_ocr { OCR_AUTO, OCR_ALWAYS, OCR_NEVER };
+
+struct config_endpoint {
+    const char *name; /* letters, digits, - _ */
+    enum endpoint_kind kind;
+    const char *description, *owner;
+    unsigned accepts; /* endpoint_accepts, or'ed */
+    int64_t text_max;
+    int64_t deadline;      /* of the whole request */
+    int64_t infer_timeout; /* of the rollout's model; also of fallback models that name none */
+    const struct config_share *rollout;
+    size_t rollout_count; /* at least 1 */
+    enum endpoint_sticky sticky;
+    const char *rules; /* a Lua file with verify(r), or NULL */
+    struct config_place rules_place;
+    const struct config_step *fallbacks;
+    size_t fallback_count;
+    enum endpoint_keep keep_inputs;
+    int64_t retention;
+    bool cache;
+    int64_t cache_ttl;                               /* already cache.ttl where the endpoint says nothing */
+    bool has_accept_threshold, has_review_threshold; /* false: as the model version's policy says */
+    double accept_threshold, review_threshold;
+    enum endpoint_ocr ocr;
+    bool has_rate; /* false: limits.rate and limits.burst count */
+    int64_t rate, burst;
+};
+
+struct config {
+    const char *source; /* the file's name as given; for messages */
+    const char *folder; /* what relative paths are relative to */
+    struct config_server server;
+    struct config_store store;
+    struct config_log log;
+    struct config_auth auth;
+    struct config_limits limits;
+    struct config_scan scan;
+    struct config_parser parser;
+    struct config_cache cache;
+    struct config_pricing pricing;
+    const struct config_endpoint *endpoints; /* in the file's order */
+    size_t endpoint_count;
+};
+
+enum { CONFIG_PROBLEMS_MAX = 20, CONFIG_FILE_MAX = 1 << 20, CONFIG_ENDPOINTS_MAX = 1000 };
+
+/* What is wrong with a file, in its order. Plain; start with {0}. */
+struct config_problems {
+    size_t count; /* at most CONFIG_PROBLEMS_MAX */
+    bool more;    /* there are others beyond these */
+    struct config_problem {
+        struct config_place place; /* line 0: the file as a whole */
+        char message[400];         /* "FILE:LINE:COLUMN: …", one line */
+    } list[CONFIG_PROBLEMS_MAX];
+};
+
+/* Adds a problem found by a higher floor: a model that the registry does not have, a script that does
+ * not compile. `place` NULL: the file as a whole. */
+void config_problem(struct config_problems *problems, const struct config *config,
+                    const struct config_place *place, const char *format, ...) PRINTF_LIKE(4, 5);
+/* One problem per line. */
+void config_problems_print(const struct config_problems *problems, FILE *out);
+
+/* What the command line says against the file; also applied on every reload. NULL members: as the file. */
+struct config_overrides {
+    const char *listen; /* ADDRESS:PORT[,ADDRESS:PORT…] */
+};
+
+/* NULL and at least one problem when it does not validate. `overrides` may be NULL. The result has one
+ * reference, the caller's. */
+const struct config *config_load(const char *path, const struct config_overrides *overrides,
+                                 struct config_problems *problems) MUST_USE;
+/* The same for text that is no file; `name` stands for the file in problems, `folder` is what relative
+ * paths are relative to. */
+const struct config *config_parse(struct str yaml, const char *name, const char *folder,
+                                  const struct config_overrides *overrides,
+                                  struct config_problems *problems) MUST_USE;
+/* Every default and no endpoint. NULL only when memory is out. */
+const struct config *config_default(void) MUST_USE;
+
+const struct config *config_ref(const struct config *config);
+void config_unref(const struct config *config); /* NULL is fine; the last one wipes secrets and frees */
+
+const struct config_endpoint *config_endpoint_named(const struct config *config, struct str name);
