@@ -1,0 +1,33 @@
+/* The exact cache: answers by the whole of what was asked. Sharded; bounded in bytes; least recently
+ * used entries leave first. An expired entry stays until its room is needed, since a fallback may ask
+ * for an answer however old. The caller builds the key, with tenant, endpoint and version in it.
+ * Any thread; a shard's lock is held for a lookup and a copy of some hundred bytes. */
+#pragma once
+
+#include "base/str.h"
+
+#include <stdint.h>
+
+struct exact_cache;
+
+enum { EXACT_CACHE_VALUE_MAX = 4096 };
+
+/* `bytes`: most memory for entries, keys and bookkeeping included. NULL when memory is out. */
+struct exact_cache *exact_cache_new(size_t bytes) MUST_USE;
+void exact_cache_free(struct exact_cache *c);
+
+enum cache_result { CACHE_MISS, CACHE_HIT, CACHE_STALE };
+
+/* Copies the value of `key` into `value` (room for `size` bytes; *used its length). CACHE_STALE: it was
+ * found but its time is over; the value is copied all the same. An entry whose value does not have
+ * room is a miss. `now`: monotonic ns. */
+enum cache_result exact_cache_get(struct exact_cache *c, struct str key, int64_t now, void *value,
+                                  size_t size, size_t *used);
+
+/* Replaces what was there. Values over EXACT_CACHE_VALUE_MAX, or over a shard's room, are not kept. */
+void exact_cache_put(struct exact_cache *c, struct str key, struct str value, int64_t expires);
+
+struct exact_cache_state {
+    uint64_t entries, bytes, evictions;
+};
+void exact_cache_state(struct exact_cache *c, struct exact_cache_state *out);
