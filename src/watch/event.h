@@ -23,6 +23,10 @@ const char *decision_name(enum decision decision);
 enum scan_state { SCAN_NONE, SCAN_CLEAN, SCAN_NOT_SCANNED, SCAN_FOUND };
 const char *scan_state_name(enum scan_state state);
 
+/* What the exact cache said. CACHE_STALE: an entry past its time answered, as a fallback. */
+enum cache_state { CACHE_NONE, CACHE_MISS, CACHE_HIT, CACHE_STALE };
+const char *cache_state_name(enum cache_state state);
+
 enum { EVENT_STAGES_MAX = 20, EVENT_COST_UNKNOWN = -1 };
 
 /* A person is to decide: durable before the reply leaves. */
@@ -46,6 +50,7 @@ struct event {
     float ocr_confidence; /* < 0: none */
     enum decision decision;
     enum scan_state scan;
+    enum cache_state cache;
     struct str fallback;   /* the step that answered and why: "rules: model_timeout"; "" when none */
     int status;            /* HTTP */
     struct str error_code; /* "" when none */
@@ -69,12 +74,18 @@ struct event {
     void *ctx;
 
     struct event *next; /* the queue's */
+    int64_t pushed_ns;  /* monotonic; by recorder_push */
+    size_t room_left;
+    char *room_at;
 };
 
-/* NULL when memory is out. `room`: bytes for event_keep. */
+/* NULL when memory is out. `room`: bytes for event_keep. Everything is empty, confidences none, the
+ * cost unknown. */
 struct event *event_new(size_t room) MUST_USE;
 void event_free(struct event *e);
 /* Copies s into the event's memory; what does not fit the room is cut (at a whole character). */
 struct str event_keep(struct event *e, struct str s);
 /* A review draft in the event's memory, set as e->review; NULL when the room is used up. */
 struct review_draft *event_add_review(struct event *e);
+/* Appends a stage's time; what exceeds EVENT_STAGES_MAX is summed into the last. */
+void event_add_stage(struct event *e, const char *name, uint32_t us);

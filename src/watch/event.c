@@ -1,0 +1,87 @@
+#include "watch/event.h"
+
+#include "base/check.h"
+
+#include <stdalign.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *decision_name(enum decision decision) {
+    static const char *const names[DECISION_COUNT] = {"none",     "accepted", "verified", "review",
+                                                      "fallback", "cached",   "rejected"};
+    CHECK(decision < DECISION_COUNT);
+    return names[decision];
+}
+
+const char *scan_state_name(enum scan_state state) {
+    static const char *const names[] = {"none", "clean", "not_scanned", "found"};
+    CHECK(state < ARRAY_COUNT(names));
+    return names[state];
+}
+
+const char *cache_state_name(enum cache_state state) {
+    static const char *const names[] = {"none", "miss", "hit", "stale"};
+    CHECK(state < ARRAY_COUNT(names));
+    return names[state];
+}
+
+struct event *event_new(size_t room) {
+    if (room > SIZE_MAX - sizeof(struct event))
+        return NULL;
+    struct event *e = malloc(sizeof *e + room);
+    if (!e)
+        return NULL;
+    *e = (struct event){.confidence = -1,
+                        .ocr_confidence = -1,
+                        .cost_nanodollars = EVENT_COST_UNKNOWN,
+                        .room_left = room,
+                        .room_at = (char *)(e + 1)};
+    struct str empty = STR("");
+    e->request_id = e->client = e->endpoint = e->model = e->prediction = empty;
+    e->fallback = e->error_code = e->error_message = e->input = e->input_type = empty;
+    return e;
+}
+
+void event_free(struct event *e) {
+    free(e);
+}
+
+static size_t whole_characters(struct str s, size_t room) {
+    if (s.n <= room)
+        return s.n;
+    while (room > 0 && ((unsigned char)s.p[room] & 0xC0) == 0x80)
+        room--;
+    return room;
+}
+
+struct str event_keep(struct event *e, struct str s) {
+    size_t n = whole_characters(s, e->room_left);
+    if (n == 0)
+        return STR("");
+    char *p = e->room_at;
+    memcpy(p, s.p, n);
+    e->room_at += n;
+    e->room_left -= n;
+    return (struct str){p, n};
+}
+
+struct review_draft *event_add_review(struct event *e) {
+    size_t gap = -(uintptr_t)e->room_at & (alignof(struct review_draft) - 1);
+    if (e->room_left < gap + sizeof(struct review_draft))
+        return NULL;
+    struct review_draft *draft = (void *)(e->room_at + gap);
+    *draft = (struct review_draft){.reason = STR(""), .detail = STR(""), .labels = STR("[]")};
+    e->room_at += gap + sizeof *draft;
+    e->room_left -= gap + sizeof *draft;
+    e->review = draft;
+    return draft;
+}
+
+void event_add_stage(struct event *e, const char *name, uint32_t us) {
+    if (e->stage_count == EVENT_STAGES_MAX) {
+        e->stages[EVENT_STAGES_MAX - 1].us += us;
+        return;
+    }
+    e->stages[e->stage_count].name = name;
+    e->stages[e->stage_count++].us = us;
+}
