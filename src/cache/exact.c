@@ -123,18 +123,18 @@ static bool widen(struct shard *s) {
     return true;
 }
 
-enum cache_result exact_cache_get(struct exact_cache *c, struct str key, int64_t now, void *value,
+enum exact_result exact_cache_get(struct exact_cache *c, struct str key, int64_t now, void *value,
                                   size_t size, size_t *used) {
     uint64_t hash = hash64(key, c->seed);
     struct shard *s = &c->shards[hash >> 58];
-    enum cache_result result = CACHE_MISS;
+    enum exact_result result = EXACT_MISS;
     pthread_mutex_lock(&s->lock);
     struct entry **at = find(s, hash, key);
     if (at && (*at)->value_length <= size) {
         struct entry *e = *at;
         memcpy(value, e->bytes + e->key_length, e->value_length);
         *used = e->value_length;
-        result = now < e->expires ? CACHE_HIT : CACHE_STALE;
+        result = now < e->expires ? EXACT_HIT : EXACT_STALE;
         if (s->newest != e) {
             unlink_use(s, e);
             link_newest(s, e);

@@ -16,12 +16,12 @@ enum { EXACT_CACHE_VALUE_MAX = 4096 };
 struct exact_cache *exact_cache_new(size_t bytes) MUST_USE;
 void exact_cache_free(struct exact_cache *c);
 
-enum cache_result { CACHE_MISS, CACHE_HIT, CACHE_STALE };
+enum exact_result { EXACT_MISS, EXACT_HIT, EXACT_STALE };
 
-/* Copies the value of `key` into `value` (room for `size` bytes; *used its length). CACHE_STALE: it was
+/* Copies the value of `key` into `value` (room for `size` bytes; *used its length). EXACT_STALE: it was
  * found but its time is over; the value is copied all the same. An entry whose value does not have
  * room is a miss. `now`: monotonic ns. */
-enum cache_result exact_cache_get(struct exact_cache *c, struct str key, int64_t now, void *value,
+enum exact_result exact_cache_get(struct exact_cache *c, struct str key, int64_t now, void *value,
                                   size_t size, size_t *used);
 
 /* Replaces what was there. Values over EXACT_CACHE_VALUE_MAX, or over a shard's room, are not kept. */

@@ -19,8 +19,7 @@ struct work_pool {
     struct worker workers[];
 };
 
-static void *work(void *ctx)
-{
+static void *work(void *ctx) {
     struct worker *w = ctx;
     struct work_pool *pool = w->pool;
     pthread_mutex_lock(&pool->lock);
@@ -41,8 +40,7 @@ static void *work(void *ctx)
     return NULL;
 }
 
-struct work_pool *work_pool_new(unsigned threads)
-{
+struct work_pool *work_pool_new(unsigned threads) {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     unsigned count = threads ? threads : cores > 0 ? (unsigned)cores : 1;
     struct work_pool *pool = calloc(1, sizeof *pool + count * sizeof(struct worker));
@@ -62,8 +60,7 @@ struct work_pool *work_pool_new(unsigned threads)
     return pool;
 }
 
-void work_pool_free(struct work_pool *pool)
-{
+void work_pool_free(struct work_pool *pool) {
     if (!pool)
         return;
     pthread_mutex_lock(&pool->lock);
@@ -77,13 +74,11 @@ void work_pool_free(struct work_pool *pool)
     free(pool);
 }
 
-unsigned work_pool_threads(const struct work_pool *pool)
-{
+unsigned work_pool_threads(const struct work_pool *pool) {
     return pool->count;
 }
 
-void work_pool_submit(struct work_pool *pool, struct work_item *item)
-{
+void work_pool_submit(struct work_pool *pool, struct work_item *item) {
     item->next = NULL;
     pthread_mutex_lock(&pool->lock);
     *pool->end = item;

@@ -10,29 +10,29 @@
 static char value[EXACT_CACHE_VALUE_MAX];
 static size_t used;
 
-static enum cache_result get(struct exact_cache *c, const char *key, int64_t now) {
+static enum exact_result get(struct exact_cache *c, const char *key, int64_t now) {
     return exact_cache_get(c, str_from(key), now, value, sizeof value, &used);
 }
 
 static void gives_back_what_was_put_and_nothing_else(void **state) {
     struct exact_cache *c = exact_cache_new(1 << 20);
     exact_cache_put(c, STR("alice\0text"), STR("spam"), 100);
-    assert_int_equal(exact_cache_get(c, STR("alice\0text"), 1, value, sizeof value, &used), CACHE_HIT);
+    assert_int_equal(exact_cache_get(c, STR("alice\0text"), 1, value, sizeof value, &used), EXACT_HIT);
     assert_str(((struct str){value, used}), "spam");
-    assert_int_equal(exact_cache_get(c, STR("alice\0texT"), 1, value, sizeof value, &used), CACHE_MISS);
-    assert_int_equal(get(c, "alice", 1), CACHE_MISS);
+    assert_int_equal(exact_cache_get(c, STR("alice\0texT"), 1, value, sizeof value, &used), EXACT_MISS);
+    assert_int_equal(get(c, "alice", 1), EXACT_MISS);
     exact_cache_put(c, STR("alice\0text"), STR("ham"), 100);
-    assert_int_equal(exact_cache_get(c, STR("alice\0text"), 1, value, sizeof value, &used), CACHE_HIT);
+    assert_int_equal(exact_cache_get(c, STR("alice\0text"), 1, value, sizeof value, &used), EXACT_HIT);
     assert_str(((struct str){value, used}), "ham");
-    assert_int_equal(exact_cache_get(c, STR("alice\0text"), 1, value, 2, &used), CACHE_MISS);
+    assert_int_equal(exact_cache_get(c, STR("alice\0text"), 1, value, 2, &used), EXACT_MISS);
     exact_cache_free(c);
 }
 
 static void an_expired_answer_is_stale_not_gone(void **state) {
     struct exact_cache *c = exact_cache_new(1 << 20);
     exact_cache_put(c, STR("k"), STR("v"), 100);
-    assert_int_equal(get(c, "k", 99), CACHE_HIT);
-    assert_int_equal(get(c, "k", 100), CACHE_STALE);
+    assert_int_equal(get(c, "k", 99), EXACT_HIT);
+    assert_int_equal(get(c, "k", 100), EXACT_STALE);
     assert_str(((struct str){value, used}), "v");
     exact_cache_free(c);
 }
@@ -44,15 +44,15 @@ static void stays_within_its_bytes_and_keeps_what_is_used(void **state) {
     for (int i = 0; i < 20000; i++) {
         snprintf(key, sizeof key, "key-%d", i);
         exact_cache_put(c, str_from(key), STR("0123456789012345678901234567890123456789"), 1000);
-        assert_int_equal(get(c, "kept", 1), CACHE_HIT);
+        assert_int_equal(get(c, "kept", 1), EXACT_HIT);
     }
     struct exact_cache_state s;
     exact_cache_state(c, &s);
     assert_true(s.bytes <= 256 << 10);
     assert_true(s.bytes > 200 << 10);
     assert_true(s.evictions > 0);
-    assert_int_equal(get(c, "key-19999", 1), CACHE_HIT);
-    assert_int_equal(get(c, "key-0", 1), CACHE_MISS);
+    assert_int_equal(get(c, "key-19999", 1), EXACT_HIT);
+    assert_int_equal(get(c, "key-0", 1), EXACT_MISS);
     exact_cache_free(c);
 }
 
@@ -62,7 +62,7 @@ static void *hammer(void *ctx) {
     size_t n;
     for (int i = 0; i < 20000; i++) {
         snprintf(key, sizeof key, "%d", i % 500);
-        if (exact_cache_get(c, str_from(key), 0, mine, sizeof mine, &n) != CACHE_MISS &&
+        if (exact_cache_get(c, str_from(key), 0, mine, sizeof mine, &n) != EXACT_MISS &&
             !str_eq((struct str){mine, n}, str_from(key)))
             return c;
         exact_cache_put(c, str_from(key), str_from(key), 1);
