@@ -61,8 +61,10 @@ struct http_service {
     /* The whole request is there: exactly one exchange_reply, from inside or later on this loop. */
     void (*on_request)(void *loop_ctx, struct exchange *x);
 
-    /* The client left (or the server was stopped) between on_request and the reply, which is now not wanted:
-     * do not call exchange_reply for it any more; x is freed after this returns. */
+    /* Once on_head has returned true, exactly one of two things follows: the service's exchange_reply, or this.
+     * It is called when the client left, the body broke a limit or a deadline (the server answers that
+     * itself), or the server was stopped, whether on_request had been called or not: do not call exchange_reply
+     * for it any more; x is freed after this returns. */
     void (*on_gone)(void *loop_ctx, struct exchange *x);
 
     /* Writes the body (JSON) of a reply that the server itself gives: errors of the protocol, limits,
