@@ -1,18 +1,28 @@
-/* Bytes by their SHA-256: folder/blobs/ab/cdef…, written to a temporary name, synced and renamed, so a
- * blob is whole or absent. Immutable. Any thread. */
+/* Bytes by their SHA-256: folder/blobs/ab/cdef…, written to a temporary name and renamed, so a blob is
+ * whole or absent whenever the process ends. Immutable. Files are 0600, folders 0700. Any thread. */
 #pragma once
 
 #include "base/error.h"
 #include "base/hash.h"
 
-/* Stores (or finds) the bytes; hex receives their name. */
+/* Stores (or finds) the bytes, synced to the disk with their folder; hex receives their name. */
 bool blob_put(const char *folder, struct str bytes, char hex[SHA256_HEX_SIZE], struct error *err) MUST_USE;
+/* The same without waiting for the disk: survives a killed process, perhaps not a power failure (then
+ * blob_map with `verify` tells). For kept inputs, which come with every request. */
+bool blob_put_unsynced(const char *folder, struct str bytes, char hex[SHA256_HEX_SIZE],
+                       struct error *err) MUST_USE;
 
-/* Maps a blob read-only and, when `verify`, checks that its bytes still have its hash. */
+/* Maps a blob read-only and, when `verify`, checks that its bytes still have its hash (ERR_ARTEFACT).
+ * ERR_NOT_FOUND when there is none. */
 struct blob {
     struct str bytes;
     void *mapping;
 };
 bool blob_map(const char *folder, const char *hex, bool verify, struct blob *out, struct error *err) MUST_USE;
 void blob_unmap(struct blob *b);
+
+/* A blob that is already gone is fine. */
 bool blob_remove(const char *folder, const char *hex, struct error *err) MUST_USE;
+
+/* Removes what a killed process left half written over an hour ago. */
+void blob_sweep(const char *folder);

@@ -1,6 +1,6 @@
 /* The embedded store: one SQLite database (WAL) in a folder, beside content-addressed blobs. A struct
  * store is one connection and belongs to one thread; open one per thread. SQL is kept to the subset
- * that PostgreSQL takes too. Schema changes are numbered steps, applied at open. */
+ * that PostgreSQL takes too. Schema changes are numbered steps, applied at open (store/schema.h). */
 #pragma once
 
 #include "base/error.h"
@@ -8,16 +8,25 @@
 
 struct store;
 
-/* Creates folder and database where they are missing. A database made by a newer program is refused. */
+/* Creates folder (0700) and database (0600) where they are missing. A database made by a newer program,
+ * another program's, or a damaged one is refused. */
 bool store_open(struct store **out, const char *folder, struct error *err) MUST_USE;
 void store_close(struct store *s); /* NULL is fine */
 const char *store_folder(const struct store *s);
+/* Where blobs of kept inputs live: apart from artefacts, so that their retention can never touch one. */
+const char *store_inputs_folder(const struct store *s);
 
-/* Changes made through other connections since this was last asked? Cheap (PRAGMA data_version). */
+/* Were keys, models or versions changed since this was last asked (or since the store was opened), by
+ * whatever connection or program? Cheap (PRAGMA data_version, then one number). */
 bool store_changed(struct store *s);
+/* To be called in the transaction that makes such a change. */
+bool store_note_change(struct store *s, struct error *err) MUST_USE;
 
 /* Transactions. store_begin takes the write lock at once (waits at most 5 s). durable: the commit
- * survives power loss too (synchronous=FULL), not only a killed process. */
+ * survives power loss too (synchronous=FULL), not only a killed process. Within a transaction a further
+ * one is a savepoint: its rollback undoes only itself, and it is as durable as the outermost. */
 bool store_begin(struct store *s, bool durable, struct error *err) MUST_USE;
-bool store_commit(struct store *s, struct error *err) MUST_USE;
+bool store_commit(struct store *s, struct error *err) MUST_USE; /* rolls back when it fails */
 void store_rollback(struct store *s);
+/* Is the transaction still whole? SQLite undoes all of it by itself when, say, the disk is full. */
+bool store_in_transaction(const struct store *s);

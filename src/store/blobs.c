@@ -1,0 +1,227 @@
+#include "store/blobs.h"
+
+#include "base/clock.h"
+#include "base/ids.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { PATH_SIZE = 4096, ABANDONED_SECONDS = 3600 };
+
+struct blob_path {
+    char directory[PATH_SIZE]; /* folder/blobs/ab */
+    char file[PATH_SIZE + SHA256_HEX_SIZE];
+};
+
+static bool path_of(const char *folder, const char *hex, struct blob_path *out, struct error *err) {
+    unsigned char digest[SHA256_SIZE];
+    if (!sha256_from_hex(str_from(hex), digest))
+        return fail(err, ERR_ARTEFACT, "\"%.80s\" names no blob; expected 64 hexadecimal digits.", hex);
+    char name[SHA256_HEX_SIZE];
+    sha256_hex(digest, name);
+    int n = snprintf(out->directory, sizeof out->directory, "%s/blobs/%.2s", folder, name);
+    if (n < 0 || (size_t)n >= sizeof out->directory - SHA256_HEX_SIZE)
+        return fail(err, ERR_STORE, "The path of the store's folder is longer than %d bytes.",
+                    PATH_SIZE - 128);
+    snprintf(out->file, sizeof out->file, "%s/%s", out->directory, name + 2);
+    return true;
+}
+
+static bool io_fail(struct error *err, const char *doing, const char *path) {
+    return fail(err, ERR_STORE, "%s %s failed: %s.", doing, path, strerror(errno));
+}
+
+static bool make_directories(const char *folder, const char *directory, struct error *err) {
+    if (mkdir(directory, 0700) == 0 || errno == EEXIST)
+        return true;
+    char parent[PATH_SIZE];
+    snprintf(parent, sizeof parent, "%s/blobs", folder);
+    if ((mkdir(folder, 0700) < 0 && errno != EEXIST) || (mkdir(parent, 0700) < 0 && errno != EEXIST) ||
+        (mkdir(directory, 0700) < 0 && errno != EEXIST))
+        return io_fail(err, "Making the folder", directory);
+    return true;
+}
+
+static bool sync_directory(const char *directory, struct error *err) {
+    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return io_fail(err, "Opening", directory);
+    bool ok = fsync(fd) == 0;
+    if (!ok)
+        io_fail(err, "Syncing", directory);
+    close(fd);
+    return ok;
+}
+
+static bool write_all(int fd, struct str bytes) {
+    while (bytes.n > 0) {
+        ssize_t n = write(fd, bytes.p, bytes.n);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return false;
+        bytes = str_slice(bytes, (size_t)n, bytes.n);
+    }
+    return true;
+}
+
+static bool write_and_rename(const struct blob_path *path, struct str bytes, bool sync, struct error *err) {
+    char temporary[PATH_SIZE], id[ID_SIZE];
+    id_make(clock_wall(), id);
+    snprintf(temporary, sizeof temporary, "%.*s/.new-%s", PATH_SIZE - 64, path->directory, id);
+    int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return io_fail(err, "Making", temporary);
+    bool ok = write_all(fd, bytes) && (!sync || fsync(fd) == 0);
+    int why = errno;
+    if (close(fd) < 0 && ok) {
+        why = errno;
+        ok = false;
+    }
+    if (ok && rename(temporary, path->file) < 0) {
+        why = errno;
+        ok = false;
+    }
+    if (ok)
+        return true;
+    unlink(temporary);
+    errno = why;
+    return io_fail(err, "Writing", path->file);
+}
+
+static bool is_whole(const char *file, struct str bytes) {
+    struct stat st;
+    return stat(file, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size == bytes.n;
+}
+
+/* A file of the right size that was never synced may have lost its content in a power failure. */
+static bool is_whole_and_synced(const char *folder, const char *hex, const struct blob_path *path,
+                                struct str bytes) {
+    struct blob found;
+    if (!is_whole(path->file, bytes) || !blob_map(folder, hex, true, &found, NULL))
+        return false;
+    blob_unmap(&found);
+    int fd = open(path->file, O_RDONLY | O_CLOEXEC);
+    bool ok = fd >= 0 && fsync(fd) == 0;
+    if (fd >= 0)
+        close(fd);
+    return ok;
+}
+
+static bool put(const char *folder, struct str bytes, bool sync, char hex[SHA256_HEX_SIZE],
+                struct error *err) {
+    unsigned char digest[SHA256_SIZE];
+    char name[SHA256_HEX_SIZE];
+    struct blob_path path;
+    sha256(bytes, digest);
+    sha256_hex(digest, name);
+    if (!path_of(folder, name, &path, err))
+        return false;
+    bool there = sync ? is_whole_and_synced(folder, name, &path, bytes) : is_whole(path.file, bytes);
+    if (!there &&
+        (!make_directories(folder, path.directory, err) || !write_and_rename(&path, bytes, sync, err)))
+        return false;
+    if (sync) {
+        char above[PATH_SIZE];
+        snprintf(above, sizeof above, "%s/blobs", folder);
+        if (!sync_directory(path.directory, err) || !sync_directory(above, err))
+            return false;
+    }
+    memcpy(hex, name, sizeof name);
+    return true;
+}
+
+bool blob_put(const char *folder, struct str bytes, char hex[SHA256_HEX_SIZE], struct error *err) {
+    return put(folder, bytes, true, hex, err);
+}
+
+bool blob_put_unsynced(const char *folder, struct str bytes, char hex[SHA256_HEX_SIZE], struct error *err) {
+    return put(folder, bytes, false, hex, err);
+}
+
+static bool map_file(const char *file, struct blob *out, struct error *err) {
+    int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return errno == ENOENT ? fail(err, ERR_NOT_FOUND, "The blob %s is missing.", file)
+                               : io_fail(err, "Opening", file);
+    struct stat st;
+    bool ok = fstat(fd, &st) == 0;
+    *out = (struct blob){.bytes = STR("")};
+    if (ok && st.st_size > 0) {
+        void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        ok = p != MAP_FAILED;
+        if (ok)
+            *out = (struct blob){.bytes = {p, (size_t)st.st_size}, .mapping = p};
+    }
+    int why = errno;
+    close(fd);
+    errno = why;
+    return ok || io_fail(err, "Reading", file);
+}
+
+bool blob_map(const char *folder, const char *hex, bool verify, struct blob *out, struct error *err) {
+    struct blob_path path;
+    struct blob found;
+    if (!path_of(folder, hex, &path, err) || !map_file(path.file, &found, err))
+        return false;
+    if (verify) {
+        unsigned char digest[SHA256_SIZE], wanted[SHA256_SIZE];
+        sha256(found.bytes, digest);
+        if (!sha256_from_hex(str_from(hex), wanted) || memcmp(digest, wanted, sizeof digest) != 0) {
+            blob_unmap(&found);
+            return fail(err, ERR_ARTEFACT,
+                        "%s no longer has the bytes that its name promises; restore it from a backup or make "
+                        "it anew.",
+                        path.file);
+        }
+    }
+    *out = found;
+    return true;
+}
+
+void blob_unmap(struct blob *b) {
+    if (b->mapping)
+        munmap(b->mapping, b->bytes.n);
+    *b = (struct blob){.bytes = STR("")};
+}
+
+bool blob_remove(const char *folder, const char *hex, struct error *err) {
+    struct blob_path path;
+    if (!path_of(folder, hex, &path, err))
+        return false;
+    if (unlink(path.file) < 0 && errno != ENOENT)
+        return io_fail(err, "Removing", path.file);
+    return true;
+}
+
+static void sweep_directory(int directory) {
+    DIR *dir = fdopendir(directory);
+    if (!dir) {
+        close(directory);
+        return;
+    }
+    for (struct dirent *entry; (entry = readdir(dir));) {
+        struct stat st;
+        if (str_starts(str_from(entry->d_name), STR(".new-")) &&
+            fstatat(directory, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+            st.st_mtime < clock_wall() / NS_PER_SECOND - ABANDONED_SECONDS)
+            unlinkat(directory, entry->d_name, 0);
+    }
+    closedir(dir);
+}
+
+void blob_sweep(const char *folder) {
+    for (int i = 0; i < 256; i++) {
+        char path[PATH_SIZE];
+        snprintf(path, sizeof path, "%.*s/blobs/%02x", PATH_SIZE - 64, folder, i);
+        int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        if (fd >= 0)
+            sweep_directory(fd);
+    }
+}

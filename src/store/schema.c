@@ -1,0 +1,91 @@
+#include "store/schema.h"
+
+#include "store/sql.h"
+
+#include <stdio.h>
+
+enum { APPLICATION_ID = 0x50454e53 }; /* "PENS", so that file(1) and we know our own */
+
+/* A step is never edited once released; a change is a further step. Times are wall ns unless named. */
+static const char *const steps[] = {
+    /* 1 */
+    "CREATE TABLE revision (number INTEGER NOT NULL);"
+    "INSERT INTO revision VALUES (0);"
+    "CREATE TABLE keys ("
+    " id TEXT PRIMARY KEY, hash BLOB NOT NULL UNIQUE, client TEXT NOT NULL, role INTEGER NOT NULL,"
+    " rate REAL NOT NULL, burst INTEGER NOT NULL, created INTEGER NOT NULL, revoked INTEGER NOT NULL);"
+    "CREATE TABLE versions ("
+    " name TEXT NOT NULL, version INTEGER NOT NULL, backend TEXT NOT NULL, artefact TEXT NOT NULL,"
+    " created INTEGER NOT NULL, manifest TEXT NOT NULL, PRIMARY KEY (name, version));"
+    /* id: microseconds since 1970 when the event was written, made unique, so a time range is a key
+     * range and rows are only ever appended. stages: pairs of varints (stage_names.id, µs). cost: nano-
+     * dollars, NULL = unknown. decision, scan, cache: the numbers of watch/event.h. */
+    "CREATE TABLE stage_names (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
+    "CREATE TABLE events ("
+    " id INTEGER PRIMARY KEY, request_id TEXT NOT NULL, arrived INTEGER NOT NULL,"
+    " latency_us INTEGER NOT NULL, status INTEGER NOT NULL, decision INTEGER NOT NULL,"
+    " client TEXT, endpoint TEXT, model TEXT, prediction TEXT, confidence REAL, scan INTEGER,"
+    " cache INTEGER, cost INTEGER, stages BLOB, input_hash BLOB, ocr_confidence REAL, fallback TEXT,"
+    " error_code TEXT, error_message TEXT, review_id TEXT);"
+    "CREATE INDEX events_request ON events (request_id);"
+    "CREATE INDEX events_endpoint ON events (endpoint);"
+    /* The inputs that are kept, by the event they came with; several may share one blob. */
+    "CREATE TABLE kept_inputs ("
+    " event INTEGER PRIMARY KEY, blob TEXT NOT NULL, type TEXT NOT NULL, size INTEGER NOT NULL,"
+    " keep_until INTEGER);"
+    "CREATE INDEX kept_inputs_until ON kept_inputs (keep_until) WHERE keep_until IS NOT NULL;"
+    "CREATE INDEX kept_inputs_blob ON kept_inputs (blob);"
+    "CREATE TABLE review_items ("
+    " id TEXT PRIMARY KEY, request_id TEXT NOT NULL, endpoint TEXT NOT NULL, model TEXT NOT NULL,"
+    " created INTEGER NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL, prediction TEXT NOT NULL,"
+    " confidence REAL, labels TEXT NOT NULL, event INTEGER, input_hash BLOB, label TEXT, reviewer TEXT,"
+    " resolved INTEGER);"
+    "CREATE INDEX review_items_open ON review_items (id) WHERE resolved IS NULL;"
+    "CREATE INDEX review_items_request ON review_items (request_id);",
+};
+
+enum { STEP_COUNT = ARRAY_COUNT(steps) };
+
+static bool refuse_foreign(struct store *s, int64_t version, struct error *err) {
+    int64_t application, tables;
+    if (!sql_number(s, "PRAGMA application_id", &application, err) ||
+        !sql_number(s, "SELECT count(*) FROM sqlite_master", &tables, err))
+        return false;
+    if (application == APPLICATION_ID || (application == 0 && version == 0 && tables == 0))
+        return true;
+    return fail(err, ERR_STORE,
+                "%s/store.db is another program's database; name an empty folder or Penstock's own.",
+                store_folder(s));
+}
+
+static bool apply_steps(struct store *s, int64_t version, struct error *err) {
+    for (int64_t step = version; step < STEP_COUNT; step++)
+        if (!sql_exec(s, steps[step], err))
+            return fail_within(err, "Bringing %s/store.db to schema %lld failed", store_folder(s),
+                               (long long)step + 1);
+    char pragma[96];
+    snprintf(pragma, sizeof pragma, "PRAGMA application_id = %d; PRAGMA user_version = %d", APPLICATION_ID,
+             STEP_COUNT);
+    return sql_exec(s, pragma, err);
+}
+
+bool schema_apply(struct store *s, struct error *err) {
+    int64_t version;
+    if (!sql_number(s, "PRAGMA user_version", &version, err) || !refuse_foreign(s, version, err))
+        return false;
+    if (version > STEP_COUNT)
+        return fail(err, ERR_STORE,
+                    "%s/store.db has schema %lld and this program knows schemas up to %d: it was made by a "
+                    "newer penstock. Run that one, or name another folder.",
+                    store_folder(s), (long long)version, STEP_COUNT);
+    if (version == STEP_COUNT)
+        return true;
+    /* Somebody else may be at the same step: look again under the write lock. */
+    if (!store_begin(s, true, err))
+        return false;
+    if (!sql_number(s, "PRAGMA user_version", &version, err) || !apply_steps(s, version, err)) {
+        store_rollback(s);
+        return false;
+    }
+    return store_commit(s, err);
+}
