@@ -21,6 +21,11 @@ struct config_address {
     bool loopback;
 };
 
+struct config_tls {
+    const char *certificate, *key; /* PEM files; both or neither */
+    const char *key_password;      /* secret; NULL when the key is not encrypted */
+};
+
 struct config_server {
     const struct config_address *listen;
     size_t listen_count;
@@ -29,10 +34,7 @@ struct config_server {
     int64_t body_total_max; /* of all requests in flight */
     int64_t connections_max;
     int64_t head_timeout, body_timeout, idle_timeout, write_timeout, drain_timeout;
-    struct {
-        const char *certificate, *key; /* PEM files; both or neither */
-        const char *key_password;      /* secret; NULL when the key is not encrypted */
-    } tls;
+    struct config_tls tls;
 };
 
 struct config_store {
@@ -108,7 +110,8 @@ struct config_step {
     int64_t timeout;           /* STEP_MODEL */
     const char *rules;         /* STEP_RULES: a Lua file with classify(r) */
     struct config_place rules_place;
-    int cache, review, error; /* how the file said the kind; see `kind` */
+    int cache; /* how the file said the kind: see `kind` */
+    bool review, error;
 };
 
 enum endpoint_kind { ENDPOINT_CLASSIFY };

@@ -1,0 +1,13 @@
+/* What one option's type and range cannot say: shares that must sum to 100 %, a fallback step that must
+ * be of one kind, authentication that may be off only on loopback. Private to this floor. */
+#pragma once
+
+#include "config/options.h"
+
+void check_tls(struct loader *l, void *item, const struct option_node *at);
+void check_limits(struct loader *l, void *item, const struct option_node *at);
+void check_step(struct loader *l, void *item, const struct option_node *at);
+void check_endpoint(struct loader *l, void *item, const struct option_node *at);
+
+/* What spans sections, and what endpoints take from them. Runs on every configuration, complete or not. */
+void check_whole(struct loader *l, const struct option_node *root);

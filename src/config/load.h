@@ -1,0 +1,71 @@
+/* What the parts of loading share: the loader walks the document and the table together (load.c), reads
+ * single values (readers.c), and checks what spans several options (checks.c). Private to this floor. */
+#pragma once
+
+#include "base/arena.h"
+#include "config/config.h"
+#include "config/document.h"
+#include "config/options.h"
+
+#include <stdatomic.h>
+
+struct secret {
+    struct secret *next;
+    char *text;
+};
+
+struct loaded {
+    struct config config;
+    struct arena *arena;
+    struct secret *secrets; /* wiped at the end */
+    atomic_uint references;
+};
+
+struct loader {
+    struct loaded *loaded;
+    struct config_problems *problems;
+    const struct config_overrides *overrides; /* never NULL */
+    yaml_document_t *document;
+};
+
+/* Where a value stands: in the file, and among the options ("endpoints.documents.rollout[0]"). */
+struct option_node {
+    yaml_node_t *node;         /* NULL: the file does not have it */
+    struct config_place place; /* of the node, or of the nearest one around it */
+    const struct option_node *parent;
+    const char *name; /* NULL: item `index` of a list */
+    size_t index;
+};
+
+enum { OPTION_PATH_SIZE = 160 };
+void option_path(const struct option_node *at, char text[OPTION_PATH_SIZE]);
+
+/* A problem at `place`, about the option at `at` (NULL: about none). Returns false. */
+bool problem(struct loader *l, struct config_place place, const struct option_node *at, const char *format,
+             ...) PRINTF_LIKE(4, 5);
+/* Enough problems have been found; nothing more needs looking at. */
+bool problems_full(const struct loader *l);
+void problem_no_memory(struct loader *l);
+
+struct config_place place_of(const yaml_node_t *node);
+/* The place of the value of `name` in the mapping at `at`, or of `at` when it is not there. */
+struct config_place place_in(const struct loader *l, const struct option_node *at, const char *name);
+
+/* A value as a message may show it: short, without control characters. */
+enum { SNIPPET_SIZE = 72 };
+void snippet(struct str value, char text[SNIPPET_SIZE]);
+
+/* `text` as the value of option `o`, into the struct at `base`. */
+bool read_text(struct loader *l, const struct option *o, struct str text, void *base,
+               const struct option_node *at);
+/* The same from a node, for every type that is not made of options. */
+bool read_node(struct loader *l, const struct option *o, void *base, const struct option_node *at);
+
+void *keep(struct loader *l, size_t size);             /* zeroed; NULL after a problem */
+const char *keep_text(struct loader *l, struct str s); /* NULL after a problem */
+
+/* Fills a struct's options from the mapping at `at`, or with defaults where there is none. */
+void fill_group(struct loader *l, const struct option_group *group, void *base, const struct option_node *at);
+
+/* Names that people choose: endpoints. */
+bool name_is_valid(struct str name);
