@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "documents/file_type.h"
+#include "documents/sandbox_layer.h"
 #include "documents/visual.h"
 
 #include <stdbool.h>
@@ -23,6 +24,7 @@ struct document_limits {
     size_t max_text_bytes; /* more is cut off, and the result says so; 1 MiB */
     size_t memory_bytes;   /* address space of one child process; 1 GiB */
     unsigned cpu_seconds;  /* of one child process for one job; 20 */
+    unsigned quick_ms;     /* most time of DOCUMENT_OCR_QUICK per image or page; 300 */
     unsigned wall_ms;      /* of the whole job from its start, never beyond its deadline; 20,000 */
 };
 
@@ -70,7 +72,8 @@ struct parser_pool_options {
     unsigned queue;              /* most waiting jobs; 0: 64 per worker */
     bool prewarm;                /* load Tesseract when a worker starts (80 ms of CPU, 45 MB) rather than on
                                     its first recognition */
-    bool require_isolation;      /* refuse to start where one of the layers in SANDBOX_REQUIRED is missing */
+    unsigned required_layers;    /* sandbox_layer, or'ed: refuse to parse where one of these is missing too;
+                                    SANDBOX_REQUIRED always is */
     const char *parser_program;  /* NULL: penstock-parser next to the running program, or $PENSTOCK_PARSER */
     const char *sandbox_program; /* NULL: penstock-sandbox beside the parser */
     struct document_limits defaults;
@@ -118,19 +121,6 @@ bool documents_extract(struct parser_pool *pool, struct str bytes, unsigned want
                        const struct document_limits *limits, int64_t deadline, struct document_result **out,
                        struct error *err) MUST_USE;
 
-/* What stands between a hostile file and this machine, as the children themselves reported it. */
-enum sandbox_layer {
-    SANDBOX_NO_NEW_PRIVILEGES = 1,
-    SANDBOX_LIMITS = 2,           /* memory, CPU, file size 0, few descriptors, no core file */
-    SANDBOX_SYSTEM_CALLS = 4,     /* seccomp: no sockets, no writing opens, no exec, no fork */
-    SANDBOX_NO_NETWORK = 8,       /* own network namespace without interfaces */
-    SANDBOX_OWN_USER = 16,        /* own user namespace: no privilege even if the server is root */
-    SANDBOX_OWN_IPC = 32,         /* own IPC namespace */
-    SANDBOX_FILES_READ_ONLY = 64, /* sees only read-only /usr and fonts, or may open nothing at all */
-    SANDBOX_NOT_ROOT = 128,       /* gave up root for an unprivileged user, or never had it */
-    SANDBOX_REQUIRED = SANDBOX_NO_NEW_PRIVILEGES | SANDBOX_LIMITS | SANDBOX_SYSTEM_CALLS,
-};
-
 struct parser_pool_stats {
     unsigned workers, busy, queued;
     uint64_t jobs, failed;
@@ -140,7 +130,3 @@ struct parser_pool_stats {
     float spawn_ms;                    /* of the newest worker, from spawn to ready */
 };
 void parser_pool_stats(struct parser_pool *pool, struct parser_pool_stats *out);
-
-/* "no-new-privileges,limits,…" for logs and /readyz; `text` is terminated. */
-enum { SANDBOX_TEXT_SIZE = 160 };
-void sandbox_layers_text(unsigned layers, char text[SANDBOX_TEXT_SIZE]);

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 /* Changes with every change of the features, since models are trained on the vector's order. */
-enum { DOCUMENT_VISUAL_COUNT = 440, DOCUMENT_VISUAL_VERSION = 1 };
+enum { DOCUMENT_VISUAL_COUNT = 425, DOCUMENT_VISUAL_VERSION = 1 };
 
 /* The longest side, in pixels, that images are reduced to before this. */
 enum { VISUAL_LONG_SIDE = 640 };
