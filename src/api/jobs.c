@@ -1,0 +1,96 @@
+#include "api/jobs.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { RESULT_MAX = 64 << 20 };
+
+struct running {
+    struct store_job store_job;
+    struct loop_task task;
+    struct call *call; /* NULL: the client left */
+    struct engine *engine;
+    struct loop *loop;
+    struct api_job job;
+    struct buf out;
+    struct error error;
+    bool ok;
+    char texts[];
+};
+
+static bool run(struct store_job *job, struct store *store, struct error *err)
+{
+    struct running *r = CONTAINER_OF(job, struct running, store_job);
+    if (!r->job.work(&r->job, store, &r->out, err))
+        return false;
+    return !r->out.failed || fail(err, ERR_NO_MEMORY, "The result is too large; ask for fewer items with \"limit\".");
+}
+
+static void done(struct store_job *job, bool ok, const struct error *err)
+{
+    struct running *r = CONTAINER_OF(job, struct running, store_job);
+    struct engine *engine = r->engine;
+    r->ok = ok;
+    if (!ok)
+        r->error = *err;
+    loop_post(r->loop, &r->task);
+    engine_outstanding_end(engine);
+}
+
+static void finish(struct loop_task *task)
+{
+    struct running *r = CONTAINER_OF(task, struct running, task);
+    if (r->call && r->ok)
+        call_reply_json(r->call, 200, buf_str(&r->out));
+    else if (r->call)
+        call_fail(r->call, &r->error);
+    buf_free(&r->out);
+    free(r);
+}
+
+static void abandon(struct call *c)
+{
+    struct running *r = c->pending;
+    r->call = NULL;
+}
+
+static char *move_text(struct str *text, char *to)
+{
+    if (text->n)
+        memcpy(to, text->p, text->n);
+    text->p = to;
+    return to + text->n;
+}
+
+void call_submit(struct call *c, const struct api_job *job)
+{
+    struct error err;
+    size_t texts = job->endpoint.n + job->status.n + job->after.n + job->id.n + job->label.n + job->reviewer.n;
+    struct running *r = malloc(sizeof *r + texts);
+    if (!r) {
+        fail(&err, ERR_NO_MEMORY, "Out of memory for this request.");
+        call_fail(c, &err);
+        return;
+    }
+    *r = (struct running){.store_job = {.run = run, .done = done},
+                          .task.run = finish,
+                          .call = c,
+                          .engine = c->loop->engine,
+                          .loop = c->loop->loop,
+                          .job = *job,
+                          .out = BUF_INIT(RESULT_MAX)};
+    char *at = r->texts;
+    struct str *const moved[] = {&r->job.endpoint, &r->job.status, &r->job.after,
+                                 &r->job.id,       &r->job.label,  &r->job.reviewer};
+    for (size_t i = 0; i < ARRAY_COUNT(moved); i++)
+        at = move_text(moved[i], at);
+    c->pending = r;
+    c->abandon = abandon;
+    engine_outstanding_begin(r->engine);
+    struct recorder *recorder = c->loop->parts->recorder;
+    if (!(job->writes ? recorder_submit : recorder_submit_read)(recorder, &r->store_job, &err)) {
+        engine_outstanding_end(r->engine);
+        free(r);
+        call_fail(c, &err);
+    }
+}

@@ -1,0 +1,19 @@
+/* Calls that need the store: the work is done on the recorder's (or its reader's) thread, the reply is
+ * given back on the call's loop. */
+#pragma once
+
+#include "api/routes.h"
+#include "review/review.h"
+#include "store/store.h"
+
+/* What a call wants done. Texts live in the job, since the call may end before the work does. */
+struct api_job {
+    struct str endpoint, status, after, id, label, reviewer;
+    unsigned limit;
+    /* Writes the reply's JSON; on the store's thread. */
+    bool (*work)(struct api_job *job, struct store *store, struct buf *out, struct error *err);
+    bool writes; /* needs the recorder's transaction */
+};
+
+/* Copies *job with its texts and runs it; the call is answered with what it wrote, or its error. */
+void call_submit(struct call *c, const struct api_job *job);

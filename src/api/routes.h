@@ -1,0 +1,43 @@
+/* What a route is. The path is matched by segments; "*" takes one segment. */
+#pragma once
+
+#include "net/server.h"
+#include "pipeline/pipeline.h"
+#include "store/keys.h"
+
+/* A call of the surface that is no prediction. Lies in the exchange's arena. */
+struct call {
+    struct exchange *x;
+    struct loop_state *loop;
+    const struct client *client; /* NULL: authentication is off */
+    struct snapshot *snapshot;   /* its reference is the call's; call_end gives it back */
+    struct str id;               /* request ID */
+    struct str argument;         /* what "*" matched, decoded */
+    void (*handle)(struct call *c);
+    void *pending;               /* a job that is under way */
+    void (*abandon)(struct call *c); /* the client left while it was */
+};
+
+struct route {
+    enum http_method method;
+    const char *path;
+    enum role role; /* 0: open to all */
+    size_t body_max;
+    void (*handle)(struct call *c);
+};
+
+/* Each ends the call. */
+void call_reply_json(struct call *c, int status, struct str json);
+void call_reply_text(struct call *c, int status, struct str type, struct str text);
+void call_fail(struct call *c, const struct error *err);
+
+/* Handlers, by file */
+void health_live(struct call *c);
+void health_ready(struct call *c);
+void metrics_show(struct call *c);
+void endpoints_list(struct call *c);
+void review_items(struct call *c);
+void review_item(struct call *c);
+void review_label(struct call *c);
+void request_show(struct call *c);
+void openapi_show(struct call *c);

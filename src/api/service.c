@@ -1,0 +1,220 @@
+#include "api/service.h"
+
+#include "api/routes.h"
+#include "base/clock.h"
+#include "net/query.h"
+#include "pipeline/reply.h"
+#include "pipeline/stages/stages.h"
+
+#include <string.h>
+
+enum { SMALL_BODY = 64 * 1024, REQUEST_ID_MAX = 128 };
+
+static const struct route routes[] = {
+    {METHOD_GET, "/healthz", 0, 0, health_live},
+    {METHOD_GET, "/readyz", 0, 0, health_ready},
+    {METHOD_GET, "/metrics", 0, 0, metrics_show},
+    {METHOD_GET, "/openapi.json", 0, 0, openapi_show},
+    {METHOD_GET, "/v1/endpoints", ROLE_CLIENT, 0, endpoints_list},
+    {METHOD_GET, "/v1/requests/*", ROLE_REVIEWER, 0, request_show},
+    {METHOD_GET, "/v1/review", ROLE_REVIEWER, 0, review_items},
+    {METHOD_GET, "/v1/review/*", ROLE_REVIEWER, 0, review_item},
+    {METHOD_POST, "/v1/review/*", ROLE_REVIEWER, SMALL_BODY, review_label},
+};
+
+static const char predict_path[] = "/v1/endpoints/*/predict";
+
+/* What hangs on exchange.user from the head to the reply. */
+struct visit {
+    struct request *request; /* a prediction, or */
+    struct call call;        /* any other call */
+};
+
+/* The caller's own ID when it is a plain token of reasonable length, a new one otherwise. */
+static struct str request_id(struct exchange *x)
+{
+    struct str given = exchange_header(x, STR("x-request-id"));
+    bool good = given.p && given.n > 0 && given.n <= REQUEST_ID_MAX;
+    for (size_t i = 0; good && i < given.n; i++)
+        good = (given.p[i] >= 'a' && given.p[i] <= 'z') || (given.p[i] >= 'A' && given.p[i] <= 'Z') ||
+               (given.p[i] >= '0' && given.p[i] <= '9') || memchr("-_.:", given.p[i], 4);
+    if (good)
+        return given;
+    char *made = arena_alloc(x->arena, ID_SIZE);
+    if (!made)
+        return STR("");
+    id_make(clock_wall(), made);
+    return (struct str){made, ID_LENGTH};
+}
+
+static bool path_matches(struct str path, const char *pattern, struct str *argument)
+{
+    struct str wanted = str_from(pattern), segment, expected;
+    while (path_next(&wanted, &expected)) {
+        if (!path_next(&path, &segment))
+            return false;
+        if (str_eq(expected, STR("*")))
+            *argument = segment;
+        else if (!str_eq(segment, expected))
+            return false;
+    }
+    return path.n == 0;
+}
+
+static void refuse(struct loop_state *loop, struct exchange *x, struct str id, const struct error *err)
+{
+    reply_error(x, err, id, &loop->reply);
+}
+
+static struct visit *visit_new(struct exchange *x)
+{
+    struct visit *v = arena_zalloc(x->arena, sizeof *v);
+    x->user = v;
+    return v;
+}
+
+static bool start_prediction(struct loop_state *loop, struct exchange *x, struct str id, struct str name,
+                             size_t *body_max)
+{
+    struct error err;
+    struct str decoded;
+    if (x->method != METHOD_POST) {
+        fail(&err, ERR_METHOD, "Predictions are asked for with POST, not %.*s.", STR_ARG(x->method_name));
+        refuse(loop, x, id, &err);
+        return false;
+    }
+    const struct endpoint *e = NULL;
+    if (percent_decode(name, false, x->arena, &decoded, &err))
+        e = snapshot_endpoint(loop->snapshot, decoded);
+    if (!e) {
+        fail(&err, ERR_NOT_FOUND, "There is no endpoint \"%.*s\"; GET /v1/endpoints lists them.",
+             STR_ARG(str_slice(name, 0, 80)));
+        refuse(loop, x, id, &err);
+        return false;
+    }
+    struct visit *v = visit_new(x);
+    struct request *r = v ? request_new(loop, x, e, id) : NULL;
+    if (!r) {
+        fail(&err, ERR_NO_MEMORY, "Out of memory for this request.");
+        refuse(loop, x, id, &err);
+        return false;
+    }
+    v->request = r;
+    *body_max = (size_t)loop->snapshot->config->server.body_max;
+    return request_start(r);
+}
+
+static bool start_call(struct loop_state *loop, struct exchange *x, struct str id, const struct route *route,
+                       struct str argument, size_t *body_max)
+{
+    struct error err;
+    struct visit *v = visit_new(x);
+    if (!v) {
+        fail(&err, ERR_NO_MEMORY, "Out of memory for this request.");
+        refuse(loop, x, id, &err);
+        return false;
+    }
+    v->call = (struct call){.x = x, .loop = loop, .id = id, .handle = route->handle};
+    if ((route->role && !authenticate(loop->snapshot, x, route->role, &v->call.client, &err)) ||
+        !percent_decode(argument, false, x->arena, &v->call.argument, &err)) {
+        refuse(loop, x, id, &err);
+        return false;
+    }
+    v->call.snapshot = snapshot_ref(loop->snapshot);
+    *body_max = route->body_max;
+    return true;
+}
+
+static bool on_head(void *loop_ctx, struct exchange *x, size_t *body_max)
+{
+    struct loop_state *loop = loop_ctx;
+    struct str id = request_id(x), argument = STR("");
+    if (path_matches(x->path, predict_path, &argument))
+        return start_prediction(loop, x, id, argument, body_max);
+    enum http_method method = x->method == METHOD_HEAD ? METHOD_GET : x->method;
+    const struct route *other_method = NULL;
+    for (size_t i = 0; i < ARRAY_COUNT(routes); i++) {
+        if (!path_matches(x->path, routes[i].path, &argument))
+            continue;
+        if (routes[i].method == method)
+            return start_call(loop, x, id, &routes[i], argument, body_max);
+        other_method = &routes[i];
+    }
+    struct error err;
+    if (other_method)
+        fail(&err, ERR_METHOD, "%.*s is not possible here.", STR_ARG(str_slice(x->method_name, 0, 20)));
+    else
+        fail(&err, ERR_NOT_FOUND, "There is nothing at %.*s; GET /openapi.json describes what there is.",
+             STR_ARG(str_slice(x->path, 0, 120)));
+    refuse(loop, x, id, &err);
+    return false;
+}
+
+static void on_request(void *loop_ctx, struct exchange *x)
+{
+    struct visit *v = x->user;
+    if (v->request)
+        request_body(v->request);
+    else
+        v->call.handle(&v->call);
+}
+
+static void on_gone(void *loop_ctx, struct exchange *x)
+{
+    struct visit *v = x->user;
+    if (v->request) {
+        request_cancel(v->request);
+        return;
+    }
+    if (v->call.pending)
+        v->call.abandon(&v->call);
+    snapshot_unref(v->call.snapshot);
+}
+
+static void end(struct call *c, int status, struct str type, struct str body)
+{
+    struct http_header headers[] = {{STR("content-type"), type}, {STR("x-request-id"), c->id}};
+    snapshot_unref(c->snapshot);
+    exchange_reply(c->x, status, headers, ARRAY_COUNT(headers), body);
+}
+
+void call_reply_json(struct call *c, int status, struct str json)
+{
+    end(c, status, STR("application/json"), json);
+}
+
+void call_reply_text(struct call *c, int status, struct str type, struct str text)
+{
+    end(c, status, type, text);
+}
+
+void call_fail(struct call *c, const struct error *err)
+{
+    snapshot_unref(c->snapshot);
+    reply_error(c->x, err, c->id, &c->loop->reply);
+}
+
+static void *start_on_loop(void *ctx, struct loop *loop)
+{
+    return engine_loop_start(ctx, loop);
+}
+
+static void stop_on_loop(void *loop_ctx)
+{
+    engine_loop_stop(loop_ctx);
+}
+
+static void error_body(void *loop_ctx, struct buf *out, enum error_code code, const char *message,
+                       struct str id)
+{
+    struct error err;
+    fail(&err, code, "%s", message);
+    reply_write_error(out, &err, id);
+}
+
+const struct http_service api_service = {.loop_start = start_on_loop,
+                                         .loop_stop = stop_on_loop,
+                                         .on_head = on_head,
+                                         .on_request = on_request,
+                                         .on_gone = on_gone,
+                                         .error_body = error_body};

@@ -1,0 +1,14 @@
+/* One function per command, each in a file of its own. argv[0] is the command's name. Result: the exit
+ * code: 0 done, 1 failed, 2 used wrongly or the configuration does not validate. */
+#pragma once
+
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+int cli_config(int argc, char **argv);
+int cli_demo(int argc, char **argv);
+int cli_keys(int argc, char **argv);
+int cli_models(int argc, char **argv);
+int cli_requests(int argc, char **argv);
+int cli_review(int argc, char **argv);
+int cli_serve(int argc, char **argv);
+int cli_train(int argc, char **argv);

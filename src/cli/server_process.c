@@ -1,0 +1,346 @@
+#include "cli/server_process.h"
+
+#include "api/service.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "cli/cli.h"
+#include "work/pool.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { WATCH_MS = 250 };
+
+struct process {
+    const struct server_process_options *options;
+    const struct config *config; /* that the parts were made from */
+    unsigned loops;
+    struct store *store; /* the main thread's connection */
+    struct work_pool *pool;
+    struct metrics *metrics;
+    struct exact_cache *cache;
+    struct parser_pool *parsers;
+    struct scanner *scanner;
+    struct recorder *recorder;
+    struct engine *engine;
+    struct server *server;
+    uv_loop_t loop;
+    uv_signal_t signals[3];
+    uv_timer_t timer;
+    bool ending;
+};
+
+static uint32_t ms(int64_t ns)
+{
+    int64_t value = ns / NS_PER_MS;
+    return value > UINT32_MAX ? UINT32_MAX : (uint32_t)value;
+}
+
+static const struct config *load(const struct server_process_options *options)
+{
+    struct config_problems problems = {0};
+    const struct config *config = config_load(options->config_path, &options->overrides, &problems);
+    config_problems_print(&problems, stderr);
+    return config;
+}
+
+static struct snapshot *build_snapshot(struct process *p, const struct config *config, struct snapshot *previous,
+                                       struct config_problems *problems)
+{
+    struct snapshot_sources from = {.config = config,
+                                    .store = p->store,
+                                    .pool = p->pool,
+                                    .metrics = p->metrics,
+                                    .loops = p->loops,
+                                    .previous = previous};
+    return snapshot_build(&from, problems);
+}
+
+static bool accepts_files(const struct config *config)
+{
+    for (size_t i = 0; i < config->endpoint_count; i++)
+        if (config->endpoints[i].accepts & ACCEPTS_FILE)
+            return true;
+    return false;
+}
+
+static bool make_parsers(struct process *p, struct error *err)
+{
+    const struct config_parser *c = &p->config->parser;
+    if (!accepts_files(p->config))
+        return true;
+    struct parser_pool_options options = {
+        .workers = (unsigned)c->workers,
+        .queue = (unsigned)c->queue,
+        .prewarm = true,
+        .defaults = {.max_pages = (size_t)c->max_pages,
+                     .max_pixels = (size_t)c->max_pixels,
+                     .memory_bytes = (size_t)c->memory,
+                     .cpu_seconds = (unsigned)((c->cpu_time + NS_PER_SECOND - 1) / NS_PER_SECOND),
+                     .wall_ms = ms(c->timeout)},
+    };
+    p->parsers = parser_pool_new(&options, err);
+    return p->parsers != NULL;
+}
+
+static bool make_parts(struct process *p, struct error *err)
+{
+    const struct config *c = p->config;
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    p->loops = c->server.loops ? (unsigned)c->server.loops : cores > 0 ? (unsigned)cores : 1;
+    if (!store_open(&p->store, c->store.path, err))
+        return false;
+    p->pool = work_pool_new(0);
+    p->metrics = metrics_new(p->loops);
+    if (c->cache.size)
+        p->cache = exact_cache_new((size_t)c->cache.size);
+    if (!p->pool || !p->metrics || (c->cache.size && !p->cache))
+        return fail(err, ERR_NO_MEMORY, "out of memory, or no threads to be had");
+    if (!make_parsers(p, err))
+        return false;
+    if (c->scan.clamd && !(p->scanner = scanner_new(str_from(c->scan.clamd), err)))
+        return false;
+    struct recorder_options recorder = {.store_path = c->store.path,
+                                        .loops = p->loops,
+                                        .queue_length = (unsigned)c->store.queue,
+                                        .flush_ms = ms(c->store.flush),
+                                        .log_requests = c->log.requests};
+    return recorder_start(&p->recorder, &recorder, err);
+}
+
+static bool make_engine(struct process *p)
+{
+    struct config_problems problems = {0};
+    struct snapshot *first = build_snapshot(p, p->config, NULL, &problems);
+    config_problems_print(&problems, stderr);
+    if (!first)
+        return false;
+    struct engine_parts parts = {.recorder = p->recorder,
+                                 .metrics = p->metrics,
+                                 .cache = p->cache,
+                                 .parsers = p->parsers,
+                                 .scanner = p->scanner,
+                                 .pool = p->pool,
+                                 .loops = p->loops};
+    p->engine = engine_new(&parts, first);
+    if (!p->engine)
+        snapshot_unref(first);
+    return p->engine != NULL;
+}
+
+static bool start_server(struct process *p, struct error *err)
+{
+    const struct config_server *c = &p->config->server;
+    const char **listen = calloc(c->listen_count, sizeof(*listen));
+    if (!listen)
+        return fail(err, ERR_NO_MEMORY, "out of memory");
+    for (size_t i = 0; i < c->listen_count; i++)
+        listen[i] = c->listen[i].text;
+    struct server_options options = server_options_default();
+    options.listen = listen;
+    options.listen_count = c->listen_count;
+    options.loops = p->loops;
+    options.head_max = (size_t)c->head_max;
+    options.body_max = (size_t)c->body_max;
+    options.body_total_max = (size_t)c->body_total_max;
+    options.connections_max = (unsigned)c->connections_max;
+    options.head_timeout_ms = ms(c->head_timeout);
+    options.body_timeout_ms = ms(c->body_timeout);
+    options.idle_timeout_ms = ms(c->idle_timeout);
+    options.write_timeout_ms = ms(c->write_timeout);
+    options.drain_timeout_ms = ms(c->drain_timeout);
+    options.tls_certificate = c->tls.certificate;
+    options.tls_key = c->tls.key;
+    bool started = server_start(&p->server, &options, &api_service, p->engine, err);
+    free(listen);
+    return started;
+}
+
+static void announce(const struct process *p)
+{
+    const struct config_server *c = &p->config->server;
+    for (size_t i = 0; i < c->listen_count; i++) {
+        const char *host = c->listen[i].host[0] ? c->listen[i].host : "0.0.0.0";
+        bool six = strchr(host, ':') != NULL;
+        log_event(LOG_INFO, "server.listening", "listening on %s://%s%s%s:%u", c->tls.certificate ? "https" : "http",
+                  six ? "[" : "", host, six ? "]" : "", server_port(p->server, i));
+    }
+    if (!p->config->auth.required)
+        log_event(LOG_WARN, "auth.off", "authentication is off: whoever reaches this machine's loopback may call");
+    if (accepts_files(p->config) && !p->scanner)
+        log_event(LOG_WARN, "scan.off", "no malware scanner is configured (scan.clamd): files are recorded as not "
+                                        "scanned");
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+/* Options that only a restart can change; names the first one that differs, or NULL. */
+static const char *needs_restart(const struct config *a, const struct config *b)
+{
+    bool listen = a->server.listen_count == b->server.listen_count;
+    for (size_t i = 0; listen && i < a->server.listen_count; i++)
+        listen = same_text(a->server.listen[i].text, b->server.listen[i].text);
+    if (!listen)
+        return "server.listen";
+    struct config_server x = a->server, y = b->server;
+    x.listen = y.listen = NULL;
+    memset(&x.tls, 0, sizeof x.tls);
+    memset(&y.tls, 0, sizeof y.tls);
+    if (x.loops != y.loops || x.head_max != y.head_max || x.body_total_max != y.body_total_max ||
+        x.connections_max != y.connections_max || x.head_timeout != y.head_timeout ||
+        x.body_timeout != y.body_timeout || x.idle_timeout != y.idle_timeout ||
+        x.write_timeout != y.write_timeout || x.drain_timeout != y.drain_timeout)
+        return "server";
+    if (!a->server.tls.certificate != !b->server.tls.certificate)
+        return "server.tls";
+    if (!same_text(a->store.path, b->store.path) || a->store.flush != b->store.flush ||
+        a->store.queue != b->store.queue)
+        return "store";
+    if (!same_text(a->scan.clamd, b->scan.clamd))
+        return "scan.clamd";
+    if (memcmp(&a->parser, &b->parser, sizeof a->parser) != 0 || accepts_files(a) != accepts_files(b))
+        return "parser";
+    if (a->cache.size != b->cache.size)
+        return "cache.size";
+    return a->log.requests != b->log.requests ? "log.requests" : NULL;
+}
+
+/* All or nothing: whatever is wrong, the running configuration stays as it is. */
+static bool reload(struct process *p, const struct config *next)
+{
+    struct config_problems problems = {0};
+    struct error err;
+    const char *fixed = needs_restart(p->config, next);
+    if (fixed) {
+        log_event(LOG_ERROR, "config.refused", "%s changed, which needs a restart; nothing was changed", fixed);
+        return false;
+    }
+    struct snapshot *previous = engine_snapshot(p->engine);
+    struct snapshot *snapshot = build_snapshot(p, next, previous, &problems);
+    snapshot_unref(previous);
+    for (size_t i = 0; i < problems.count; i++)
+        log_event(LOG_ERROR, "config.problem", "%s", problems.list[i].message);
+    if (!snapshot)
+        return false;
+    if (next->server.tls.certificate &&
+        !server_reload_tls(p->server, next->server.tls.certificate, next->server.tls.key, &err)) {
+        log_event(LOG_ERROR, "config.refused", "%s; nothing was changed", err.message);
+        snapshot_unref(snapshot);
+        return false;
+    }
+    engine_publish(p->engine, snapshot);
+    return true;
+}
+
+static void reload_from_file(struct process *p)
+{
+    struct config_problems problems = {0};
+    const struct config *next = config_load(p->options->config_path, &p->options->overrides, &problems);
+    for (size_t i = 0; i < problems.count; i++)
+        log_event(LOG_ERROR, "config.problem", "%s", problems.list[i].message);
+    if (next && reload(p, next)) {
+        log_event(LOG_INFO, "config.reloaded", "%s is in force", p->options->config_path);
+        log_set_level(next->log.level);
+        config_unref(p->config);
+        p->config = next;
+        return;
+    }
+    log_event(LOG_ERROR, "config.refused", "the configuration was not reloaded; the one before stays in force");
+    config_unref(next);
+}
+
+/* Keys and versions that the command line wrote. */
+static void watch(uv_timer_t *timer)
+{
+    struct process *p = timer->data;
+    if (store_changed(p->store))
+        reload(p, p->config);
+}
+
+static void on_signal(uv_signal_t *signal, int number)
+{
+    struct process *p = signal->data;
+    if (number == SIGHUP) {
+        reload_from_file(p);
+        return;
+    }
+    p->ending = true;
+    uv_stop(&p->loop);
+}
+
+static void run_until_signal(struct process *p)
+{
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+    for (size_t i = 0; i < ARRAY_COUNT(numbers); i++) {
+        uv_signal_init(&p->loop, &p->signals[i]);
+        p->signals[i].data = p;
+        uv_signal_start(&p->signals[i], on_signal, numbers[i]);
+    }
+    uv_timer_init(&p->loop, &p->timer);
+    p->timer.data = p;
+    uv_timer_start(&p->timer, watch, WATCH_MS, WATCH_MS);
+    while (!p->ending)
+        uv_run(&p->loop, UV_RUN_DEFAULT);
+    for (size_t i = 0; i < ARRAY_COUNT(numbers); i++)
+        uv_close((uv_handle_t *)&p->signals[i], NULL);
+    uv_close((uv_handle_t *)&p->timer, NULL);
+    uv_run(&p->loop, UV_RUN_DEFAULT);
+}
+
+static void end(struct process *p)
+{
+    if (p->engine)
+        engine_set_draining(p->engine);
+    if (p->server) {
+        log_event(LOG_INFO, "server.draining", "answering what is running, accepting nothing new");
+        if (!server_drain(p->server))
+            log_event(LOG_WARN, "server.cut", "some requests did not end within drain_timeout and were cut");
+    }
+    /* What other threads still do for requests comes back to the loops, so these end last. */
+    parser_pool_free(p->parsers);
+    if (p->engine && !engine_wait_idle(p->engine, clock_monotonic() + 10 * NS_PER_SECOND))
+        log_event(LOG_ERROR, "server.unclean", "some background work did not end");
+    server_stop(p->server);
+    recorder_stop(p->recorder);
+    engine_free(p->engine);
+    work_pool_free(p->pool);
+    scanner_free(p->scanner);
+    exact_cache_free(p->cache);
+    metrics_free(p->metrics);
+    store_close(p->store);
+    config_unref(p->config);
+}
+
+int server_process_run(const struct server_process_options *options)
+{
+    struct process p = {.options = options};
+    struct error err;
+    int code = EXIT_FAILED;
+    signal(SIGPIPE, SIG_IGN);
+    p.config = load(options);
+    if (!p.config)
+        return EXIT_USAGE;
+    log_set_level(p.config->log.level);
+    uv_loop_init(&p.loop);
+    if (!make_parts(&p, &err)) {
+        log_event(LOG_ERROR, "server.start_failed", "%s", err.message);
+    } else if (!make_engine(&p)) {
+        code = EXIT_USAGE;
+    } else if (!start_server(&p, &err)) {
+        log_event(LOG_ERROR, "server.start_failed", "%s", err.message);
+    } else {
+        announce(&p);
+        run_until_signal(&p);
+        code = EXIT_DONE;
+    }
+    end(&p);
+    uv_loop_close(&p.loop);
+    if (code == EXIT_DONE)
+        log_event(LOG_INFO, "server.ended", "ended cleanly");
+    return code;
+}

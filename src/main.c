@@ -1,0 +1,63 @@
+/* penstock COMMAND …: finds the command's function. */
+#include "base/str.h"
+#include "cli/cli.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *help;
+} commands[] = {
+    {"serve", cli_serve, "run the server"},
+    {"train", cli_train, "train a model version from labelled data"},
+    {"models", cli_models, "list models and show a version with its metrics"},
+    {"keys", cli_keys, "make, list and revoke API keys"},
+    {"review", cli_review, "list and resolve what people have to decide"},
+    {"requests", cli_requests, "tell the story of a request"},
+    {"config", cli_config, "check a configuration, print the reference of all options"},
+    {"demo", cli_demo, "prepare the demonstration's documents, texts and models"},
+};
+
+static void print_help(FILE *out)
+{
+    fputs("Usage: penstock COMMAND [OPTION…]\n\nCommands:\n", out);
+    for (size_t i = 0; i < ARRAY_COUNT(commands); i++)
+        fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].help);
+    fputs("\n\"penstock COMMAND --help\" tells more.\n", out);
+}
+
+static int unknown(const char *name)
+{
+    const char *names[ARRAY_COUNT(commands)];
+    for (size_t i = 0; i < ARRAY_COUNT(commands); i++)
+        names[i] = commands[i].name;
+    const char *nearest = str_nearest(str_from(name), names, ARRAY_COUNT(names));
+    fprintf(stderr, "penstock: there is no command \"%.60s\"", name);
+    if (nearest)
+        fprintf(stderr, "; did you mean \"%s\"?", nearest);
+    fputs("\n\n", stderr);
+    print_help(stderr);
+    return EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_help(stderr);
+        return EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+        print_help(stdout);
+        return EXIT_DONE;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        puts("penstock " PENSTOCK_VERSION);
+        return EXIT_DONE;
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(commands); i++)
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
+    return unknown(argv[1]);
+}

@@ -1,0 +1,92 @@
+#include "models/version.h"
+
+#include "base/json.h"
+#include "base/log.h"
+#include "models/batcher.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static double threshold(yyjson_val *policy, const char *key, double otherwise) {
+    yyjson_val *value = yyjson_obj_get(policy, key);
+    double number = yyjson_is_num(value) ? yyjson_get_num(value) : otherwise;
+    return number >= 0 && number <= 1 ? number : otherwise;
+}
+
+static void read_policy(struct model_version *v, const char *manifest) {
+    yyjson_doc *doc = json_parse(str_from(manifest), NULL);
+    yyjson_val *policy = doc ? yyjson_obj_get(yyjson_doc_get_root(doc), "policy") : NULL;
+    v->accept = threshold(policy, "accept", 0.85);
+    v->review = threshold(policy, "review", 0.60);
+    yyjson_doc_free(doc);
+}
+
+static bool open_backend(struct model_version *v, const char *folder, const char *backend,
+                         struct work_pool *pool, struct error *err) {
+    if (!blob_map(folder, v->artefact, true, &v->blob, err))
+        return false;
+    if (!backend_open(&v->backend, backend, v->blob.bytes, err))
+        return false;
+    v->labels = backend_labels(v->backend, &v->label_count);
+    v->batcher = batcher_new(pool, v->backend);
+    if (v->batcher)
+        return true;
+    backend_free(v->backend);
+    v->backend = NULL;
+    return fail(err, ERR_NO_MEMORY, "out of memory");
+}
+
+bool model_version_load(struct store *store, const char *name, unsigned version, struct work_pool *pool,
+                        struct model_version **out, struct error *err) {
+    struct version_record record;
+    if (!registry_find(store, name, version, &record, err))
+        return false;
+    struct model_version *v = calloc(1, sizeof *v);
+    if (!v) {
+        version_record_clear(&record);
+        return fail(err, ERR_NO_MEMORY, "Out of memory while loading model %s.", name);
+    }
+    v->refs = 1;
+    v->version = record.version;
+    v->ns_per_kilobyte = 100000;
+    memcpy(v->name, record.name, sizeof v->name);
+    memcpy(v->artefact, record.artefact, sizeof v->artefact);
+    snprintf(v->reference, sizeof v->reference, "%s@%u", record.name, record.version);
+    read_policy(v, record.manifest);
+    if (!open_backend(v, store_folder(store), record.backend, pool, &v->load_error))
+        log_event(LOG_ERROR, "model.load_failed", "Model %s did not load: %s", v->reference,
+                  v->load_error.message);
+    version_record_clear(&record);
+    *out = v;
+    return true;
+}
+
+struct model_version *model_version_ref(struct model_version *v) {
+    atomic_fetch_add_explicit(&v->refs, 1, memory_order_relaxed);
+    return v;
+}
+
+void model_version_unref(struct model_version *v) {
+    if (!v || atomic_fetch_sub_explicit(&v->refs, 1, memory_order_acq_rel) > 1)
+        return;
+    batcher_free(v->batcher);
+    if (v->backend)
+        backend_free(v->backend);
+    blob_unmap(&v->blob);
+    free(v);
+}
+
+int64_t model_version_cost_ns(const struct model_version *v, size_t bytes) {
+    uint64_t rate = atomic_load_explicit(&v->ns_per_kilobyte, memory_order_relaxed);
+    return (int64_t)(rate * (bytes + 64) / 1024);
+}
+
+void model_version_measured(struct model_version *v, size_t bytes, int64_t ns) {
+    /* A moving average over about 16 predictions. Two loops may overwrite each other's sample: harmless. */
+    int64_t old = atomic_load_explicit(&v->ns_per_kilobyte, memory_order_relaxed);
+    int64_t sample = ns * 1024 / (int64_t)(bytes + 64);
+    int64_t next = old + (sample - old) / 16;
+    if (next > 0 && next < UINT32_MAX)
+        atomic_store_explicit(&v->ns_per_kilobyte, (uint32_t)next, memory_order_relaxed);
+}

@@ -1,0 +1,61 @@
+/* The process-wide parts that requests use, and each loop's own. The engine owns none of the parts that
+ * it is given; it owns the current snapshot and the loops' states. */
+#pragma once
+
+#include "cache/exact.h"
+#include "documents/documents.h"
+#include "documents/scan.h"
+#include "net/loop.h"
+#include "pipeline/snapshot.h"
+#include "watch/metrics.h"
+#include "watch/recorder.h"
+
+struct engine_parts {
+    struct recorder *recorder;
+    struct metrics *metrics;
+    struct exact_cache *cache;   /* NULL: none */
+    struct parser_pool *parsers; /* NULL: no endpoint accepts files */
+    struct scanner *scanner;     /* NULL: off */
+    struct work_pool *pool;
+    unsigned loops;
+};
+
+struct engine;
+
+/* What one loop has. Only its own thread touches it. */
+struct loop_state {
+    struct engine *engine;
+    const struct engine_parts *parts;
+    struct loop *loop;
+    unsigned index;
+    struct snapshot *snapshot; /* for requests that begin now */
+    struct metrics_shard *metrics;
+    struct scratch *scratch; /* for predictions on the loop */
+    struct buf reply;        /* reused */
+    uint64_t requests_open;
+};
+
+/* `first` becomes the engine's (its reference is taken). NULL when memory is out. */
+struct engine *engine_new(const struct engine_parts *parts, struct snapshot *first) MUST_USE;
+/* After the loops have ended. */
+void engine_free(struct engine *e);
+
+/* On the loop's thread, at its start. NULL when memory is out. */
+struct loop_state *engine_loop_start(struct engine *e, struct loop *loop) MUST_USE;
+void engine_loop_stop(struct loop_state *state);
+
+/* Every request that begins from now on sees `next` (its reference is taken). Main thread. */
+void engine_publish(struct engine *e, struct snapshot *next);
+/* The one last published, with a reference for the caller. Any thread. */
+struct snapshot *engine_snapshot(struct engine *e);
+
+/* Work that another thread does for a request is counted, so that the process ends only when all of it has
+ * come back. Any thread. */
+void engine_outstanding_begin(struct engine *e);
+void engine_outstanding_end(struct engine *e);
+/* Waits until nothing is outstanding; false when `deadline` (monotonic ns) passed first. */
+bool engine_wait_idle(struct engine *e, int64_t deadline);
+
+/* Readiness. Any thread. */
+void engine_set_draining(struct engine *e);
+bool engine_draining(const struct engine *e);

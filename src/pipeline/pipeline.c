@@ -1,0 +1,172 @@
+#include "pipeline/pipeline.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "pipeline/stages/stages.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* A prediction's way, in order (docs/architecture.md draws it). The split comes before the cache, since
+ * the version is part of the key, and both before the extraction, since a hit must not pay for it. */
+static const struct stage *const predict_stages[] = {
+    &stage_authenticate, &stage_limit, &stage_receive, &stage_validate, &stage_split,
+    &stage_features,     &stage_scan,  &stage_cache,   &stage_extract,  &stage_look,
+    &stage_read,         &stage_infer, &stage_decide,  &stage_record,   &stage_reply,
+};
+
+size_t pipeline_stage_names(const char *const **names) {
+    static const char *list[ARRAY_COUNT(predict_stages)];
+    for (size_t i = 0; i < ARRAY_COUNT(predict_stages); i++)
+        list[i] = predict_stages[i]->name;
+    *names = list;
+    return ARRAY_COUNT(predict_stages);
+}
+
+enum stage_answer stage_fail(struct request *r, enum error_code code, const char *format, ...) {
+    char message[ERROR_MESSAGE_MAX];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    fail(&r->error, code, "%s", message);
+    return STAGE_FAIL;
+}
+
+static const struct stage *current(const struct request *r) {
+    return r->stages[r->at];
+}
+
+static void note_time(struct request *r, int64_t now) {
+    int64_t ns = now - r->stage_started;
+    if (r->timed_count < REQUEST_STAGES_MAX) {
+        r->timed[r->timed_count].stage = (unsigned char)r->at;
+        r->timed[r->timed_count++].us = ns <= 0                  ? 0
+                                        : ns / 1000 > UINT32_MAX ? UINT32_MAX
+                                                                 : (uint32_t)(ns / 1000);
+    }
+    r->stage_started = now;
+}
+
+/* Every entered stage lets go, last first. timed lists just those that were entered. */
+static void end_stages(struct request *r) {
+    for (unsigned i = r->timed_count; i-- > 0;) {
+        const struct stage *s = r->stages[r->timed[i].stage];
+        if (s->on_end)
+            s->on_end(r);
+    }
+}
+
+/* Everything goes back. The request's own memory is the exchange's and stays until that is answered. */
+static void let_go(struct request *r) {
+    struct loop_state *loop = r->loop;
+    struct snapshot *snapshot = r->snapshot;
+    loop_timer_disarm(loop->loop, &r->deadline);
+    end_stages(r);
+    loop->requests_open--;
+    snapshot_unref(snapshot);
+}
+
+/* Where to go after `answer` of the current stage. */
+static void advance(struct request *r, enum stage_answer answer) {
+    if (answer == STAGE_FAIL) {
+        CHECK(r->error.code != ERR_NONE);
+        r->failed = true;
+        r->outcome.decision = DECISION_REJECTED;
+    }
+    r->at++;
+    if (answer == STAGE_NEXT)
+        return;
+    while (r->at < r->stage_count && !current(r)->closing)
+        r->at++;
+}
+
+/* True: it is suspended. False: it was answered and is gone. */
+static bool walk(struct request *r) {
+    while (r->at < r->stage_count) {
+        const struct stage *s = current(r);
+        if (s->applies && !s->applies(r)) {
+            r->at++;
+            continue;
+        }
+        enum stage_answer answer = s->run(r);
+        if (answer == STAGE_SUSPEND) {
+            r->suspended = true;
+            return true;
+        }
+        note_time(r, clock_monotonic());
+        advance(r, answer);
+    }
+    let_go(r);
+    exchange_reply(r->exchange, r->status, r->headers.list, r->headers.count, buf_str(&r->loop->reply));
+    return false;
+}
+
+void request_resume(struct request *r, enum stage_answer answer) {
+    CHECK(r->suspended && answer != STAGE_SUSPEND);
+    r->suspended = false;
+    note_time(r, clock_monotonic());
+    advance(r, answer);
+    walk(r);
+}
+
+static void deadline_passed(struct loop_timer *timer) {
+    struct request *r = CONTAINER_OF(timer, struct request, deadline);
+    const struct stage *s = current(r);
+    if (!r->suspended || !s->cancel)
+        return;
+    s->cancel(r);
+    fail(&r->error, ERR_DEADLINE, "The request passed its deadline of %lld ms in stage \"%s\".",
+         (long long)(r->endpoint->config->deadline / NS_PER_MS), s->name);
+    request_resume(r, STAGE_FAIL);
+}
+
+void request_cancel(struct request *r) {
+    const struct stage *s = current(r);
+    CHECK(r->suspended);
+    if (s->cancel)
+        s->cancel(r);
+    r->suspended = false;
+    note_time(r, clock_monotonic());
+    r->cancelled = r->failed = true;
+    r->outcome.decision = DECISION_REJECTED;
+    fail(&r->error, ERR_CANCELLED, "The client left before the reply, in stage \"%s\".", s->name);
+    if (s != &stage_record)
+        record_cancelled(r);
+    let_go(r);
+}
+
+struct request *request_new(struct loop_state *loop, struct exchange *x, const struct endpoint *endpoint,
+                            struct str id) {
+    struct request *r = arena_zalloc(x->arena, sizeof *r);
+    if (!r)
+        return NULL;
+    r->exchange = x;
+    r->arena = x->arena;
+    r->loop = loop;
+    r->snapshot = snapshot_ref(loop->snapshot);
+    r->endpoint = endpoint;
+    r->id = id;
+    r->wall_ns = clock_wall();
+    r->started_ns = x->started_ns;
+    r->stage_started = r->started_ns;
+    r->deadline_ns = r->started_ns + endpoint->config->deadline;
+    r->deadline.fire = deadline_passed;
+    r->stages = predict_stages;
+    r->stage_count = ARRAY_COUNT(predict_stages);
+    r->outcome.confidence = -1;
+    loop->requests_open++;
+    return r;
+}
+
+bool request_start(struct request *r) {
+    return walk(r);
+}
+
+void request_body(struct request *r) {
+    CHECK(r->suspended && current(r) == &stage_receive);
+    loop_timer_arm(r->loop->loop, &r->deadline, r->deadline_ns);
+    request_resume(r, STAGE_NEXT);
+}

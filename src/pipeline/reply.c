@@ -1,0 +1,78 @@
+#include "pipeline/reply.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+
+#include <stdio.h>
+
+static void add(struct reply_headers *h, struct str name, struct str value) {
+    CHECK(h->count < REPLY_HEADERS_MAX);
+    h->list[h->count++] = (struct http_header){name, value};
+}
+
+void reply_headers_begin(struct reply_headers *h, struct str request_id) {
+    h->count = 0;
+    add(h, STR("content-type"), STR("application/json"));
+    add(h, STR("x-request-id"), request_id);
+}
+
+static struct str number(char text[REPLY_TEXT_SIZE], const char *format, double value) {
+    int n = snprintf(text, REPLY_TEXT_SIZE, format, value);
+    return (struct str){text, (size_t)n};
+}
+
+void reply_headers_rate(struct reply_headers *h, const struct request *r) {
+    const struct config_endpoint *c = r->endpoint->config;
+    unsigned burst = r->endpoint->rate_index ? (unsigned)c->burst : r->client->burst;
+    add(h, STR("x-ratelimit-limit-requests"), number(h->text[0], "%.0f", burst));
+    add(h, STR("x-ratelimit-remaining-requests"), number(h->text[1], "%.0f", r->rate.remaining));
+    add(h, STR("x-ratelimit-reset-requests"), number(h->text[2], "%.3fs", (double)r->rate.reset_ns / 1e9));
+}
+
+void reply_write_error(struct buf *out, const struct error *err, struct str request_id) {
+    struct json_writer w = JSON_WRITER(out);
+    json_object(&w);
+    json_key(&w, "error");
+    json_object(&w);
+    json_field_text(&w, "message", err->message);
+    json_field_text(&w, "type", error_type(err->code));
+    json_field_text(&w, "param", err->param[0] ? err->param : NULL);
+    json_field_text(&w, "code", error_name(err->code));
+    json_field_str(&w, "request_id", request_id);
+    json_object_end(&w);
+    json_object_end(&w);
+}
+
+void reply_headers_error(struct reply_headers *h, const struct error *err) {
+    if (err->retry_after_ms) /* whole seconds, rounded up (RFC 9110, 10.2.3) */
+        add(h, STR("retry-after"), number(h->text[3], "%.0f", (err->retry_after_ms + 999) / 1000));
+    if (err->code == ERR_NO_KEY || err->code == ERR_WRONG_KEY)
+        add(h, STR("www-authenticate"), STR("Bearer"));
+}
+
+void reply_error(struct exchange *x, const struct error *err, struct str request_id, struct buf *out) {
+    struct reply_headers headers;
+    reply_headers_begin(&headers, request_id);
+    reply_headers_error(&headers, err);
+    buf_clear(out);
+    reply_write_error(out, err, request_id);
+    exchange_reply(x, error_status(err->code), headers.list, headers.count, buf_str(out));
+}
+
+void reply_write_labels(struct json_writer *w, const struct outcome *o) {
+    json_array(w);
+    for (unsigned i = 0; i < o->label_count; i++) {
+        json_object(w);
+        json_field_str(w, "label", o->labels[i].label);
+        json_field_fixed(w, "confidence", (double)o->labels[i].confidence, 4);
+        json_object_end(w);
+    }
+    json_array_end(w);
+}
+
+int64_t request_cost(const struct request *r) {
+    const struct config_pricing *p = &r->snapshot->config->pricing;
+    if (!p->has_cpu_hour)
+        return EVENT_COST_UNKNOWN;
+    return (int64_t)((double)r->compute_ns / (3600.0 * NS_PER_SECOND) * (double)p->cpu_hour + 0.5);
+}

@@ -1,0 +1,253 @@
+#include "pipeline/snapshot.h"
+
+#include "models/rules.h"
+#include "store/keys.h"
+#include "watch/metrics.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct build {
+    const struct snapshot_sources *from;
+    struct config_problems *problems;
+    struct snapshot *s;
+    size_t script_room;
+};
+
+static bool no_memory(struct build *b) {
+    config_problem(b->problems, b->from->config, NULL, "out of memory");
+    return false;
+}
+
+static char *read_script(const char *path, struct error *err) {
+    FILE *file = fopen(path, "re");
+    if (!file) {
+        fail(err, ERR_CONFIG, "cannot read %s: %m", path);
+        return NULL;
+    }
+    char *text = malloc(SCRIPT_SOURCE_MAX + 2);
+    size_t n = text ? fread(text, 1, SCRIPT_SOURCE_MAX + 1, file) : 0;
+    fclose(file);
+    if (!text || n > SCRIPT_SOURCE_MAX) {
+        free(text);
+        fail(err, ERR_CONFIG, "%s is larger than %d bytes", path, SCRIPT_SOURCE_MAX);
+        return NULL;
+    }
+    text[n] = '\0';
+    return text;
+}
+
+static int add_script(struct build *b, const char *path, const char *function,
+                      const struct config_place *place) {
+    struct snapshot *s = b->s;
+    for (size_t i = 0; i < s->script_count; i++)
+        if (strcmp(s->scripts[i].path, path) == 0 && strcmp(s->scripts[i].function, function) == 0)
+            return (int)i;
+    struct error err;
+    char *text = read_script(path, &err);
+    if (!text || !script_check(str_from(text), path, function, &err)) {
+        free(text);
+        config_problem(b->problems, b->from->config, place, "%s", err.message);
+        return NO_SCRIPT;
+    }
+    if (s->script_count == b->script_room) {
+        size_t room = b->script_room ? b->script_room * 2 : 8;
+        struct script_source *more = realloc(s->scripts, room * sizeof(*more));
+        if (!more) {
+            free(text);
+            no_memory(b);
+            return NO_SCRIPT;
+        }
+        s->scripts = more;
+        b->script_room = room;
+    }
+    s->scripts[s->script_count] = (struct script_source){.path = path, .function = function, .text = text};
+    return (int)s->script_count++;
+}
+
+/* A version that the previous snapshot has, and still means the same, is taken over with its warm memory. */
+static struct model_version *loaded(const struct snapshot *s, const struct version_record *record) {
+    for (size_t e = 0; s && e < s->endpoint_count; e++) {
+        const struct endpoint *endpoint = &s->endpoints[e];
+        for (unsigned i = 0; i < endpoint->share_count + endpoint->step_count; i++) {
+            struct model_version *v = i < endpoint->share_count
+                                          ? endpoint->shares[i].version
+                                          : endpoint->steps[i - endpoint->share_count].version;
+            if (v && v->backend && v->version == record->version && strcmp(v->name, record->name) == 0)
+                return v;
+        }
+    }
+    return NULL;
+}
+
+static struct model_version *get_version(struct build *b, const struct config_model *wanted) {
+    struct error err;
+    struct version_record record;
+    struct model_version *v = NULL;
+    if (registry_find(b->from->store, wanted->name, wanted->version, &record, &err)) {
+        struct model_version *same = loaded(b->s, &record);
+        if (!same)
+            same = loaded(b->from->previous, &record);
+        unsigned version = record.version;
+        version_record_clear(&record);
+        if (same)
+            return model_version_ref(same);
+        if (model_version_load(b->from->store, wanted->name, version, b->from->pool, &v, &err))
+            return v;
+    }
+    config_problem(b->problems, b->from->config, &wanted->place, "%s", err.message);
+    return NULL;
+}
+
+static bool add_shares(struct build *b, struct endpoint *e) {
+    const struct config_endpoint *config = e->config;
+    e->shares = calloc(config->rollout_count, sizeof(*e->shares));
+    e->weights = calloc(config->rollout_count, sizeof(*e->weights));
+    if (!e->shares || !e->weights)
+        return no_memory(b);
+    bool good = true;
+    for (size_t i = 0; i < config->rollout_count; i++) {
+        struct share *share = &e->shares[e->share_count];
+        e->weights[e->share_count] = config->rollout[i].weight;
+        share->version = get_version(b, &config->rollout[i].model);
+        good &= share->version != NULL;
+        if (share->version)
+            e->share_count++;
+    }
+    return good;
+}
+
+static bool add_steps(struct build *b, struct endpoint *e) {
+    static const char *const names[] = {
+        [STEP_RULES] = "rules", [STEP_CACHE] = "cache", [STEP_REVIEW] = "review", [STEP_ERROR] = "error"};
+    const struct config_endpoint *config = e->config;
+    e->steps = calloc(config->fallback_count + 1, sizeof(*e->steps));
+    if (!e->steps)
+        return no_memory(b);
+    bool good = true;
+    for (size_t i = 0; i < config->fallback_count; i++) {
+        const struct config_step *from = &config->fallbacks[i];
+        struct step step = {.kind = from->kind, .timeout = from->timeout, .script = NO_SCRIPT};
+        if (from->kind == STEP_MODEL) {
+            step.version = get_version(b, &from->model);
+            good &= step.version != NULL;
+            step.name = step.version ? step.version->reference : from->model.name;
+        } else {
+            step.name = names[from->kind];
+        }
+        if (from->kind == STEP_RULES) {
+            step.script = add_script(b, from->rules, "classify", &from->rules_place);
+            good &= step.script != NO_SCRIPT;
+        }
+        e->steps[e->step_count++] = step;
+    }
+    return good;
+}
+
+static bool add_endpoints(struct build *b) {
+    struct snapshot *s = b->s;
+    const struct config *config = b->from->config;
+    unsigned rates = 0;
+    bool good = true;
+    s->endpoints = calloc(config->endpoint_count + 1, sizeof(*s->endpoints));
+    if (!s->endpoints)
+        return no_memory(b);
+    for (size_t i = 0; i < config->endpoint_count; i++) {
+        struct endpoint *e = &s->endpoints[i];
+        e->config = &config->endpoints[i];
+        e->name = str_from(e->config->name);
+        e->verify_script = NO_SCRIPT;
+        e->rate_index = e->config->has_rate ? ++rates : 0;
+        s->endpoint_count++;
+        good &= add_shares(b, e);
+        good &= add_steps(b, e);
+        if (e->config->rules) {
+            e->verify_script = add_script(b, e->config->rules, "verify", &e->config->rules_place);
+            good &= e->verify_script != NO_SCRIPT;
+        }
+        if (b->from->metrics)
+            e->metrics = metrics_endpoint(b->from->metrics, e->config->name);
+    }
+    return good;
+}
+
+static bool add_clients(struct build *b) {
+    struct error err;
+    struct key_record *keys = NULL;
+    size_t count = 0;
+    bool good = key_list(b->from->store, &keys, &count, &err) &&
+                client_table_build(&b->s->clients, keys, count, b->from->config,
+                                   b->from->previous ? &b->from->previous->clients : NULL, &err);
+    free(keys);
+    if (!good)
+        config_problem(b->problems, b->from->config, NULL, "%s", err.message);
+    return good;
+}
+
+struct snapshot *snapshot_build(const struct snapshot_sources *from, struct config_problems *problems) {
+    struct build b = {.from = from, .problems = problems, .s = calloc(1, sizeof(struct snapshot))};
+    if (!b.s) {
+        no_memory(&b);
+        return NULL;
+    }
+    b.s->refs = 1;
+    b.s->config = config_ref(from->config);
+    b.s->loops = from->loops;
+    bool good = add_endpoints(&b);
+    good &= add_clients(&b);
+    b.s->states = calloc(b.s->script_count * from->loops + 1, sizeof(*b.s->states));
+    if (!b.s->states)
+        good = no_memory(&b);
+    if (good)
+        return b.s;
+    snapshot_unref(b.s);
+    return NULL;
+}
+
+struct snapshot *snapshot_ref(struct snapshot *s) {
+    atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+    return s;
+}
+
+static void free_endpoint(struct endpoint *e) {
+    for (unsigned i = 0; i < e->share_count; i++)
+        model_version_unref(e->shares[i].version);
+    for (unsigned i = 0; i < e->step_count; i++)
+        model_version_unref(e->steps[i].version);
+    free(e->shares);
+    free(e->weights);
+    free(e->steps);
+}
+
+void snapshot_unref(struct snapshot *s) {
+    if (!s || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) > 1)
+        return;
+    for (size_t i = 0; i < s->endpoint_count; i++)
+        free_endpoint(&s->endpoints[i]);
+    for (size_t i = 0; s->states && i < s->script_count * s->loops; i++)
+        script_free(s->states[i]);
+    for (size_t i = 0; i < s->script_count; i++)
+        free(s->scripts[i].text);
+    client_table_clear(&s->clients);
+    config_unref(s->config);
+    free(s->endpoints);
+    free(s->scripts);
+    free(s->states);
+    free(s);
+}
+
+const struct endpoint *snapshot_endpoint(const struct snapshot *s, struct str name) {
+    for (size_t i = 0; i < s->endpoint_count; i++)
+        if (str_eq(s->endpoints[i].name, name))
+            return &s->endpoints[i];
+    return NULL;
+}
+
+struct script *snapshot_script(struct snapshot *s, unsigned loop, int script, struct error *err) {
+    struct script **state = &s->states[loop * s->script_count + (size_t)script];
+    const struct script_source *source = &s->scripts[script];
+    if (!*state)
+        *state = script_new(str_from(source->text), source->path, source->function, NULL, err);
+    return *state;
+}

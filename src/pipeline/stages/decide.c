@@ -1,0 +1,56 @@
+/* Three bands by the version's policy: sure enough goes straight out, the middle one only when the
+ * endpoint's business rules pass, everything else to a person. */
+#include "pipeline/stages/stages.h"
+
+static double accept_from(const struct request *r) {
+    const struct config_endpoint *c = r->endpoint->config;
+    return c->has_accept_threshold ? c->accept_threshold : r->version->accept;
+}
+
+static double review_below(const struct request *r) {
+    const struct config_endpoint *c = r->endpoint->config;
+    return c->has_review_threshold ? c->review_threshold : r->version->review;
+}
+
+static enum decision to_review(struct request *r, struct str reason, struct str detail) {
+    r->outcome.review_reason = reason;
+    r->outcome.review_detail = detail;
+    return DECISION_REVIEW;
+}
+
+static enum decision ask_rules(struct request *r) {
+    struct rules_facts facts;
+    bool passed = false;
+    char *reason = arena_alloc(r->arena, RULES_REASON_SIZE);
+    struct script *script =
+        snapshot_script(r->snapshot, r->loop->index, r->endpoint->verify_script, &r->error);
+    /* Rules that could not run have not passed. */
+    if (!reason || !script || !rules_facts_of(r, &facts) ||
+        !rules_verify(script, &facts, &passed, reason, &r->error)) {
+        struct str detail = arena_copy(r->arena, str_from(r->error.message));
+        return to_review(r, STR("rules_failed"), detail.p ? detail : STR(""));
+    }
+    if (!passed)
+        return to_review(r, STR("rules"), str_from(reason));
+    return DECISION_VERIFIED;
+}
+
+static enum decision decide(struct request *r) {
+    double confidence = (double)r->outcome.confidence;
+    if (confidence >= accept_from(r))
+        return DECISION_ACCEPTED;
+    if (confidence < review_below(r))
+        return to_review(r, STR("low_confidence"), STR(""));
+    if (r->endpoint->verify_script == NO_SCRIPT)
+        return to_review(r, STR("low_confidence"), STR("in the middle band, and the endpoint has no rules"));
+    return ask_rules(r);
+}
+
+static enum stage_answer run(struct request *r) {
+    enum decision decision = decide(r);
+    bool by_fallback = r->outcome.step.n > 0;
+    r->outcome.decision = decision != DECISION_REVIEW && by_fallback ? DECISION_FALLBACK : decision;
+    return STAGE_NEXT;
+}
+
+const struct stage stage_decide = {.name = "decide", .run = run};

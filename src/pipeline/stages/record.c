@@ -1,0 +1,184 @@
+/* One event per request. A review item is durable before the reply leaves: the stage then waits for
+ * the commit. */
+#include "base/clock.h"
+#include "pipeline/reply.h"
+#include "pipeline/stages/stages.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct commit {
+    struct loop_task task;
+    struct request *r; /* NULL: nobody waits any more */
+    struct engine *engine;
+    struct loop *loop;
+    bool ok;
+};
+
+static void committed_on_loop(struct loop_task *task) {
+    struct commit *c = CONTAINER_OF(task, struct commit, task);
+    struct request *r = c->r;
+    bool ok = c->ok;
+    free(c);
+    if (!r)
+        return;
+    r->pending = NULL;
+    if (ok) {
+        request_resume(r, STAGE_NEXT);
+        return;
+    }
+    stage_fail(r, ERR_STORE,
+               "The review item could not be stored, so the request is refused; try again later.");
+    r->error.retry_after_ms = 2000;
+    request_resume(r, STAGE_FAIL);
+}
+
+/* On the recorder's thread. */
+static void committed(struct event *e, bool ok, void *ctx) {
+    struct commit *c = ctx;
+    struct engine *engine = c->engine;
+    c->ok = ok;
+    loop_post(c->loop, &c->task);
+    engine_outstanding_end(engine);
+}
+
+static bool keeps_input(const struct request *r) {
+    enum endpoint_keep keep = r->endpoint->config->keep_inputs;
+    return r->input.hashed && !r->cancelled &&
+           (keep == KEEP_ALL || (keep == KEEP_REVIEW && r->outcome.decision == DECISION_REVIEW));
+}
+
+static void add_times(const struct request *r, struct event *e) {
+    for (unsigned i = 0; i < r->timed_count; i++)
+        event_add_stage(e, r->stages[r->timed[i].stage]->name, r->timed[i].us);
+    e->total_us = (uint32_t)((clock_monotonic() - r->started_ns) / 1000);
+}
+
+static void add_outcome(const struct request *r, struct event *e) {
+    const struct outcome *o = &r->outcome;
+    e->decision = o->decision;
+    e->cache = o->cached                                  ? (o->stale ? CACHE_STALE : CACHE_HIT)
+               : r->loop->parts->cache && r->input.hashed ? CACHE_MISS
+                                                          : CACHE_NONE;
+    if (o->step.n) {
+        struct str code = str_from(error_name(o->step_code));
+        AUTO_BUF text = BUF_INIT(512);
+        buf_printf(&text, "%.*s: %.*s", STR_ARG(o->step), STR_ARG(code));
+        e->fallback = event_keep(e, buf_str(&text));
+    }
+    if (r->failed) {
+        e->status = error_status(r->error.code);
+        e->error_code = str_from(error_name(r->error.code));
+        e->error_message = event_keep(e, str_from(r->error.message));
+        return;
+    }
+    e->status = 200;
+    e->model = event_keep(e, o->model);
+    if (o->answered) {
+        e->prediction = event_keep(e, o->prediction);
+        e->confidence = o->confidence;
+    }
+}
+
+static void add_review(struct request *r, struct event *e, struct str labels) {
+    struct review_draft *draft = event_add_review(e);
+    if (!draft)
+        return;
+    id_make(r->wall_ns, draft->id);
+    memcpy(r->outcome.review_id, draft->id, sizeof draft->id);
+    draft->reason = event_keep(e, r->outcome.review_reason);
+    draft->detail = event_keep(e, r->outcome.review_detail);
+    draft->labels = event_keep(e, labels);
+}
+
+/* NULL when memory is out. */
+static struct event *event_of(struct request *r) {
+    struct str tenant = request_tenant(r);
+    AUTO_BUF labels = BUF_INIT(64 * 1024);
+    bool review = r->outcome.decision == DECISION_REVIEW, keep = keeps_input(r);
+    if (review)
+        reply_write_labels(&JSON_WRITER(&labels), &r->outcome);
+    size_t room = 1024 + r->id.n + labels.n + r->outcome.review_detail.n + (keep ? r->input.bytes.n : 0);
+    struct event *e = event_new(room);
+    if (!e)
+        return NULL;
+    e->wall_ns = r->wall_ns;
+    e->request_id = event_keep(e, r->id);
+    e->client = event_keep(e, tenant);
+    e->endpoint = event_keep(e, r->endpoint->name);
+    e->has_input = r->input.hashed;
+    memcpy(e->input_hash, r->input.hash, sizeof e->input_hash);
+    e->scan = r->scan;
+    if (r->document && r->document->ocr_used)
+        e->ocr_confidence = r->document->ocr_confidence;
+    add_outcome(r, e);
+    if (review)
+        add_review(r, e, buf_str(&labels));
+    if (keep) {
+        e->input = event_keep(e, r->input.bytes);
+        e->input_type = event_keep(e, r->input.type);
+        e->input_keep_until = r->wall_ns + r->endpoint->config->retention;
+    }
+    e->cost_nanodollars = request_cost(r);
+    add_times(r, e);
+    return e;
+}
+
+static void push(struct request *r, struct event *e) {
+    metrics_request(r->loop->metrics, r->endpoint->metrics, e);
+    recorder_push(r->loop->parts->recorder, r->loop->index, e);
+    r->reserved = false;
+}
+
+static bool applies(const struct request *r) {
+    return r->reserved;
+}
+
+static enum stage_answer run(struct request *r) {
+    struct event *e = event_of(r);
+    struct commit *c = NULL;
+    if (e && e->review)
+        c = malloc(sizeof *c);
+    bool review = r->outcome.decision == DECISION_REVIEW;
+    if (!e || (review && !c)) {
+        event_free(e);
+        return stage_fail(r, ERR_NO_MEMORY, "Out of memory while recording the request.");
+    }
+    if (!review) {
+        push(r, e);
+        return r->failed ? STAGE_REPLY : STAGE_NEXT;
+    }
+    *c = (struct commit){
+        .task.run = committed_on_loop, .r = r, .engine = r->loop->engine, .loop = r->loop->loop};
+    e->committed = committed;
+    e->ctx = c;
+    r->pending = c;
+    engine_outstanding_begin(c->engine);
+    push(r, e);
+    return STAGE_SUSPEND;
+}
+
+static void cancel(struct request *r) {
+    struct commit *c = r->pending;
+    c->r = NULL;
+    r->pending = NULL;
+}
+
+/* A reservation that led to no event goes back. */
+static void release(struct request *r) {
+    if (r->reserved)
+        recorder_release(r->loop->parts->recorder, r->loop->index);
+    r->reserved = false;
+}
+
+void record_cancelled(struct request *r) {
+    if (!r->reserved)
+        return;
+    struct event *e = event_of(r);
+    if (e)
+        push(r, e);
+    release(r);
+}
+
+const struct stage stage_record = {
+    .name = "record", .applies = applies, .run = run, .cancel = cancel, .on_end = release, .closing = true};

@@ -1,0 +1,101 @@
+#include "base/clock.h"
+#include "pipeline/reply.h"
+#include "pipeline/stages/stages.h"
+
+static void write_document(const struct request *r, struct json_writer *w) {
+    const struct document_result *d = r->document;
+    json_key(w, "document");
+    json_object(w);
+    json_field_str(w, "type", r->input.type);
+    json_field_text(w, "scan", scan_state_name(r->scan));
+    if (d) {
+        json_field_int(w, "pages", d->pages);
+        json_field_bool(w, "ocr", d->ocr_used);
+        if (d->ocr_used)
+            json_field_fixed(w, "ocr_confidence", (double)d->ocr_confidence, 4);
+        if (d->partial)
+            json_field_bool(w, "partial", true);
+    }
+    json_object_end(w);
+}
+
+static void write_stages(const struct request *r, struct json_writer *w) {
+    json_key(w, "stages");
+    json_object(w);
+    for (unsigned i = 0; i < r->timed_count; i++)
+        json_field_fixed(w, r->stages[r->timed[i].stage]->name, r->timed[i].us / 1000.0, 3);
+    json_object_end(w);
+}
+
+static void write_cost(const struct request *r, struct json_writer *w) {
+    int64_t cost = request_cost(r);
+    json_key(w, "cost_usd");
+    if (cost == EVENT_COST_UNKNOWN)
+        json_null(w);
+    else
+        json_fixed(w, (double)cost / 1e9, 9);
+}
+
+static void write_result(const struct request *r, struct buf *out) {
+    const struct outcome *o = &r->outcome;
+    struct json_writer w = JSON_WRITER(out);
+    json_object(&w);
+    json_field_str(&w, "request_id", r->id);
+    json_field_str(&w, "endpoint", r->endpoint->name);
+    json_key(&w, "model");
+    o->model.n ? json_str(&w, o->model) : json_null(&w);
+    json_key(&w, "prediction");
+    o->answered ? json_str(&w, o->prediction) : json_null(&w);
+    json_key(&w, "confidence");
+    o->answered ? json_fixed(&w, (double)o->confidence, 4) : json_null(&w);
+    json_field_text(&w, "decision", decision_name(o->decision));
+    json_key(&w, "labels");
+    reply_write_labels(&w, o);
+    json_field_bool(&w, "cached", o->cached);
+    if (o->stale)
+        json_field_bool(&w, "stale", true);
+    if (o->step.n) {
+        json_key(&w, "fallback");
+        json_object(&w);
+        json_field_str(&w, "step", o->step);
+        json_field_text(&w, "code", error_name(o->step_code));
+        json_field_str(&w, "reason", o->step_reason);
+        json_object_end(&w);
+    }
+    if (o->decision == DECISION_REVIEW) {
+        json_field_text(&w, "review_id", o->review_id);
+        json_field_str(&w, "review_reason", o->review_reason);
+        if (o->review_detail.n)
+            json_field_str(&w, "review_detail", o->review_detail);
+    }
+    if (r->input.kind == INPUT_FILE)
+        write_document(r, &w);
+    json_field_fixed(&w, "latency_ms", (double)(clock_monotonic() - r->started_ns) / 1e6, 3);
+    write_stages(r, &w);
+    write_cost(r, &w);
+    json_object_end(&w);
+}
+
+/* Prepares; the driver sends once everything the request held has gone back. */
+static enum stage_answer run(struct request *r) {
+    struct buf *out = &r->loop->reply;
+    reply_headers_begin(&r->headers, r->id);
+    if (r->client && (r->rate.allowed || r->error.code == ERR_RATE_LIMIT))
+        reply_headers_rate(&r->headers, r);
+    buf_clear(out);
+    if (!r->failed)
+        write_result(r, out);
+    if (out->failed)
+        stage_fail(r, ERR_INTERNAL, "The reply is larger than the server allows.");
+    r->status = error_status(r->error.code);
+    if (r->failed || out->failed) {
+        buf_clear(out);
+        reply_headers_error(&r->headers, &r->error);
+        reply_write_error(out, &r->error, r->id);
+    } else {
+        r->status = 200;
+    }
+    return STAGE_NEXT;
+}
+
+const struct stage stage_reply = {.name = "reply", .run = run, .closing = true};

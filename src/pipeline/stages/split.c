@@ -1,0 +1,22 @@
+#include "traffic/split.h"
+
+#include "pipeline/stages/stages.h"
+
+static double point_of(const struct request *r) {
+    struct str name = r->endpoint->name;
+    switch (r->endpoint->config->sticky) {
+    case STICKY_KEY: return split_point(name, request_tenant(r));
+    case STICKY_USER: return r->input.user.n ? split_point(name, r->input.user) : split_random_point();
+    case STICKY_NONE: break;
+    }
+    return split_random_point();
+}
+
+static enum stage_answer run(struct request *r) {
+    const struct endpoint *e = r->endpoint;
+    unsigned chosen = e->share_count > 1 ? split_choose(e->weights, e->share_count, point_of(r)) : 0;
+    r->version = e->shares[chosen].version;
+    return STAGE_NEXT;
+}
+
+const struct stage stage_split = {.name = "split", .run = run};

@@ -1,0 +1,40 @@
+/* The stages of a prediction, one file each (document.c has the three that handle files). */
+#pragma once
+
+#include "models/rules.h"
+#include "pipeline/request.h"
+
+extern const struct stage stage_authenticate; /* whose key is it? */
+extern const struct stage stage_limit;        /* may it go now, and can it be recorded? */
+extern const struct stage stage_receive;      /* waits for the body */
+extern const struct stage stage_validate;     /* what came: text, file or features; sizes and shapes */
+extern const struct stage stage_split;        /* which version answers */
+extern const struct stage stage_features;     /* tabular values against that version's schema */
+extern const struct stage stage_scan;         /* malware, for files */
+extern const struct stage stage_cache;        /* the same input before? */
+extern const struct stage stage_extract;      /* a file's own text and its looks */
+extern const struct stage stage_look;         /* do its looks alone decide? */
+extern const struct stage stage_read;         /* optical recognition */
+extern const struct stage stage_infer;        /* the model, and the fallback chain */
+extern const struct stage stage_decide;       /* three bands, business rules */
+extern const struct stage stage_record;       /* the event; waits for the commit of a review */
+extern const struct stage stage_reply;
+
+/* Checks the key of a request. Any surface. *client is NULL when authentication is off. */
+bool authenticate(const struct snapshot *snapshot, const struct exchange *x, enum role needed,
+                  const struct client **client, struct error *err) MUST_USE;
+
+/* The cache's key of this request: tenant, endpoint, version and its artefact, kind and hash of the input. */
+struct str cache_key(struct request *r, const struct model_version *version);
+/* Answers from the cache when it can; `stale`: however old. */
+bool cache_answer(struct request *r, const struct model_version *version, bool stale);
+
+/* Takes over a model's answer. */
+bool outcome_from_model(struct request *r, const struct model_version *version,
+                        const struct model_answer *answer, struct error *err) MUST_USE;
+
+/* What business rules and rules as a model see. NULL arrays: the arena is full. */
+bool rules_facts_of(struct request *r, struct rules_facts *facts) MUST_USE;
+
+/* The client left: the event without waiting for anything. */
+void record_cancelled(struct request *r);
