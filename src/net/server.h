@@ -61,10 +61,10 @@ struct http_service {
     /* The whole request is there: exactly one exchange_reply, from inside or later on this loop. */
     void (*on_request)(void *loop_ctx, struct exchange *x);
 
-    /* Once on_head has returned true, exactly one of two things follows: the service's exchange_reply, or this.
-     * It is called when the client left, the body broke a limit or a deadline (the server answers that
-     * itself), or the server was stopped, whether on_request had been called or not: do not call exchange_reply
-     * for it any more; x is freed after this returns. */
+    /* Once on_head has returned true, exactly one of two things follows: the service's exchange_reply, or
+     * this. It is called when the client left, the body broke a limit or a deadline (the server answers that
+     * itself), or the server was stopped, whether on_request had been called or not: do not call
+     * exchange_reply for it any more; x is freed after this returns. */
     void (*on_gone)(void *loop_ctx, struct exchange *x);
 
     /* Writes the body (JSON) of a reply that the server itself gives: errors of the protocol, limits,
@@ -126,7 +126,8 @@ bool server_reload_tls(struct server *server, const char *certificate, const cha
  * all connections are closed, or cuts what is left after drain_timeout_ms and returns false. */
 bool server_drain(struct server *server);
 
-/* Cuts what is left, ends the loops, frees everything. NULL is fine. */
+/* Cuts what is left, ends the loops, frees everything. Other threads that loop_post to its loops have ended
+ * by then. NULL is fine. */
 void server_stop(struct server *server);
 
 struct server_counts {
