@@ -164,8 +164,10 @@ static bool detect_text(struct str bytes, const char *mime, enum file_type *out,
     if (!texty || is_script(bytes, mime) || has_control_bytes(bytes))
         return fail(err, ERR_FILE_TYPE, "the file is %s; send a PDF, JPEG, PNG or plain text file", mime);
     if (!str_is_utf8(bytes, &bad))
-        return fail(err, ERR_FILE_TYPE,
-                    "the text file is not UTF-8 (first bad byte at offset %zu); convert it to UTF-8", bad);
+        return fail(
+            err, ERR_FILE_TYPE,
+            "the file is neither a PDF, a JPEG, a PNG nor UTF-8 text (first byte that is not: offset %zu)",
+            bad);
     *out = FILE_TYPE_TEXT;
     return true;
 }

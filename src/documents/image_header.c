@@ -143,3 +143,30 @@ bool image_header_png(struct str bytes, struct image_header *out, const char **w
     *out = found;
     return true;
 }
+
+/* A number and the one white space behind it, at *at, which moves behind both. */
+static bool pgm_number(struct str s, size_t *at, uint32_t *out) {
+    uint32_t value = 0;
+    size_t digits = 0;
+    for (; *at < s.n && s.p[*at] >= '0' && s.p[*at] <= '9' && digits < 6; digits++)
+        value = value * 10 + (uint32_t)(s.p[(*at)++] - '0');
+    if (digits == 0 || *at >= s.n || !memchr(" \t\r\n", s.p[*at], 4))
+        return false;
+    ++*at;
+    *out = value;
+    return true;
+}
+
+bool image_header_pgm(struct str bytes, struct image_header *out, const char **why) {
+    uint32_t width, height, most;
+    size_t at = 3;
+    if (bytes.n < 3 || memcmp(bytes.p, "P5", 2) != 0 || !memchr(" \t\r\n", bytes.p[2], 4))
+        return *why = "it does not begin as a binary grey map", false;
+    if (!pgm_number(bytes, &at, &width) || !pgm_number(bytes, &at, &height) ||
+        !pgm_number(bytes, &at, &most) || width == 0 || height == 0 || most != 255)
+        return *why = "its header states no possible size", false;
+    if (bytes.n - at != (uint64_t)width * height)
+        return *why = "it does not hold as many pixels as its header states", false;
+    *out = (struct image_header){.width = width, .height = height, .complete = true, .end = bytes.n};
+    return true;
+}

@@ -1,4 +1,4 @@
-/* Reads the structure of a JPEG or PNG file without decoding it: size in pixels, whether it is animated,
+/* Reads the structure of a JPEG, PNG or PGM file without decoding it: size in pixels, whether it is animated,
  * where it ends. What a decoder would allocate is judged here first, so a header that promises
  * 30,000 x 30,000 pixels costs nothing. ISO/IEC 10918-1 annex B; PNG specification, second edition.
  * Pure computation over bytes from outside, bounded by their length; any thread. */
@@ -21,3 +21,6 @@ struct image_header {
  * as its size is known: then `complete` is false. */
 bool image_header_jpeg(struct str bytes, struct image_header *out, const char **why) MUST_USE;
 bool image_header_png(struct str bytes, struct image_header *out, const char **why) MUST_USE;
+
+/* A binary grey map (P5, 8 bits) as pdftoppm writes it: complete only when exactly its pixels follow. */
+bool image_header_pgm(struct str bytes, struct image_header *out, const char **why) MUST_USE;

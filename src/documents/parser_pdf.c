@@ -26,8 +26,10 @@ struct pdf {
     const struct parser_task *task;
     struct document_result *result;
     int input;
-    struct buf text;    /* pages behind one another, each ended by a form feed */
-    bool read_anything; /* some page gave text, embedded or recognised */
+    struct buf text;      /* pages behind one another, each ended by a form feed */
+    bool read_anything;   /* some page gave text, embedded or recognised */
+    bool broken;          /* some page cannot be drawn */
+    struct error trouble; /* with the first of them */
 };
 
 static float elapsed_ms(int64_t since) {
@@ -121,11 +123,10 @@ static bool read_text(struct pdf *pdf, struct error *err) {
         return false;
     unsigned pages = count_form_feeds(buf_str(&pdf->text));
     pdf->result->text_truncated = outcome.overflowed;
-    if ((outcome.overflowed || pages > most) && !count_pages(pdf, &pages, err))
+    /* Pages that cannot be read are left out without a form feed. */
+    if ((outcome.overflowed || pages == 0 || pages > most) && !count_pages(pdf, &pages, err))
         return false;
     pdf->result->ms.pdf_text = elapsed_ms(started);
-    if (pages == 0)
-        return fail(err, ERR_FILE_CORRUPT, "the PDF has no pages; save it anew and send it again");
     if (pages > most)
         return fail(err, ERR_TOO_MANY_PAGES,
                     "the PDF has %u pages; at most %zu are accepted: send a part of it", pages, most);
@@ -207,6 +208,24 @@ static bool time_left(const struct pdf *pdf) {
     return patience_left_ns(pdf->task->patience) > LEAST_MS_FOR_A_PAGE * NS_PER_MS;
 }
 
+/* A page that cannot be drawn leaves a gap; it is the whole document's failure only when nothing else is
+ * there to read. */
+static bool try_page(struct pdf *pdf, unsigned page, unsigned want, struct buf *all, struct error *err) {
+    struct error trouble;
+    if (recognise_page(pdf, page, want, all, &trouble))
+        return true;
+    if (trouble.code != ERR_FILE_CORRUPT && trouble.code != ERR_IMAGE_SIZE) {
+        if (err)
+            *err = trouble;
+        return false;
+    }
+    if (!pdf->broken)
+        fail(&pdf->trouble, ERR_FILE_CORRUPT,
+             "page %u of the PDF cannot be read; save it anew and send it again", page);
+    pdf->broken = true;
+    return true;
+}
+
 /* Goes over the pages: those with text keep it, the others are recognised while time is left. */
 static bool complete_pages(struct pdf *pdf, struct buf *all, struct error *err) {
     unsigned recognition = pdf->task->want & (DOCUMENT_OCR | DOCUMENT_OCR_QUICK);
@@ -222,11 +241,16 @@ static bool complete_pages(struct pdf *pdf, struct buf *all, struct error *err) 
             add_text(pdf, all, own);
         if (want && page > 1 && !time_left(pdf))
             pdf->result->partial = true;
-        else if (want && !recognise_page(pdf, page, want, all, err))
+        else if (want && !try_page(pdf, page, want, all, err))
             return false;
         add_text(pdf, all, STR("\f"));
     }
-    return true;
+    pdf->result->partial = pdf->result->partial || pdf->broken;
+    if (!pdf->broken || pdf->read_anything)
+        return true;
+    if (err)
+        *err = pdf->trouble;
+    return false;
 }
 
 static bool run(struct pdf *pdf, struct error *err) {

@@ -57,13 +57,8 @@ static bool read_header(const struct image_input *input, struct image_output *ou
         ok = image_header_jpeg(bytes, &header, &why);
     else if (input->format == FRAME_PNG)
         ok = image_header_png(bytes, &header, &why);
-    else {
-        l_int32 w, h, depth, type, bps, spp;
-        ok = readHeaderMemPnm(input->bytes, input->size, &w, &h, &depth, &type, &bps, &spp) == 0 && w > 0 &&
-             h > 0;
-        if (ok)
-            header = (struct image_header){.width = (uint32_t)w, .height = (uint32_t)h, .complete = true};
-    }
+    else
+        ok = image_header_pgm(bytes, &header, &why);
     if (!ok)
         return give_up(out, FRAME_CORRUPT, "cannot be decoded: %s", why);
     out->width = header.width;
@@ -84,6 +79,19 @@ static PIX *decode_jpeg(const struct image_input *input, const struct image_outp
     return pixReadMemJpeg(input->bytes, input->size, 0, reduction, NULL, hint);
 }
 
+/* Leptonica reads these byte by byte, in a tenth of a second a page. The header was judged already. */
+static PIX *decode_pgm(const struct image_input *input, const struct image_output *out) {
+    const unsigned char *row = input->bytes + input->size - (size_t)out->width * out->height;
+    PIX *pix = pixCreateNoInit((l_int32)out->width, (l_int32)out->height, 8);
+    if (!pix)
+        return NULL;
+    pixSetPadBits(pix, 0);
+    for (uint32_t y = 0; y < out->height; y++, row += out->width)
+        memcpy(pixGetData(pix) + (size_t)y * (size_t)pixGetWpl(pix), row, out->width);
+    pixEndianByteSwap(pix);
+    return pix;
+}
+
 static PIX *on_white(PIX *pix) {
     if (pixGetDepth(pix) != 32 || pixGetSpp(pix) != 4)
         return pixClone(pix);
@@ -99,7 +107,7 @@ static PIX *decode(const struct image_input *input, struct image_output *out, ui
     else if (input->format == FRAME_PNG)
         raw = pixReadMemPng(input->bytes, input->size);
     else
-        raw = pixReadMemPnm(input->bytes, input->size);
+        raw = decode_pgm(input, out);
     if (raw)
         flat = on_white(raw);
     if (flat)
