@@ -7,8 +7,9 @@
 #include "store/store.h"
 #include "watch/event.h"
 
-/* Inserts the event's draft; part of the recorder's transaction. */
-bool review_insert(struct store *s, const struct event *e, const char *input_blob, struct error *err) MUST_USE;
+/* Inserts the draft of an event that has one; `row` is the event's own, through which the item finds its
+ * kept input. Part of the recorder's transaction. */
+bool review_insert(struct store *s, const struct event *e, int64_t row, struct error *err) MUST_USE;
 
 struct review_filter {
     struct str endpoint; /* "" = all */
@@ -17,11 +18,17 @@ struct review_filter {
     unsigned limit;      /* 1..1000, default 100 */
 };
 /* Writes {"data":[…],"has_more":bool,"open":N}. An item: id, request_id, endpoint, model, created, reason,
- * detail, prediction, confidence, labels, status, label, reviewer, resolved, input {type, size, text when it is text}. */
-bool review_list(struct store *s, const struct review_filter *filter, struct buf *out, struct error *err) MUST_USE;
+ * detail, prediction, confidence, labels, status, label, reviewer, resolved, input {sha256, kept, and of a
+ * kept one type, size, blob, keep_until, text when it is text of at most 64 KB}. */
+bool review_list(struct store *s, const struct review_filter *filter, struct buf *out,
+                 struct error *err) MUST_USE;
 bool review_get(struct store *s, struct str id, struct buf *out, struct error *err) MUST_USE;
 
-/* Sets the label. ERR_NOT_FOUND; ERR_CONFLICT when it was resolved with another label (the same label again is fine). */
+/* Sets the label. ERR_NOT_FOUND; ERR_CONFLICT when it was resolved with another label (the same label again
+ * is fine). */
 bool review_resolve(struct store *s, struct str id, struct str label, struct str reviewer, struct buf *out,
                     struct error *err) MUST_USE;
+/* Open items. */
 bool review_depth(struct store *s, uint64_t *out, struct error *err) MUST_USE;
+/* The items of one request, as a JSON array. */
+bool review_of_request(struct store *s, struct str request_id, struct buf *out, struct error *err) MUST_USE;

@@ -200,28 +200,55 @@ bool blob_remove(const char *folder, const char *hex, struct error *err) {
     return true;
 }
 
-static void sweep_directory(int directory) {
-    DIR *dir = fdopendir(directory);
+/* Calls visit for every regular file of one of the 256 folders. */
+static void visit_files(const char *folder, unsigned slice,
+                        void (*visit)(int directory, const char *name, int64_t age_seconds, void *ctx),
+                        void *ctx) {
+    char path[PATH_SIZE];
+    snprintf(path, sizeof path, "%.*s/blobs/%02x", PATH_SIZE - 64, folder, slice & 0xff);
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return;
+    DIR *dir = fdopendir(fd);
     if (!dir) {
-        close(directory);
+        close(fd);
         return;
     }
     for (struct dirent *entry; (entry = readdir(dir));) {
         struct stat st;
-        if (str_starts(str_from(entry->d_name), STR(".new-")) &&
-            fstatat(directory, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-            st.st_mtime < clock_wall() / NS_PER_SECOND - ABANDONED_SECONDS)
-            unlinkat(directory, entry->d_name, 0);
+        if (fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode))
+            visit(fd, entry->d_name, clock_wall() / NS_PER_SECOND - st.st_mtime, ctx);
     }
     closedir(dir);
 }
 
+static void remove_abandoned(int directory, const char *name, int64_t age_seconds, void *ctx) {
+    if (str_starts(str_from(name), STR(".new-")) && age_seconds > ABANDONED_SECONDS)
+        unlinkat(directory, name, 0);
+}
+
 void blob_sweep(const char *folder) {
-    for (int i = 0; i < 256; i++) {
-        char path[PATH_SIZE];
-        snprintf(path, sizeof path, "%.*s/blobs/%02x", PATH_SIZE - 64, folder, i);
-        int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-        if (fd >= 0)
-            sweep_directory(fd);
-    }
+    for (unsigned slice = 0; slice < 256; slice++)
+        visit_files(folder, slice, remove_abandoned, NULL);
+}
+
+struct blob_visitor {
+    unsigned slice;
+    void (*visit)(const char *hex, int64_t age_seconds, void *ctx);
+    void *ctx;
+};
+
+static void visit_blob(int directory, const char *name, int64_t age_seconds, void *ctx) {
+    const struct blob_visitor *v = ctx;
+    char hex[SHA256_HEX_SIZE];
+    if (strlen(name) != SHA256_HEX_SIZE - 3)
+        return;
+    snprintf(hex, sizeof hex, "%02x%s", v->slice, name);
+    v->visit(hex, age_seconds, v->ctx);
+}
+
+void blob_visit(const char *folder, unsigned slice,
+                void (*visit)(const char *hex, int64_t age_seconds, void *ctx), void *ctx) {
+    struct blob_visitor v = {slice & 0xff, visit, ctx};
+    visit_files(folder, v.slice, visit_blob, &v);
 }

@@ -24,5 +24,9 @@ void blob_unmap(struct blob *b);
 /* A blob that is already gone is fine. */
 bool blob_remove(const char *folder, const char *hex, struct error *err) MUST_USE;
 
+/* Calls visit for every blob whose name starts with the byte `slice` (0..255). */
+void blob_visit(const char *folder, unsigned slice,
+                void (*visit)(const char *hex, int64_t age_seconds, void *ctx), void *ctx);
+
 /* Removes what a killed process left half written over an hour ago. */
 void blob_sweep(const char *folder);

@@ -27,8 +27,13 @@ static const char *const steps[] = {
     " client TEXT, endpoint TEXT, model TEXT, prediction TEXT, confidence REAL, scan INTEGER,"
     " cache INTEGER, cost INTEGER, stages BLOB, input_hash BLOB, ocr_confidence REAL, fallback TEXT,"
     " error_code TEXT, error_message TEXT, review_id TEXT);"
-    "CREATE INDEX events_request ON events (request_id);"
-    "CREATE INDEX events_endpoint ON events (endpoint);"
+    /* An index entry per event would cost as much as half the event. Instead: the keys that each
+     * commit gave to an endpoint's events, and the request IDs of those events that cannot be found by
+     * the time their ID carries (watch/records.h). */
+    "CREATE TABLE event_groups ("
+    " endpoint TEXT NOT NULL, last INTEGER NOT NULL, first INTEGER NOT NULL, PRIMARY KEY (endpoint, last));"
+    "CREATE TABLE request_ids ("
+    " request_id TEXT NOT NULL, event INTEGER NOT NULL, PRIMARY KEY (request_id, event));"
     /* The inputs that are kept, by the event they came with; several may share one blob. */
     "CREATE TABLE kept_inputs ("
     " event INTEGER PRIMARY KEY, blob TEXT NOT NULL, type TEXT NOT NULL, size INTEGER NOT NULL,"

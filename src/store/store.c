@@ -55,6 +55,10 @@ static bool store_fail(struct store *s, int code, struct error *err) {
     case SQLITE_IOERR:
         return fail(err, ERR_STORE, "Reading or writing %s/store.db failed: %s (SQLite %d).", s->folder,
                     system ? strerror(system) : detail, code);
+    case SQLITE_CONSTRAINT:
+    case SQLITE_MISMATCH:
+    case SQLITE_TOOBIG:
+        return fail(err, ERR_DATA, "A value does not fit %s/store.db: %s.", s->folder, detail);
     case SQLITE_NOMEM: return fail(err, ERR_NO_MEMORY, "Out of memory while using %s/store.db.", s->folder);
     default: return fail(err, ERR_STORE, "%s/store.db: %s (SQLite %d).", s->folder, detail, code);
     }
@@ -155,6 +159,10 @@ const char *store_folder(const struct store *s) {
 
 const char *store_inputs_folder(const struct store *s) {
     return s->inputs_folder;
+}
+
+void store_set_patience(struct store *s, unsigned ms) {
+    sqlite3_busy_timeout(s->db, (int)ms);
 }
 
 bool store_changed(struct store *s) {

@@ -22,7 +22,10 @@ bool store_changed(struct store *s);
 /* To be called in the transaction that makes such a change. */
 bool store_note_change(struct store *s, struct error *err) MUST_USE;
 
-/* Transactions. store_begin takes the write lock at once (waits at most 5 s). durable: the commit
+/* How long another writer is waited for; 5 s unless set. */
+void store_set_patience(struct store *s, unsigned ms);
+
+/* Transactions. store_begin takes the write lock at once (waits for another's). durable: the commit
  * survives power loss too (synchronous=FULL), not only a killed process. Within a transaction a further
  * one is a savepoint: its rollback undoes only itself, and it is as durable as the outermost. */
 bool store_begin(struct store *s, bool durable, struct error *err) MUST_USE;

@@ -73,8 +73,9 @@ struct event {
     void (*committed)(struct event *e, bool ok, void *ctx);
     void *ctx;
 
-    struct event *next; /* the queue's */
-    int64_t pushed_ns;  /* monotonic; by recorder_push */
+    struct event *next;               /* the queue's */
+    int64_t pushed_ns;                /* monotonic; by recorder_push */
+    char input_blob[SHA256_HEX_SIZE]; /* by the recorder, once the input is kept */
     size_t room_left;
     char *room_at;
 };

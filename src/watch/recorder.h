@@ -14,12 +14,13 @@ struct recorder_options {
     const char *store_path;
     unsigned loops;        /* producers */
     unsigned queue_length; /* events a loop may have waiting, default 8192 */
-    unsigned flush_ms;     /* an event that nobody waits for is committed at the latest after this; default 50 */
-    bool log_requests;     /* one log line per request */
+    unsigned flush_ms; /* an event that nobody waits for is committed at the latest after this; default 50 */
+    bool log_requests; /* one log line per request */
 };
 
 /* Opens the store and starts the thread. Main thread. */
-bool recorder_start(struct recorder **out, const struct recorder_options *options, struct error *err) MUST_USE;
+bool recorder_start(struct recorder **out, const struct recorder_options *options,
+                    struct error *err) MUST_USE;
 /* Commits what is queued and stops. Main thread, after the loops have ended. */
 void recorder_stop(struct recorder *r);
 

@@ -1,0 +1,38 @@
+/* What the recorder has drained and not yet committed, and how it becomes a commit. Private to the
+ * recorder and its thread. */
+#pragma once
+
+#include "watch/event_json.h"
+#include "watch/recorder.h"
+#include "watch/records.h"
+
+struct batch {
+    struct store *store;
+    struct record_writer *writer;
+    bool log_requests;
+    struct event_log log;
+    struct event *first, **last; /* oldest first */
+    size_t count;
+    size_t urgent; /* of them: somebody waits */
+    uint64_t committed, commits;
+    uint64_t reviews; /* items committed */
+    uint64_t jobs;    /* whose changes were committed */
+};
+
+void batch_init(struct batch *b, struct store *store, struct record_writer *writer, bool log_requests);
+void batch_free(struct batch *b); /* events that are still there are lost */
+void batch_add(struct batch *b, struct event *e);
+static inline bool batch_is_urgent(const struct event *e) {
+    return e->review || e->committed;
+}
+
+enum { BATCH_JOBS_MAX = 32 };
+
+/* Commits all events, some hundreds at a time, and runs the jobs (at most BATCH_JOBS_MAX) in the first of
+ * these commits. Events whose commit succeeded are acknowledged, logged and freed; so is, refused, one
+ * that can never be written. Every job's done is called, whatever comes. False: the store does not take
+ * anything at the moment; the events are still there. */
+bool batch_commit(struct batch *b, struct store_job *jobs, struct error *err) MUST_USE;
+
+/* Refuses the events for which somebody has waited since before `pushed_before`. */
+void batch_give_up(struct batch *b, int64_t pushed_before, const struct error *why);

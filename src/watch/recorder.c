@@ -1,0 +1,405 @@
+#include "watch/recorder.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "review/review.h"
+#include "store/blobs.h"
+#include "store/sql.h"
+#include "store/store.h"
+#include "watch/batch.h"
+#include "watch/job_queue.h"
+#include "watch/retention.h"
+#include "work/ring.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    QUEUE_DEFAULT = 8192,
+    FLUSH_MS_DEFAULT = 50,
+    ENOUGH = 512, /* events that are committed without waiting for more */
+    RETRY_MS = 200,
+    GIVE_UP_MS = 2000,
+    PATIENCE_MS = 1500, /* for another program's write lock: less than GIVE_UP_MS */
+    TICK_MS = 1000,
+    RETENTION_S = 60,
+    RETENTION_ROWS = 256
+};
+
+/* What the recorder's thread is doing, as far as a producer must know. */
+enum sleep { AWAKE, GATHERING, IDLE };
+
+struct loop_queue {
+    struct ring ring;
+    /* the loop's */
+    alignas(CACHE_LINE) size_t reserved;
+    atomic_size_t urgent_pushed;
+    /* the recorder's */
+    alignas(CACHE_LINE) size_t urgent_drained;
+};
+
+struct recorder {
+    struct recorder_options options;
+    struct loop_queue *queues;
+    size_t queue_length;
+    int wake;
+    alignas(CACHE_LINE) atomic_int sleep;
+    alignas(CACHE_LINE) atomic_bool healthy;
+    atomic_bool stopping;
+    struct job_queue jobs, reads;
+    pthread_t thread, reader;
+    struct store *store, *reader_store;
+
+    pthread_mutex_t reason_lock;
+    struct error reason; /* of the last failed commit */
+
+    /* the recorder's own */
+    struct record_writer *writer;
+    struct batch batch;
+    struct error failure;
+    int64_t next_tick, next_retention, data_version;
+    unsigned sweep_slice;
+
+    /* for recorder_state */
+    _Atomic uint64_t committed, commits, failed_commits, pending, review_depth;
+    _Atomic int64_t oldest;
+};
+
+static void wake_recorder(struct recorder *r) {
+    if (atomic_exchange(&r->sleep, AWAKE) == AWAKE)
+        return;
+    uint64_t one = 1;
+    while (write(r->wake, &one, sizeof one) < 0 && errno == EINTR)
+        continue;
+}
+
+static bool refuse_unhealthy(struct recorder *r, struct error *err) {
+    pthread_mutex_lock(&r->reason_lock);
+    fail(err, ERR_STORE, "Requests cannot be recorded at the moment. %s", r->reason.message);
+    pthread_mutex_unlock(&r->reason_lock);
+    if (err)
+        err->retry_after_ms = 1000;
+    return false;
+}
+
+bool recorder_reserve(struct recorder *r, unsigned loop, struct error *err) {
+    struct loop_queue *q = &r->queues[loop];
+    if (UNLIKELY(!atomic_load_explicit(&r->healthy, memory_order_relaxed)))
+        return refuse_unhealthy(r, err);
+    if (q->reserved < r->queue_length &&
+        ring_used_at_most(&q->ring, r->queue_length - q->reserved) < r->queue_length - q->reserved) {
+        q->reserved++;
+        return true;
+    }
+    fail(err, ERR_OVERLOADED, "%zu requests already wait to be recorded; try again.", r->queue_length);
+    if (err)
+        err->retry_after_ms = 1000;
+    return false;
+}
+
+void recorder_release(struct recorder *r, unsigned loop) {
+    CHECK(r->queues[loop].reserved > 0);
+    r->queues[loop].reserved--;
+}
+
+void recorder_push(struct recorder *r, unsigned loop, struct event *e) {
+    struct loop_queue *q = &r->queues[loop];
+    bool urgent = batch_is_urgent(e);
+    CHECK(q->reserved > 0);
+    q->reserved--;
+    e->pushed_ns = clock_monotonic();
+    bool pushed = ring_push(&q->ring, e);
+    CHECK(pushed);
+    if (urgent)
+        atomic_store(&q->urgent_pushed, atomic_load_explicit(&q->urgent_pushed, memory_order_relaxed) + 1);
+    int asleep = atomic_load(&r->sleep);
+    if (asleep == AWAKE)
+        return;
+    if (asleep == IDLE || urgent || ring_used_at_most(&q->ring, r->queue_length / 2) >= r->queue_length / 2)
+        wake_recorder(r);
+}
+
+bool recorder_submit(struct recorder *r, struct store_job *job, struct error *err) {
+    if (!job_queue_put(&r->jobs, job, err))
+        return false;
+    wake_recorder(r);
+    return true;
+}
+
+bool recorder_submit_read(struct recorder *r, struct store_job *job, struct error *err) {
+    return job_queue_put(&r->reads, job, err);
+}
+
+static void *reader_main(void *arg) {
+    struct recorder *r = arg;
+    for (struct store_job *job; (job = job_queue_wait(&r->reads));) {
+        struct error err = {0};
+        bool ok = job->run(job, r->reader_store, &err);
+        job->done(job, ok, ok ? NULL : &err);
+    }
+    return NULL;
+}
+
+static void drain(struct recorder *r) {
+    for (unsigned i = 0; i < r->options.loops; i++) {
+        struct loop_queue *q = &r->queues[i];
+        for (struct event *e; (e = ring_pop(&q->ring));) {
+            q->urgent_drained += batch_is_urgent(e);
+            batch_add(&r->batch, e);
+        }
+    }
+    atomic_store_explicit(&r->pending, r->batch.count, memory_order_relaxed);
+    atomic_store_explicit(&r->oldest, r->batch.first ? r->batch.first->pushed_ns : 0, memory_order_relaxed);
+}
+
+/* Has something come that must not wait, between the last drain and the sign that we sleep? */
+static bool must_not_sleep(struct recorder *r, enum sleep kind) {
+    if (job_queue_has_some(&r->jobs) || atomic_load(&r->stopping))
+        return true;
+    for (unsigned i = 0; i < r->options.loops; i++) {
+        struct loop_queue *q = &r->queues[i];
+        if (atomic_load(&q->urgent_pushed) != q->urgent_drained ||
+            (kind == IDLE && atomic_load(&q->ring.tail) != atomic_load(&q->ring.head)))
+            return true;
+    }
+    return false;
+}
+
+static void sleep_until(struct recorder *r, enum sleep kind, int64_t deadline) {
+    atomic_store(&r->sleep, kind);
+    int64_t left = deadline - clock_monotonic();
+    if (left > 0 && !must_not_sleep(r, kind)) {
+        struct timespec wait = {.tv_sec = left / NS_PER_SECOND, .tv_nsec = left % NS_PER_SECOND};
+        struct pollfd fd = {.fd = r->wake, .events = POLLIN};
+        uint64_t count;
+        if (ppoll(&fd, 1, &wait, NULL) == 1 && read(r->wake, &count, sizeof count) < 0)
+            CHECK(errno == EAGAIN || errno == EINTR);
+    }
+    atomic_store(&r->sleep, AWAKE);
+}
+
+static void set_healthy(struct recorder *r, bool healthy) {
+    if (healthy == atomic_load(&r->healthy))
+        return;
+    if (healthy)
+        log_event(LOG_INFO, "recorder.recovered", "Records are written again.");
+    else
+        log_event(LOG_ERROR, "recorder.failed", "Records cannot be written; new requests get 503. %s",
+                  r->failure.message);
+    pthread_mutex_lock(&r->reason_lock);
+    r->reason = r->failure;
+    pthread_mutex_unlock(&r->reason_lock);
+    atomic_store(&r->healthy, healthy);
+}
+
+static void count_reviews(struct recorder *r) {
+    uint64_t open;
+    if (review_depth(r->store, &open, NULL))
+        atomic_store(&r->review_depth, open);
+}
+
+static void publish(struct recorder *r) {
+    const struct batch *b = &r->batch;
+    atomic_store_explicit(&r->committed, b->committed, memory_order_relaxed);
+    atomic_store_explicit(&r->commits, b->commits, memory_order_relaxed);
+    atomic_store_explicit(&r->pending, b->count, memory_order_relaxed);
+    atomic_store_explicit(&r->oldest, b->first ? b->first->pushed_ns : 0, memory_order_relaxed);
+}
+
+static bool commit(struct recorder *r, struct store_job *jobs) {
+    uint64_t reviews = r->batch.reviews, done = r->batch.jobs;
+    bool ok = batch_commit(&r->batch, jobs, &r->failure);
+    if (r->batch.reviews != reviews || r->batch.jobs != done)
+        count_reviews(r);
+    if (!ok)
+        atomic_fetch_add(&r->failed_commits, 1);
+    publish(r);
+    set_healthy(r, ok);
+    return ok;
+}
+
+/* Once a second: what other programs did to the review queue, and inputs whose time is over. */
+static void tick(struct recorder *r) {
+    int64_t now = clock_monotonic(), version;
+    struct error err;
+    if (now < r->next_tick)
+        return;
+    r->next_tick = now + TICK_MS * NS_PER_MS;
+    if (sql_number(r->store, "PRAGMA data_version", &version, NULL) && version != r->data_version) {
+        r->data_version = version;
+        count_reviews(r);
+    }
+    if (now < r->next_retention || !atomic_load(&r->healthy))
+        return;
+    bool more = false;
+    if (!retention_run(r->store, clock_wall(), RETENTION_ROWS, &more, &err) ||
+        !retention_sweep(r->store, r->sweep_slice++, &err))
+        log_event(LOG_WARN, "recorder.retention_failed",
+                  "Kept inputs whose time is over could not be deleted. %s", err.message);
+    r->next_retention = more ? r->next_tick : now + RETENTION_S * NS_PER_SECOND;
+}
+
+/* The store takes nothing: keep, wait, try again; those who wait for an answer get one in time. */
+static void after_failure(struct recorder *r) {
+    struct timespec pause = {.tv_nsec = RETRY_MS * NS_PER_MS};
+    nanosleep(&pause, NULL);
+    drain(r);
+    batch_give_up(&r->batch, clock_monotonic() - GIVE_UP_MS * NS_PER_MS, &r->failure);
+    publish(r);
+}
+
+static int64_t gather_deadline(const struct recorder *r) {
+    if (r->batch.count == 0 || r->batch.count >= ENOUGH || r->batch.urgent > 0)
+        return 0;
+    return r->batch.first->pushed_ns + r->options.flush_ms * NS_PER_MS / 2;
+}
+
+/* The last commits; what cannot be had within GIVE_UP_MS is lost, and said to be. */
+static void finish(struct recorder *r) {
+    int64_t deadline = clock_monotonic() + GIVE_UP_MS * NS_PER_MS;
+    for (;;) {
+        drain(r);
+        struct store_job *jobs = job_queue_take(&r->jobs, BATCH_JOBS_MAX);
+        if (r->batch.count == 0 && !jobs)
+            return;
+        if (commit(r, jobs))
+            continue;
+        if (clock_monotonic() >= deadline)
+            break;
+        after_failure(r);
+    }
+    batch_give_up(&r->batch, INT64_MAX, &r->failure);
+    if (r->batch.count > 0)
+        log_event(LOG_ERROR, "recorder.lost", "%zu records were not written before the end. %s",
+                  r->batch.count, r->failure.message);
+}
+
+static void *recorder_main(void *arg) {
+    struct recorder *r = arg;
+    blob_sweep(store_folder(r->store));
+    blob_sweep(store_inputs_folder(r->store));
+    while (!atomic_load(&r->stopping)) {
+        drain(r);
+        struct store_job *jobs = job_queue_take(&r->jobs, BATCH_JOBS_MAX);
+        int64_t gather = jobs ? 0 : gather_deadline(r);
+        if (r->batch.count == 0 && !jobs)
+            sleep_until(r, IDLE, r->next_tick);
+        else if (gather > clock_monotonic())
+            sleep_until(r, GATHERING, gather);
+        else if (!commit(r, jobs))
+            after_failure(r);
+        tick(r);
+    }
+    finish(r);
+    return NULL;
+}
+
+static void recorder_free(struct recorder *r) {
+    if (!r)
+        return;
+    batch_free(&r->batch);
+    record_writer_free(r->writer);
+    store_close(r->store);
+    store_close(r->reader_store);
+    for (unsigned i = 0; r->queues && i < r->options.loops; i++)
+        ring_free(&r->queues[i].ring);
+    free(r->queues);
+    job_queue_free(&r->jobs);
+    job_queue_free(&r->reads);
+    pthread_mutex_destroy(&r->reason_lock);
+    if (r->wake >= 0)
+        close(r->wake);
+    free(r);
+}
+
+static struct recorder *recorder_new(const struct recorder_options *options) {
+    struct recorder *r = aligned_alloc(CACHE_LINE, sizeof *r);
+    if (!r)
+        return NULL;
+    *r = (struct recorder){.options = *options, .wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    r->queue_length = options->queue_length ? options->queue_length : QUEUE_DEFAULT;
+    if (!r->options.flush_ms)
+        r->options.flush_ms = FLUSH_MS_DEFAULT;
+    atomic_store(&r->healthy, true);
+    job_queue_init(&r->jobs);
+    job_queue_init(&r->reads);
+    pthread_mutex_init(&r->reason_lock, NULL);
+    batch_init(&r->batch, NULL, NULL, false);
+    size_t size = options->loops * sizeof *r->queues;
+    r->queues = aligned_alloc(CACHE_LINE, size ? size : CACHE_LINE);
+    bool ok = r->queues && r->wake >= 0;
+    if (r->queues)
+        memset(r->queues, 0, size);
+    for (unsigned i = 0; ok && i < options->loops; i++)
+        ok = ring_init(&r->queues[i].ring, r->queue_length);
+    if (ok)
+        return r;
+    recorder_free(r);
+    return NULL;
+}
+
+static bool open_stores(struct recorder *r, struct error *err) {
+    if (!store_open(&r->store, r->options.store_path, err) ||
+        !store_open(&r->reader_store, r->options.store_path, err) ||
+        !record_writer_new(&r->writer, r->store, err))
+        return false;
+    store_set_patience(r->store, PATIENCE_MS);
+    batch_init(&r->batch, r->store, r->writer, r->options.log_requests);
+    count_reviews(r);
+    return true;
+}
+
+static bool start_threads(struct recorder *r, struct error *err) {
+    if (pthread_create(&r->reader, NULL, reader_main, r) != 0)
+        return fail(err, ERR_NO_MEMORY, "The recorder's reading thread cannot be started.");
+    if (pthread_create(&r->thread, NULL, recorder_main, r) == 0)
+        return true;
+    job_queue_close(&r->reads);
+    pthread_join(r->reader, NULL);
+    return fail(err, ERR_NO_MEMORY, "The recorder's thread cannot be started.");
+}
+
+bool recorder_start(struct recorder **out, const struct recorder_options *options, struct error *err) {
+    struct recorder *r = recorder_new(options);
+    if (!r)
+        return fail(err, ERR_NO_MEMORY, "Out of memory while starting the recorder.");
+    if (!open_stores(r, err) || !start_threads(r, err)) {
+        recorder_free(r);
+        return false;
+    }
+    *out = r;
+    return true;
+}
+
+void recorder_stop(struct recorder *r) {
+    job_queue_close(&r->jobs);
+    job_queue_close(&r->reads);
+    atomic_store(&r->stopping, true);
+    wake_recorder(r);
+    pthread_join(r->thread, NULL);
+    pthread_join(r->reader, NULL);
+    recorder_free(r);
+}
+
+void recorder_state(struct recorder *r, struct recorder_state *out) {
+    uint64_t queued = atomic_load_explicit(&r->pending, memory_order_relaxed);
+    for (unsigned i = 0; i < r->options.loops; i++)
+        queued += ring_used(&r->queues[i].ring);
+    int64_t oldest = atomic_load_explicit(&r->oldest, memory_order_relaxed);
+    int64_t age = oldest ? (clock_monotonic() - oldest) / 1000 : 0;
+    *out = (struct recorder_state){
+        .committed = atomic_load_explicit(&r->committed, memory_order_relaxed),
+        .commits = atomic_load_explicit(&r->commits, memory_order_relaxed),
+        .failed_commits = atomic_load_explicit(&r->failed_commits, memory_order_relaxed),
+        .queued = queued,
+        .lag_us = age > 0 ? age : 0,
+        .review_depth = atomic_load_explicit(&r->review_depth, memory_order_relaxed),
+        .healthy = atomic_load_explicit(&r->healthy, memory_order_relaxed)};
+}

@@ -1,0 +1,14 @@
+/* Deletes kept inputs when their time is over. Called by the recorder between its commits: the one
+ * writer, so no input can be kept anew while it is removed. */
+#pragma once
+
+#include "base/error.h"
+#include "store/store.h"
+
+/* Removes inputs whose time ended before `now` (wall ns): the rows that point at them and, where no other
+ * event still keeps the same bytes, the bytes. At most `most` rows; *more says that some are left. */
+bool retention_run(struct store *s, int64_t now, unsigned most, bool *more, struct error *err) MUST_USE;
+
+/* Removes blobs that no row names, left by a process killed between the two. Looks at the slice-th of 256
+ * folders, at files older than an hour. */
+bool retention_sweep(struct store *s, unsigned slice, struct error *err) MUST_USE;
