@@ -22,7 +22,8 @@ struct document_limits {
     size_t max_pages;      /* of a PDF; 50 */
     size_t max_pixels;     /* of an image, judged from its header; 40 million */
     size_t max_text_bytes; /* more is cut off, and the result says so; 1 MiB */
-    size_t memory_bytes;   /* address space of one child process; 1 GiB */
+    size_t memory_bytes;   /* address space of one child process (of image processes: what the pool's
+                              defaults say); 1 GiB */
     unsigned cpu_seconds;  /* of one child process for one job; 20 */
     unsigned quick_ms;     /* most time of DOCUMENT_OCR_QUICK per image or page; 300 */
     unsigned wall_ms;      /* of the whole job from its start, never beyond its deadline; 20,000 */

@@ -158,11 +158,13 @@ static bool has_control_bytes(struct str s) {
 /* Whatever libmagic calls prose (it often sees a programming language in it), clean UTF-8 is text. */
 static bool detect_text(struct str bytes, const char *mime, enum file_type *out, struct error *err) {
     size_t bad;
+    const char *known = container_at(bytes);
     bool texty = strncmp(mime, "text/", 5) == 0 || strncmp(mime, "message/", 8) == 0 ||
                  strcmp(mime, "application/json") == 0 || strcmp(mime, "application/csv") == 0 ||
                  strcmp(mime, "application/x-ndjson") == 0 || strcmp(mime, "application/octet-stream") == 0;
     if (!texty || is_script(bytes, mime) || has_control_bytes(bytes))
-        return fail(err, ERR_FILE_TYPE, "the file is %s; send a PDF, JPEG, PNG or plain text file", mime);
+        return fail(err, ERR_FILE_TYPE, "the file is %s; send a PDF, JPEG, PNG or plain text file",
+                    known ? known : mime);
     if (!str_is_utf8(bytes, &bad))
         return fail(
             err, ERR_FILE_TYPE,

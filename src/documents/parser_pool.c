@@ -161,12 +161,12 @@ static void work_on(struct worker *worker, struct parser_ticket *ticket) {
 }
 
 static void warm(struct worker *worker, const struct patience *patience) {
-    struct frame_request request = {.magic = FRAME_MAGIC, .kind = FRAME_WARM};
+    struct frame_request request = {
+        .magic = FRAME_MAGIC, .kind = FRAME_WARM, .cpu_seconds = worker->pool->defaults.cpu_seconds};
     struct parser_answer answer;
     struct error err;
     enum parser_end end;
-    if (!parser_process_ask(&worker->bench.process, &request, STR(""), &worker->pool->defaults, patience,
-                            &answer, &end, &err)) {
+    if (!parser_process_ask(&worker->bench.process, &request, STR(""), patience, &answer, &end, &err)) {
         log_event(LOG_WARN, "parser.warm", "a parser process did not load its language: %s", err.message);
         return;
     }

@@ -7,9 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { CHILD_SOCKET = 3, TESSDATA_MAX = 512 };
@@ -128,20 +126,6 @@ void parser_process_stop(struct parser_process *process) {
     process->pid = 0;
 }
 
-/* CPU time counts over a process's life, so each job gets what was used so far plus its own share. Set
- * from outside: inside nobody may change a limit. */
-static void grant(const struct parser_process *process, const struct document_limits *limits) {
-    clockid_t clock;
-    struct timespec used = {0};
-    struct rlimit limit;
-    if (clock_getcpuclockid(process->pid, &clock) == 0 && clock_gettime(clock, &used) == 0) {
-        limit = (struct rlimit){(rlim_t)used.tv_sec + 1 + limits->cpu_seconds, RLIM_INFINITY};
-        (void)prlimit(process->pid, RLIMIT_CPU, &limit, NULL);
-    }
-    limit = (struct rlimit){limits->memory_bytes, RLIM_INFINITY};
-    (void)prlimit(process->pid, RLIMIT_AS, &limit, NULL);
-}
-
 static enum parser_end verdict(enum wait_end waited, enum child_end ended) {
     if (waited == WAIT_LATE)
         return PARSER_LATE;
@@ -151,13 +135,11 @@ static enum parser_end verdict(enum wait_end waited, enum child_end ended) {
 }
 
 bool parser_process_ask(struct parser_process *process, const struct frame_request *request,
-                        struct str payload, const struct document_limits *limits,
-                        const struct patience *patience, struct parser_answer *answer, enum parser_end *end,
-                        struct error *err) {
+                        struct str payload, const struct patience *patience, struct parser_answer *answer,
+                        enum parser_end *end, struct error *err) {
     int status = 0;
     *answer = (struct parser_answer){0};
     *end = PARSER_FINE;
-    grant(process, limits);
     enum wait_end waited = patience_send(patience, process->fd, request, sizeof *request);
     if (waited == WAIT_READY)
         waited = patience_send(patience, process->fd, payload.p, payload.n);

@@ -43,6 +43,5 @@ void parser_answer_free(struct parser_answer *answer);
 /* Sends one request and its payload, waits for the answer. On failure the process is gone and *end says
  * how it went. */
 bool parser_process_ask(struct parser_process *process, const struct frame_request *request,
-                        struct str payload, const struct document_limits *limits,
-                        const struct patience *patience, struct parser_answer *answer, enum parser_end *end,
-                        struct error *err) MUST_USE;
+                        struct str payload, const struct patience *patience, struct parser_answer *answer,
+                        enum parser_end *end, struct error *err) MUST_USE;

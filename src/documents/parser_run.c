@@ -135,12 +135,12 @@ bool parser_run_image(struct parser_bench *bench, const struct parser_task *task
         .format = format,
         .want = want,
         .budget_ms = recognition_budget(task, want),
+        .cpu_seconds = task->limits.cpu_seconds,
         .max_text = (uint32_t)task->limits.max_text_bytes,
         .max_pixels = task->limits.max_pixels,
         .size = bytes.n,
     };
-    if (!parser_process_ask(&bench->process, &request, bytes, &task->limits, task->patience, answer,
-                            &bench->last_end, err))
+    if (!parser_process_ask(&bench->process, &request, bytes, task->patience, answer, &bench->last_end, err))
         return false;
     const char *what = format == FRAME_JPEG ? "JPEG" : format == FRAME_PNG ? "PNG" : "rendered page";
     add_times(result, answer->head.microseconds);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/pidfd.h>
 #include <unistd.h>
 
 enum { ARGUMENTS_MAX = 24, CHUNK = 64 * 1024, STATUS_MAX = 256, EXIT_NO_SANDBOX = 125 };
@@ -133,6 +134,16 @@ static enum wait_end collect(const struct poppler_run *run, struct pipes *pipes,
     }
 }
 
+/* A program may close its pipes some time before it ends, or close them and never end. */
+static enum wait_end wait_for_end(const struct poppler_run *run, pid_t pid) {
+    struct pollfd ended = {.fd = pidfd_open(pid, 0), .events = POLLIN};
+    if (ended.fd < 0)
+        return WAIT_FAILED;
+    enum wait_end end = patience_wait(run->patience, &ended, 1);
+    close(ended.fd);
+    return end;
+}
+
 /* The launcher's word: four bytes of layers, and a message behind them when it could not go on. */
 static bool check_status(const struct poppler_run *run, const struct notes *notes,
                          struct poppler_outcome *outcome, struct error *err) {
@@ -181,7 +192,8 @@ bool poppler_run(const struct poppler_run *run, struct buf *output, struct poppl
     }
     enum wait_end waited = collect(run, &pipes, output, outcome, &notes);
     close_all(pipes.read);
-    /* One that closed its pipes without ending must not keep us; one that ended keeps its own verdict. */
+    if (waited == WAIT_READY && !outcome->overflowed && !output->failed)
+        waited = wait_for_end(run, pid);
     enum child_end end = child_kill(pid, &status);
     if (waited != WAIT_READY)
         return patience_fail(run->patience, waited, err);

@@ -83,8 +83,8 @@ static bool limit(int what, rlim_t soft, rlim_t hard) {
     return setrlimit(what, &(struct rlimit){soft, hard}) == 0;
 }
 
-/* Memory and CPU are soft limits, for the parent to set anew for each job; the filter lets nobody
- * inside change any. */
+/* CPU is a soft limit, for a decoder to set anew for each job; the filter lets nobody inside change the
+ * others. */
 static bool set_limits(const struct sandbox_request *request) {
     rlim_t files = request->kind == SANDBOX_DECODER ? 16 : 64;
     rlim_t cpu = request->cpu_seconds ? request->cpu_seconds : RLIM_INFINITY;

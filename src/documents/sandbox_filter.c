@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <seccomp.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -107,6 +108,14 @@ static bool allow_plain_memory(scmp_filter_ctx filter) {
                             SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)) == 0;
 }
 
+/* A decoder serves many jobs and CPU time counts over its whole life, so it gives itself a limit for each;
+ * the pool may lack the privilege to do it from outside (CAP_SYS_RESOURCE, as in containers). It could lift
+ * that one limit again if a file took it over: the pool's clock ends it all the same. */
+static bool allow_own_cpu_limit(scmp_filter_ctx filter) {
+    return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 2, SCMP_A0(SCMP_CMP_EQ, 0),
+                            SCMP_A1(SCMP_CMP_EQ, RLIMIT_CPU)) == 0;
+}
+
 /* abort() must still work, upon oneself. */
 static bool allow_abort(scmp_filter_ctx filter) {
     return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
@@ -139,7 +148,7 @@ bool sandbox_filter_load(const struct sandbox_request *request) {
     bool ok = add_all(filter, SCMP_ACT_ALLOW, always_allowed, ARRAY_COUNT(always_allowed)) &&
               add_all(filter, SCMP_ACT_KILL_PROCESS, fatal, ARRAY_COUNT(fatal)) && allow_abort(filter);
     if (ok && request->kind == SANDBOX_DECODER)
-        ok = allow_plain_memory(filter) &&
+        ok = allow_plain_memory(filter) && allow_own_cpu_limit(filter) &&
              seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, SCMP_SYS(execve), 0) == 0;
     else if (ok)
         ok = add_all(filter, SCMP_ACT_ALLOW, program_allowed, ARRAY_COUNT(program_allowed)) &&

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -61,9 +62,17 @@ static int64_t deadline_in(uint32_t ms) {
     return ((int64_t)t.tv_sec * 1000 + ms) * 1000000 + t.tv_nsec;
 }
 
+/* A job beyond its share is ended by SIGXCPU. */
+static void limit_cpu(uint32_t seconds) {
+    struct timespec used = {0};
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    setrlimit(RLIMIT_CPU, &(struct rlimit){(rlim_t)used.tv_sec + 1 + seconds, RLIM_INFINITY});
+}
+
 /* False when the pool is gone. */
 static bool serve(struct ocr *ocr, const struct frame_request *request, const unsigned char *bytes) {
     struct image_output output = {0};
+    limit_cpu(request->cpu_seconds);
     switch (request->kind) {
     case FRAME_IMAGE: {
         struct image_input input = {
