@@ -17,9 +17,9 @@ struct multipart_part {
 /* Is this content type multipart/form-data? */
 bool multipart_is(struct str content_type);
 
-/* Errors are ERR_INVALID_MULTIPART and say what is wrong, with the byte offset. Strict: the boundary is 1 to
- * 70 characters of RFC 2046, every part has a Content-Disposition with a name, nothing but the preamble lies
- * outside the parts, and the end is there. *parts lies in the arena. */
+/* Errors are ERR_INVALID_MULTIPART and say what is wrong, and at which byte. Strict: the boundary is 1 to 70
+ * characters of RFC 2046, every part has a Content-Disposition with a name, nothing lies outside the parts
+ * but an empty line before and after, and the end is there. *parts lies in the arena. */
 bool multipart_parse(struct str content_type, struct str body, struct arena *arena,
                      struct multipart_part **parts, size_t *count, struct error *err) MUST_USE;
 
