@@ -16,7 +16,7 @@ struct lua_State;
 
 /* Zeros: the defaults. */
 struct script_limits {
-    uint64_t instructions; /* of one call, the file's top level included; 200,000 */
+    uint64_t instructions; /* of one call, the file's top level included; 500,000 */
     size_t memory;         /* of the whole state, about 30 KB before anything is loaded; 4 MB */
     int64_t cpu_time;      /* ns of one call, looked at every 1,000 instructions; 50 ms */
 };
@@ -40,7 +40,8 @@ struct script *script_open(const char *path, const char *function, const struct 
  * errors and must hold nothing that would need freeing. */
 struct script_exchange {
     int (*arguments)(struct lua_State *L, void *ctx); /* pushes, returns how many */
-    void (*results)(struct lua_State *L, void *ctx);  /* reads `result_count` values from index 1 on */
+    void (*results)(struct lua_State *L, int at,
+                    void *ctx); /* reads `result_count` values from index `at` on */
     int result_count;
     void *ctx;
 };
@@ -48,5 +49,13 @@ struct script_exchange {
 /* ERR_MODEL with "NAME:LINE: …" when the script failed. The script stays usable. */
 bool script_call(struct script *s, const struct script_exchange *exchange, struct error *err) MUST_USE;
 
+/* What its messages call it. */
+const char *script_name(const struct script *s);
 /* In use now, for metrics and tests. */
 size_t script_memory(const struct script *s);
+
+/* For C functions that scripts call. Counts `work` (about as much as an instruction each) against the
+ * call's budget; raises a Lua error when that is used up. */
+void script_charge(struct lua_State *L, uint64_t work);
+/* What is left of the budget. */
+uint64_t script_left(struct lua_State *L);

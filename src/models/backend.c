@@ -1,0 +1,23 @@
+#include "models/backend.h"
+
+#include "models/linear.h"
+#include "models/scratch.h"
+
+#include <stdlib.h>
+
+struct scratch *scratch_new(void) {
+    return calloc(1, sizeof(struct scratch));
+}
+
+void scratch_free(struct scratch *s) {
+    free(s);
+}
+
+bool backend_open(struct backend **out, const char *name, struct str bytes, struct error *err) {
+    static const char *const names[] = {"linear"};
+    if (str_eq(str_from(name), STR("linear")))
+        return linear_open(out, bytes, err);
+    const char *near = str_nearest(str_from(name), names, ARRAY_COUNT(names));
+    return fail(err, ERR_ARTEFACT, "There is no backend \"%s\"%s%s%s.", name, near ? "; did you mean \"" : "",
+                near ? near : "", near ? "\"?" : "");
+}

@@ -1,0 +1,45 @@
+/* From scores to a confidence that means something. Three steps, each fitted in training on rows that
+ * the scores' model had not seen:
+ *
+ *  1. probabilities: softmax of linear_factor * linear score + hidden_factor * hidden score (temperature
+ *     scaling, Guo et al. 2017, with a temperature for each part);
+ *  2. novelty: is this anything of what was trained? A logistic model, fitted on texts of classes left
+ *     out of training and on texts with shuffled letters, against rows of known classes;
+ *  3. confidence: the probability that the answer is right, a logistic model over probabilities, their
+ *     margin and novelty, fitted on out-of-fold rows.
+ *
+ * Plain values; any thread. */
+#pragma once
+
+#include "models/artefact.h"
+
+enum { NOVELTY_TERMS = 6, CONFIDENCE_TERMS = 6 };
+
+struct confidence {
+    float linear_factor, hidden_factor;
+    float novelty[NOVELTY_TERMS];    /* weights of confidence_novelty_terms(), the first is the constant */
+    float correct[CONFIDENCE_TERMS]; /* weights of confidence_terms() */
+    float gate;                      /* of a visual part: sure enough to go without text; above 1: never */
+    float reserved;
+};
+
+/* What is looked at besides the probabilities. */
+struct confidence_signals {
+    float best, second; /* probabilities of the first two labels */
+    float decision;     /* linear score of the first label: below 0, no class claims the row */
+    float known_words, known_grams;
+    bool parts_agree; /* linear and hidden part have the same first label */
+};
+
+void confidence_novelty_terms(const struct confidence_signals *s, float terms[NOVELTY_TERMS]);
+void confidence_terms(const struct confidence_signals *s, float novelty, float terms[CONFIDENCE_TERMS]);
+
+float confidence_novelty(const struct confidence *c, const struct confidence_signals *s);
+float confidence_of(const struct confidence *c, const struct confidence_signals *s, float novelty);
+
+bool confidence_read(struct confidence *out, struct str section, const char *name,
+                     struct error *err) MUST_USE;
+void confidence_write(struct buf *out, const struct confidence *c);
+
+/* Before calibration: softmax at the given factors, confidence the plain probability. */
+struct confidence confidence_plain(float linear_factor, float hidden_factor);

@@ -1,0 +1,292 @@
+#include "models/linear.h"
+
+#include "base/check.h"
+#include "models/scratch.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct linear {
+    struct backend backend;
+    const char **labels;
+    size_t label_count;
+    bool takes_text, takes_visual;
+    struct vocabulary vocabulary;
+    struct network network;
+    struct confidence confidence;
+    const float *visual_mean, *visual_scale;
+    size_t visual_count;
+    struct network visual_network;
+    struct confidence visual_confidence;
+};
+
+static const struct linear *linear_of(const struct backend *b) {
+    return CONTAINER_OF(b, const struct linear, backend);
+}
+
+/* Scores */
+
+bool linear_score(const struct backend *b, struct scratch *s, const struct model_input *row,
+                  struct linear_scores *out, struct error *err) {
+    const struct linear *l = linear_of(b);
+    struct text_signals signals = {0};
+    if (!l->takes_text)
+        return fail(err, ERR_INVALID_FIELD, "This model takes no text.");
+    vocabulary_sum(&l->vocabulary, &l->network, &s->tokens, row->text, s->sums, &signals);
+    network_finish(&l->network, s->sums, s->linear, s->hidden);
+    *out = (struct linear_scores){.labels = l->label_count,
+                                  .linear = s->linear,
+                                  .hidden = s->hidden,
+                                  .known_words = signals.known_words,
+                                  .known_grams = signals.known_grams,
+                                  .words = signals.words};
+    return true;
+}
+
+bool linear_score_visual(const struct backend *b, struct scratch *s, const float *visual, size_t count,
+                         struct linear_scores *out) {
+    const struct linear *l = linear_of(b);
+    if (!l->takes_visual || count != l->visual_count || !visual)
+        return false;
+    const struct network *n = &l->visual_network;
+    memset(s->sums, 0, n->stride * sizeof *s->sums);
+    for (size_t i = 0; i < count; i++) {
+        float value = (visual[i] - l->visual_mean[i]) * l->visual_scale[i];
+        /* Written so that NaN becomes 0, too. */
+        network_add(n, s->sums, (uint32_t)i, value > -4 ? fminf(value, 4) : value <= -4 ? -4 : 0);
+    }
+    network_finish(n, s->sums, s->linear, s->hidden);
+    *out = (struct linear_scores){.labels = l->label_count,
+                                  .linear = s->linear,
+                                  .hidden = s->hidden,
+                                  .known_words = 1,
+                                  .known_grams = 1};
+    return true;
+}
+
+static size_t first_of(const float *values, size_t n) {
+    size_t best = 0;
+    for (size_t i = 1; i < n; i++)
+        if (values[i] > values[best])
+            best = i;
+    return best;
+}
+
+unsigned linear_signals(const struct linear_scores *scores, const struct confidence *c, float *p,
+                        struct confidence_signals *out) {
+    size_t n = scores->labels;
+    for (size_t i = 0; i < n; i++)
+        p[i] = c->linear_factor * scores->linear[i] + c->hidden_factor * scores->hidden[i];
+    size_t best = first_of(p, n);
+    float top = p[best], sum = 0, second = 0;
+    for (size_t i = 0; i < n; i++) {
+        /* Beyond e^-20 nothing is left of a probability in any place that is looked at. */
+        p[i] = top - p[i] < 20 ? expf(p[i] - top) : 0;
+        sum += p[i];
+    }
+    for (size_t i = 0; i < n; i++) {
+        p[i] /= sum;
+        if (i != best)
+            second = fmaxf(second, p[i]);
+    }
+    *out = (struct confidence_signals){
+        .best = p[best],
+        .second = second,
+        .decision = scores->linear[best],
+        .known_words = scores->known_words,
+        .known_grams = scores->known_grams,
+        .parts_agree = c->hidden_factor <= 0 ||
+                       (first_of(scores->linear, n) == best && first_of(scores->hidden, n) == best),
+    };
+    return (unsigned)best;
+}
+
+/* Answers */
+
+static void keep_best(struct model_answer *a, unsigned label, float p) {
+    size_t at = a->top_count < MODEL_TOP_MAX ? a->top_count++ : MODEL_TOP_MAX - 1;
+    while (at > 0 && a->top[at - 1].confidence < p) {
+        a->top[at] = a->top[at - 1];
+        at--;
+    }
+    a->top[at] = (struct model_top){label, p};
+}
+
+/* The first label gets the confidence; what is left of 1 goes to the others in proportion to their
+ * probabilities, but never makes one of them surer than it was relative to the first. */
+static void spread(struct model_answer *a) {
+    float first = a->top[0].confidence;
+    float factor = a->confidence / first;
+    if (factor > 1)
+        factor = first < 1 ? (1 - a->confidence) / (1 - first) : 0;
+    for (size_t i = 1; i < a->top_count; i++)
+        a->top[i].confidence *= factor;
+    a->top[0].confidence = a->confidence;
+}
+
+static void answer_from(const struct linear_scores *scores, const struct confidence *c, float *probabilities,
+                        struct model_answer *out) {
+    struct confidence_signals signals;
+    struct model_answer a = {.label = linear_signals(scores, c, probabilities, &signals)};
+    a.novelty = confidence_novelty(c, &signals);
+    a.confidence = confidence_of(c, &signals, a.novelty);
+    keep_best(&a, a.label, probabilities[a.label]);
+    for (unsigned i = 0; i < scores->labels; i++)
+        if (i != a.label &&
+            (a.top_count < MODEL_TOP_MAX || probabilities[i] > a.top[MODEL_TOP_MAX - 1].confidence))
+            keep_best(&a, i, probabilities[i]);
+    spread(&a);
+    *out = a;
+}
+
+static bool predict_row(const struct linear *l, struct scratch *s, const struct model_input *row,
+                        struct model_answer *answer, struct error *err) {
+    struct linear_scores scores;
+    if (!l->takes_text && l->takes_visual) {
+        if (!linear_score_visual(&l->backend, s, row->visual, row->visual_count, &scores))
+            return fail(err, ERR_INVALID_FIELD,
+                        "This model takes a page image (visual vector of %zu values).", l->visual_count);
+        answer_from(&scores, &l->visual_confidence, s->probabilities, answer);
+        answer->visual_only = true;
+        return true;
+    }
+    if (!linear_score(&l->backend, s, row, &scores, err))
+        return false;
+    answer_from(&scores, &l->confidence, s->probabilities, answer);
+    return true;
+}
+
+static bool predict(const struct backend *b, struct scratch *s, const struct model_input *rows, size_t count,
+                    struct model_answer *answers, struct error *row_errors) {
+    bool all = true;
+    for (size_t i = 0; i < count; i++) {
+        row_errors[i].code = ERR_NONE;
+        all &= predict_row(linear_of(b), s, &rows[i], &answers[i], &row_errors[i]);
+    }
+    return all;
+}
+
+static bool predict_visual(const struct backend *b, struct scratch *s, const float *visual, size_t count,
+                           struct model_answer *answer) {
+    const struct linear *l = linear_of(b);
+    struct linear_scores scores;
+    struct model_answer a;
+    if (!linear_score_visual(b, s, visual, count, &scores))
+        return false;
+    answer_from(&scores, &l->visual_confidence, s->probabilities, &a);
+    if (a.confidence < l->visual_confidence.gate)
+        return false;
+    a.visual_only = true;
+    *answer = a;
+    return true;
+}
+
+/* Opening */
+
+static bool read_labels(struct linear *l, struct str section, struct error *err) {
+    struct artefact_cursor c = {section, "labels", err};
+    uint32_t count;
+    if (!artefact_take_u32(&c, "count", 2, MODEL_LABELS_MAX, &count))
+        return false;
+    l->labels = calloc(count, sizeof *l->labels);
+    if (!l->labels)
+        return fail(err, ERR_NO_MEMORY, "out of memory");
+    l->label_count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        size_t end = str_find_char(c.rest, '\0');
+        if (end == SIZE_MAX || end == 0 || !str_is_utf8(str_slice(c.rest, 0, end), NULL))
+            return fail(err, ERR_ARTEFACT, "Label %u of the artefact is empty, not terminated or not UTF-8.",
+                        i);
+        l->labels[i] = c.rest.p;
+        c.rest = str_slice(c.rest, end + 1, c.rest.n);
+    }
+    return artefact_done(&c);
+}
+
+static bool check_labels(const struct linear *l, const struct network *n, struct error *err) {
+    if (n->labels == l->label_count)
+        return true;
+    return fail(err, ERR_ARTEFACT, "The artefact names %zu labels but has weights for %u.", l->label_count,
+                n->labels);
+}
+
+static bool read_visual(struct linear *l, const struct artefact *a, struct error *err) {
+    struct str section = a->sections[ARTEFACT_VISUAL];
+    if (!section.p)
+        return true;
+    struct artefact_cursor c = {section, "visual", err};
+    uint32_t count;
+    if (!artefact_take_u32(&c, "values", 1, MODEL_VISUAL_MAX, &count) ||
+        !artefact_take_floats(&c, "means", count, &l->visual_mean) ||
+        !artefact_take_floats(&c, "scales", count, &l->visual_scale) || !artefact_done(&c) ||
+        !network_read(&l->visual_network, a->sections[ARTEFACT_VISUAL_NETWORK], "visual network", err) ||
+        !check_labels(l, &l->visual_network, err) ||
+        !confidence_read(&l->visual_confidence, a->sections[ARTEFACT_VISUAL_CONFIDENCE], "visual confidence",
+                         err))
+        return false;
+    if (l->visual_network.rows != count)
+        return fail(err, ERR_ARTEFACT, "The artefact's visual part has %u values but %u rows.", count,
+                    l->visual_network.rows);
+    l->visual_count = count;
+    l->takes_visual = true;
+    return true;
+}
+
+static bool read_text(struct linear *l, const struct artefact *a, struct error *err) {
+    if (!a->sections[ARTEFACT_VOCABULARY].p)
+        return true;
+    if (!network_read(&l->network, a->sections[ARTEFACT_NETWORK], "network", err) ||
+        !check_labels(l, &l->network, err) ||
+        !vocabulary_read(&l->vocabulary, a->sections[ARTEFACT_VOCABULARY], &l->network, err) ||
+        !confidence_read(&l->confidence, a->sections[ARTEFACT_CONFIDENCE], "confidence", err))
+        return false;
+    l->takes_text = true;
+    return true;
+}
+
+static void linear_free(struct backend *b) {
+    struct linear *l = CONTAINER_OF(b, struct linear, backend);
+    free(l->labels);
+    free(l);
+}
+
+static const char *const *linear_labels(const struct backend *b, size_t *count) {
+    *count = linear_of(b)->label_count;
+    return (const char *const *)linear_of(b)->labels;
+}
+
+static unsigned linear_inputs(const struct backend *b) {
+    const struct linear *l = linear_of(b);
+    return (l->takes_text ? MODEL_TAKES_TEXT : 0u) | (l->takes_visual ? MODEL_TAKES_VISUAL : 0u);
+}
+
+static const struct backend_ops linear_ops = {
+    .name = "linear",
+    .predict = predict,
+    .predict_visual = predict_visual,
+    .labels = linear_labels,
+    .inputs = linear_inputs,
+    .free = linear_free,
+};
+
+bool linear_open(struct backend **out, struct str bytes, struct error *err) {
+    struct artefact a;
+    if (!artefact_read(&a, bytes, err))
+        return false;
+    struct linear *l = calloc(1, sizeof *l);
+    if (!l)
+        return fail(err, ERR_NO_MEMORY, "out of memory");
+    l->backend.ops = &linear_ops;
+    bool ok =
+        read_labels(l, a.sections[ARTEFACT_LABELS], err) && read_text(l, &a, err) && read_visual(l, &a, err);
+    if (ok && !l->takes_text && !l->takes_visual)
+        ok = fail(err, ERR_ARTEFACT,
+                  "The artefact has neither a vocabulary, nor a schema, nor a visual part.");
+    if (!ok) {
+        linear_free(&l->backend);
+        return false;
+    }
+    *out = &l->backend;
+    return true;
+}

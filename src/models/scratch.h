@@ -1,0 +1,18 @@
+/* What a prediction writes to; one per thread, made by scratch_new() of models/backend.h. Pages are only
+ * touched as far as inputs and models need them. */
+#pragma once
+
+#include "models/backend.h"
+#include "models/network.h"
+#include "models/text_tokens.h"
+
+enum {
+    SCRATCH_LABELS = MODEL_LABELS_MAX + VECTOR_ALIGN,
+    SCRATCH_STRIDE = SCRATCH_LABELS + NETWORK_HIDDEN_MAX
+};
+
+struct scratch {
+    float sums[2 * SCRATCH_STRIDE];
+    float linear[SCRATCH_LABELS], hidden[SCRATCH_LABELS], probabilities[SCRATCH_LABELS];
+    struct text_tokens tokens;
+};
