@@ -20,16 +20,14 @@ static const struct {
     {"demo", cli_demo, "prepare the demonstration's documents, texts and models"},
 };
 
-static void print_help(FILE *out)
-{
+static void print_help(FILE *out) {
     fputs("Usage: penstock COMMAND [OPTION…]\n\nCommands:\n", out);
     for (size_t i = 0; i < ARRAY_COUNT(commands); i++)
         fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].help);
     fputs("\n\"penstock COMMAND --help\" tells more.\n", out);
 }
 
-static int unknown(const char *name)
-{
+static int unknown(const char *name) {
     const char *names[ARRAY_COUNT(commands)];
     for (size_t i = 0; i < ARRAY_COUNT(commands); i++)
         names[i] = commands[i].name;
@@ -42,8 +40,7 @@ static int unknown(const char *name)
     return EXIT_USAGE;
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     if (argc < 2) {
         print_help(stderr);
         return EXIT_USAGE;

@@ -15,8 +15,7 @@
             ".previous\n");                                                                                  \
     extern const char embedded_##name[] __attribute__((visibility("hidden")));                               \
     extern const char embedded_##name##_end[] __attribute__((visibility("hidden")));                         \
-    static struct str name(void)                                                                             \
-    {                                                                                                        \
+    static struct str name(void) {                                                                           \
         return (struct str){embedded_##name, (size_t)(embedded_##name##_end - embedded_##name)};             \
     }                                                                                                        \
     struct embed_needs_a_semicolon_##name

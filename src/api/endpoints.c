@@ -1,8 +1,7 @@
 /* GET /v1/endpoints: what can be called, and what answers */
 #include "api/routes.h"
 
-static void write_endpoint(const struct endpoint *e, struct json_writer *w)
-{
+static void write_endpoint(const struct endpoint *e, struct json_writer *w) {
     json_object(w);
     json_field_text(w, "name", e->config->name);
     json_field_text(w, "kind", "classify");
@@ -35,8 +34,7 @@ static void write_endpoint(const struct endpoint *e, struct json_writer *w)
     json_object_end(w);
 }
 
-void endpoints_list(struct call *c)
-{
+void endpoints_list(struct call *c) {
     struct buf *out = &c->loop->reply;
     buf_clear(out);
     struct json_writer w = JSON_WRITER(out);

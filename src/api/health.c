@@ -1,13 +1,11 @@
 /* GET /healthz: the process answers. GET /readyz: it can do its work. */
 #include "api/routes.h"
 
-void health_live(struct call *c)
-{
+void health_live(struct call *c) {
     call_reply_json(c, 200, STR("{\"status\":\"ok\"}"));
 }
 
-static unsigned unloaded(const struct endpoint *e)
-{
+static unsigned unloaded(const struct endpoint *e) {
     unsigned count = 0;
     for (unsigned i = 0; i < e->share_count; i++)
         count += e->shares[i].version->backend == NULL;
@@ -16,8 +14,7 @@ static unsigned unloaded(const struct endpoint *e)
 
 /* An endpoint whose model did not load still answers when its fallback chain does; the word for it is
  * "degraded". */
-void health_ready(struct call *c)
-{
+void health_ready(struct call *c) {
     struct recorder_state recorder;
     recorder_state(c->loop->parts->recorder, &recorder);
     bool draining = engine_draining(c->loop->engine), ready = recorder.healthy && !draining;

@@ -18,16 +18,15 @@ struct running {
     char texts[];
 };
 
-static bool run(struct store_job *job, struct store *store, struct error *err)
-{
+static bool run(struct store_job *job, struct store *store, struct error *err) {
     struct running *r = CONTAINER_OF(job, struct running, store_job);
     if (!r->job.work(&r->job, store, &r->out, err))
         return false;
-    return !r->out.failed || fail(err, ERR_NO_MEMORY, "The result is too large; ask for fewer items with \"limit\".");
+    return !r->out.failed ||
+           fail(err, ERR_NO_MEMORY, "The result is too large; ask for fewer items with \"limit\".");
 }
 
-static void done(struct store_job *job, bool ok, const struct error *err)
-{
+static void done(struct store_job *job, bool ok, const struct error *err) {
     struct running *r = CONTAINER_OF(job, struct running, store_job);
     struct engine *engine = r->engine;
     r->ok = ok;
@@ -37,8 +36,7 @@ static void done(struct store_job *job, bool ok, const struct error *err)
     engine_outstanding_end(engine);
 }
 
-static void finish(struct loop_task *task)
-{
+static void finish(struct loop_task *task) {
     struct running *r = CONTAINER_OF(task, struct running, task);
     if (r->call && r->ok)
         call_reply_json(r->call, 200, buf_str(&r->out));
@@ -48,24 +46,22 @@ static void finish(struct loop_task *task)
     free(r);
 }
 
-static void abandon(struct call *c)
-{
+static void abandon(struct call *c) {
     struct running *r = c->pending;
     r->call = NULL;
 }
 
-static char *move_text(struct str *text, char *to)
-{
+static char *move_text(struct str *text, char *to) {
     if (text->n)
         memcpy(to, text->p, text->n);
     text->p = to;
     return to + text->n;
 }
 
-void call_submit(struct call *c, const struct api_job *job)
-{
+void call_submit(struct call *c, const struct api_job *job) {
     struct error err;
-    size_t texts = job->endpoint.n + job->status.n + job->after.n + job->id.n + job->label.n + job->reviewer.n;
+    size_t texts =
+        job->endpoint.n + job->status.n + job->after.n + job->id.n + job->label.n + job->reviewer.n;
     struct running *r = malloc(sizeof *r + texts);
     if (!r) {
         fail(&err, ERR_NO_MEMORY, "Out of memory for this request.");

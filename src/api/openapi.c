@@ -4,7 +4,6 @@
 
 EMBED(description, "api/openapi.json");
 
-void openapi_show(struct call *c)
-{
+void openapi_show(struct call *c) {
     call_reply_json(c, 200, description());
 }

@@ -9,8 +9,7 @@ struct found {
     bool any;
 };
 
-static void write_record(const struct record *record, void *ctx)
-{
+static void write_record(const struct record *record, void *ctx) {
     struct found *f = ctx;
     struct json_writer w = JSON_WRITER(f->out);
     char time[CLOCK_TEXT_SIZE];
@@ -22,16 +21,15 @@ static void write_record(const struct record *record, void *ctx)
     f->any = true;
 }
 
-static bool work(struct api_job *job, struct store *store, struct buf *out, struct error *err)
-{
+static bool work(struct api_job *job, struct store *store, struct buf *out, struct error *err) {
     struct found f = {.out = out};
     struct record_filter filter = {.request_id = job->id, .limit = 1};
     if (!records_visit(store, &filter, write_record, &f, err))
         return false;
-    return f.any || fail(err, ERR_NOT_FOUND, "No request \"%.*s\" is recorded.", STR_ARG(str_slice(job->id, 0, 80)));
+    return f.any ||
+           fail(err, ERR_NOT_FOUND, "No request \"%.*s\" is recorded.", STR_ARG(str_slice(job->id, 0, 80)));
 }
 
-void request_show(struct call *c)
-{
+void request_show(struct call *c) {
     call_submit(c, &(struct api_job){.work = work, .id = c->argument});
 }

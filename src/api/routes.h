@@ -14,7 +14,7 @@ struct call {
     struct str id;               /* request ID */
     struct str argument;         /* what "*" matched, decoded */
     void (*handle)(struct call *c);
-    void *pending;               /* a job that is under way */
+    void *pending;                   /* a job that is under way */
     void (*abandon)(struct call *c); /* the client left while it was */
 };
 

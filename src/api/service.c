@@ -31,8 +31,7 @@ struct visit {
 };
 
 /* The caller's own ID when it is a plain token of reasonable length, a new one otherwise. */
-static struct str request_id(struct exchange *x)
-{
+static struct str request_id(struct exchange *x) {
     struct str given = exchange_header(x, STR("x-request-id"));
     bool good = given.p && given.n > 0 && given.n <= REQUEST_ID_MAX;
     for (size_t i = 0; good && i < given.n; i++)
@@ -47,8 +46,7 @@ static struct str request_id(struct exchange *x)
     return (struct str){made, ID_LENGTH};
 }
 
-static bool path_matches(struct str path, const char *pattern, struct str *argument)
-{
+static bool path_matches(struct str path, const char *pattern, struct str *argument) {
     struct str wanted = str_from(pattern), segment, expected;
     while (path_next(&wanted, &expected)) {
         if (!path_next(&path, &segment))
@@ -61,21 +59,18 @@ static bool path_matches(struct str path, const char *pattern, struct str *argum
     return path.n == 0;
 }
 
-static void refuse(struct loop_state *loop, struct exchange *x, struct str id, const struct error *err)
-{
+static void refuse(struct loop_state *loop, struct exchange *x, struct str id, const struct error *err) {
     reply_error(x, err, id, &loop->reply);
 }
 
-static struct visit *visit_new(struct exchange *x)
-{
+static struct visit *visit_new(struct exchange *x) {
     struct visit *v = arena_zalloc(x->arena, sizeof *v);
     x->user = v;
     return v;
 }
 
 static bool start_prediction(struct loop_state *loop, struct exchange *x, struct str id, struct str name,
-                             size_t *body_max)
-{
+                             size_t *body_max) {
     struct error err;
     struct str decoded;
     if (x->method != METHOD_POST) {
@@ -105,8 +100,7 @@ static bool start_prediction(struct loop_state *loop, struct exchange *x, struct
 }
 
 static bool start_call(struct loop_state *loop, struct exchange *x, struct str id, const struct route *route,
-                       struct str argument, size_t *body_max)
-{
+                       struct str argument, size_t *body_max) {
     struct error err;
     struct visit *v = visit_new(x);
     if (!v) {
@@ -125,8 +119,7 @@ static bool start_call(struct loop_state *loop, struct exchange *x, struct str i
     return true;
 }
 
-static bool on_head(void *loop_ctx, struct exchange *x, size_t *body_max)
-{
+static bool on_head(void *loop_ctx, struct exchange *x, size_t *body_max) {
     struct loop_state *loop = loop_ctx;
     struct str id = request_id(x), argument = STR("");
     if (path_matches(x->path, predict_path, &argument))
@@ -150,8 +143,7 @@ static bool on_head(void *loop_ctx, struct exchange *x, size_t *body_max)
     return false;
 }
 
-static void on_request(void *loop_ctx, struct exchange *x)
-{
+static void on_request(void *loop_ctx, struct exchange *x) {
     struct visit *v = x->user;
     if (v->request)
         request_body(v->request);
@@ -159,8 +151,7 @@ static void on_request(void *loop_ctx, struct exchange *x)
         v->call.handle(&v->call);
 }
 
-static void on_gone(void *loop_ctx, struct exchange *x)
-{
+static void on_gone(void *loop_ctx, struct exchange *x) {
     struct visit *v = x->user;
     if (v->request) {
         request_cancel(v->request);
@@ -171,42 +162,35 @@ static void on_gone(void *loop_ctx, struct exchange *x)
     snapshot_unref(v->call.snapshot);
 }
 
-static void end(struct call *c, int status, struct str type, struct str body)
-{
+static void end(struct call *c, int status, struct str type, struct str body) {
     struct http_header headers[] = {{STR("content-type"), type}, {STR("x-request-id"), c->id}};
     snapshot_unref(c->snapshot);
     exchange_reply(c->x, status, headers, ARRAY_COUNT(headers), body);
 }
 
-void call_reply_json(struct call *c, int status, struct str json)
-{
+void call_reply_json(struct call *c, int status, struct str json) {
     end(c, status, STR("application/json"), json);
 }
 
-void call_reply_text(struct call *c, int status, struct str type, struct str text)
-{
+void call_reply_text(struct call *c, int status, struct str type, struct str text) {
     end(c, status, type, text);
 }
 
-void call_fail(struct call *c, const struct error *err)
-{
+void call_fail(struct call *c, const struct error *err) {
     snapshot_unref(c->snapshot);
     reply_error(c->x, err, c->id, &c->loop->reply);
 }
 
-static void *start_on_loop(void *ctx, struct loop *loop)
-{
+static void *start_on_loop(void *ctx, struct loop *loop) {
     return engine_loop_start(ctx, loop);
 }
 
-static void stop_on_loop(void *loop_ctx)
-{
+static void stop_on_loop(void *loop_ctx) {
     engine_loop_stop(loop_ctx);
 }
 
 static void error_body(void *loop_ctx, struct buf *out, enum error_code code, const char *message,
-                       struct str id)
-{
+                       struct str id) {
     struct error err;
     fail(&err, code, "%s", message);
     reply_write_error(out, &err, id);

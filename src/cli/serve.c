@@ -16,8 +16,7 @@ static const char help[] =
     "SIGTERM ends it when the running requests are answered; SIGHUP reloads the configuration.\n";
 
 /* quickstart puts the demonstration beside the folder that the binary lies in. */
-static bool demo_config(char *path, size_t size)
-{
+static bool demo_config(char *path, size_t size) {
     char program[4096];
     ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
     if (n > 0) {
@@ -34,8 +33,7 @@ static bool demo_config(char *path, size_t size)
     return access(path, R_OK) == 0;
 }
 
-int cli_serve(int argc, char **argv)
-{
+int cli_serve(int argc, char **argv) {
     static const struct option options[] = {{"config", required_argument, NULL, 'c'},
                                             {"listen", required_argument, NULL, 'l'},
                                             {"demo", no_argument, NULL, 'd'},
@@ -59,7 +57,8 @@ int cli_serve(int argc, char **argv)
         return EXIT_USAGE;
     }
     if (demo && !demo_config(demo_path, sizeof demo_path)) {
-        fputs("penstock serve: the demonstration is not prepared; run ./quickstart, or \"penstock demo prepare\"\n",
+        fputs("penstock serve: the demonstration is not prepared; run ./quickstart, or \"penstock demo "
+              "prepare\"\n",
               stderr);
         return EXIT_FAILED;
     }

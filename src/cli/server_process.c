@@ -32,23 +32,20 @@ struct process {
     bool ending;
 };
 
-static uint32_t ms(int64_t ns)
-{
+static uint32_t ms(int64_t ns) {
     int64_t value = ns / NS_PER_MS;
     return value > UINT32_MAX ? UINT32_MAX : (uint32_t)value;
 }
 
-static const struct config *load(const struct server_process_options *options)
-{
+static const struct config *load(const struct server_process_options *options) {
     struct config_problems problems = {0};
     const struct config *config = config_load(options->config_path, &options->overrides, &problems);
     config_problems_print(&problems, stderr);
     return config;
 }
 
-static struct snapshot *build_snapshot(struct process *p, const struct config *config, struct snapshot *previous,
-                                       struct config_problems *problems)
-{
+static struct snapshot *build_snapshot(struct process *p, const struct config *config,
+                                       struct snapshot *previous, struct config_problems *problems) {
     struct snapshot_sources from = {.config = config,
                                     .store = p->store,
                                     .pool = p->pool,
@@ -58,16 +55,14 @@ static struct snapshot *build_snapshot(struct process *p, const struct config *c
     return snapshot_build(&from, problems);
 }
 
-static bool accepts_files(const struct config *config)
-{
+static bool accepts_files(const struct config *config) {
     for (size_t i = 0; i < config->endpoint_count; i++)
         if (config->endpoints[i].accepts & ACCEPTS_FILE)
             return true;
     return false;
 }
 
-static bool make_parsers(struct process *p, struct error *err)
-{
+static bool make_parsers(struct process *p, struct error *err) {
     const struct config_parser *c = &p->config->parser;
     if (!accepts_files(p->config))
         return true;
@@ -85,8 +80,7 @@ static bool make_parsers(struct process *p, struct error *err)
     return p->parsers != NULL;
 }
 
-static bool make_parts(struct process *p, struct error *err)
-{
+static bool make_parts(struct process *p, struct error *err) {
     const struct config *c = p->config;
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     p->loops = c->server.loops ? (unsigned)c->server.loops : cores > 0 ? (unsigned)cores : 1;
@@ -110,8 +104,7 @@ static bool make_parts(struct process *p, struct error *err)
     return recorder_start(&p->recorder, &recorder, err);
 }
 
-static bool make_engine(struct process *p)
-{
+static bool make_engine(struct process *p) {
     struct config_problems problems = {0};
     struct snapshot *first = build_snapshot(p, p->config, NULL, &problems);
     config_problems_print(&problems, stderr);
@@ -130,8 +123,7 @@ static bool make_engine(struct process *p)
     return p->engine != NULL;
 }
 
-static bool start_server(struct process *p, struct error *err)
-{
+static bool start_server(struct process *p, struct error *err) {
     const struct config_server *c = &p->config->server;
     const char **listen = calloc(c->listen_count, sizeof(*listen));
     if (!listen)
@@ -158,30 +150,30 @@ static bool start_server(struct process *p, struct error *err)
     return started;
 }
 
-static void announce(const struct process *p)
-{
+static void announce(const struct process *p) {
     const struct config_server *c = &p->config->server;
     for (size_t i = 0; i < c->listen_count; i++) {
         const char *host = c->listen[i].host[0] ? c->listen[i].host : "0.0.0.0";
         bool six = strchr(host, ':') != NULL;
-        log_event(LOG_INFO, "server.listening", "listening on %s://%s%s%s:%u", c->tls.certificate ? "https" : "http",
-                  six ? "[" : "", host, six ? "]" : "", server_port(p->server, i));
+        log_event(LOG_INFO, "server.listening", "listening on %s://%s%s%s:%u",
+                  c->tls.certificate ? "https" : "http", six ? "[" : "", host, six ? "]" : "",
+                  server_port(p->server, i));
     }
     if (!p->config->auth.required)
-        log_event(LOG_WARN, "auth.off", "authentication is off: whoever reaches this machine's loopback may call");
+        log_event(LOG_WARN, "auth.off",
+                  "authentication is off: whoever reaches this machine's loopback may call");
     if (accepts_files(p->config) && !p->scanner)
-        log_event(LOG_WARN, "scan.off", "no malware scanner is configured (scan.clamd): files are recorded as not "
-                                        "scanned");
+        log_event(LOG_WARN, "scan.off",
+                  "no malware scanner is configured (scan.clamd): files are recorded as not "
+                  "scanned");
 }
 
-static bool same_text(const char *a, const char *b)
-{
+static bool same_text(const char *a, const char *b) {
     return a == b || (a && b && strcmp(a, b) == 0);
 }
 
 /* Options that only a restart can change; names the first one that differs, or NULL. */
-static const char *needs_restart(const struct config *a, const struct config *b)
-{
+static const char *needs_restart(const struct config *a, const struct config *b) {
     bool listen = a->server.listen_count == b->server.listen_count;
     for (size_t i = 0; listen && i < a->server.listen_count; i++)
         listen = same_text(a->server.listen[i].text, b->server.listen[i].text);
@@ -211,13 +203,13 @@ static const char *needs_restart(const struct config *a, const struct config *b)
 }
 
 /* All or nothing: whatever is wrong, the running configuration stays as it is. */
-static bool reload(struct process *p, const struct config *next)
-{
+static bool reload(struct process *p, const struct config *next) {
     struct config_problems problems = {0};
     struct error err;
     const char *fixed = needs_restart(p->config, next);
     if (fixed) {
-        log_event(LOG_ERROR, "config.refused", "%s changed, which needs a restart; nothing was changed", fixed);
+        log_event(LOG_ERROR, "config.refused", "%s changed, which needs a restart; nothing was changed",
+                  fixed);
         return false;
     }
     struct snapshot *previous = engine_snapshot(p->engine);
@@ -237,8 +229,7 @@ static bool reload(struct process *p, const struct config *next)
     return true;
 }
 
-static void reload_from_file(struct process *p)
-{
+static void reload_from_file(struct process *p) {
     struct config_problems problems = {0};
     const struct config *next = config_load(p->options->config_path, &p->options->overrides, &problems);
     for (size_t i = 0; i < problems.count; i++)
@@ -250,20 +241,19 @@ static void reload_from_file(struct process *p)
         p->config = next;
         return;
     }
-    log_event(LOG_ERROR, "config.refused", "the configuration was not reloaded; the one before stays in force");
+    log_event(LOG_ERROR, "config.refused",
+              "the configuration was not reloaded; the one before stays in force");
     config_unref(next);
 }
 
 /* Keys and versions that the command line wrote. */
-static void watch(uv_timer_t *timer)
-{
+static void watch(uv_timer_t *timer) {
     struct process *p = timer->data;
     if (store_changed(p->store))
         reload(p, p->config);
 }
 
-static void on_signal(uv_signal_t *signal, int number)
-{
+static void on_signal(uv_signal_t *signal, int number) {
     struct process *p = signal->data;
     if (number == SIGHUP) {
         reload_from_file(p);
@@ -273,8 +263,7 @@ static void on_signal(uv_signal_t *signal, int number)
     uv_stop(&p->loop);
 }
 
-static void run_until_signal(struct process *p)
-{
+static void run_until_signal(struct process *p) {
     static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
     for (size_t i = 0; i < ARRAY_COUNT(numbers); i++) {
         uv_signal_init(&p->loop, &p->signals[i]);
@@ -292,8 +281,7 @@ static void run_until_signal(struct process *p)
     uv_run(&p->loop, UV_RUN_DEFAULT);
 }
 
-static void end(struct process *p)
-{
+static void end(struct process *p) {
     if (p->engine)
         engine_set_draining(p->engine);
     if (p->server) {
@@ -316,8 +304,7 @@ static void end(struct process *p)
     config_unref(p->config);
 }
 
-int server_process_run(const struct server_process_options *options)
-{
+int server_process_run(const struct server_process_options *options) {
     struct process p = {.options = options};
     struct error err;
     int code = EXIT_FAILED;

@@ -132,7 +132,11 @@ void request_cancel(struct request *r) {
     note_time(r, clock_monotonic());
     r->cancelled = r->failed = true;
     r->outcome.decision = DECISION_REJECTED;
-    fail(&r->error, ERR_CANCELLED, "The client left before the reply, in stage \"%s\".", s->name);
+    if (s == &stage_receive)
+        fail(&r->error, ERR_CANCELLED,
+             "The body did not arrive whole: the client left, or it broke a limit or a deadline.");
+    else
+        fail(&r->error, ERR_CANCELLED, "The client left before the reply, in stage \"%s\".", s->name);
     if (s != &stage_record)
         record_cancelled(r);
     let_go(r);

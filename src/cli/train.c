@@ -1,0 +1,218 @@
+#include "cli/cli.h"
+
+#include "config/config.h"
+#include "learn/train.h"
+#include "store/registry.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char help[] =
+    "Usage: penstock train NAME --data FOLDER|FILE.csv (-c FILE | --store FOLDER) [OPTION…]\n\n"
+    "Trains the next version of model NAME, judges it by cross-validation and stores it.\n\n"
+    "  -d, --data PATH          a folder with a sub-folder of .txt files for each class, or a CSV file with "
+    "a\n"
+    "                           header: columns text and label, or a label and tabular columns\n"
+    "  -c, --config FILE        the configuration that names the store\n"
+    "      --store FOLDER       the store itself\n"
+    "      --label COLUMN       the column with the answer (label, category, intent, class or target)\n"
+    "      --text COLUMN        the column with the text (text, message, body or content)\n"
+    "      --ignore COLUMN      leave a tabular column out; may be repeated\n"
+    "      --only COLUMN=VALUE  only rows that have this value; may be repeated, all must hold\n"
+    "      --except COLUMN=VALUE  only rows that have another value\n"
+    "      --split VALUE        the same as --only split=VALUE\n"
+    "      --accept N           confidence from which answers go straight out (0.85)\n"
+    "      --review N           confidence below which a person decides (0.60)\n"
+    "      --folds N            parts of the cross-validation (5)\n"
+    "      --threads N          at most so many cores (2)\n"
+    "      --max-rejected N     give up when more than this share of the rows is no good (0.05)\n";
+
+enum { IGNORED_MAX = 200 };
+
+struct train_command {
+    const char *name, *data, *config, *store;
+    struct csv_rows_options csv;
+    const char *ignored[IGNORED_MAX];
+    struct train_options train;
+};
+
+static const struct option options[] = {
+    {"data", required_argument, NULL, 'd'},    {"config", required_argument, NULL, 'c'},
+    {"store", required_argument, NULL, 's'},   {"label", required_argument, NULL, 'l'},
+    {"text", required_argument, NULL, 't'},    {"ignore", required_argument, NULL, 'i'},
+    {"only", required_argument, NULL, 'o'},    {"except", required_argument, NULL, 'e'},
+    {"split", required_argument, NULL, 'p'},   {"accept", required_argument, NULL, 'A'},
+    {"review", required_argument, NULL, 'R'},  {"folds", required_argument, NULL, 'F'},
+    {"threads", required_argument, NULL, 'T'}, {"max-rejected", required_argument, NULL, 'M'},
+    {"help", no_argument, NULL, 'h'},          {0}};
+
+static bool number(const char *option, const char *text, double least, double most, double *out,
+                   struct error *err) {
+    if (str_to_double(str_from(text), out) && *out >= least && *out <= most)
+        return true;
+    return fail(err, ERR_USAGE, "%s is \"%s\"; expected a number from %g to %g.", option, text, least, most);
+}
+
+static bool count(const char *option, const char *text, unsigned least, unsigned most, unsigned *out,
+                  struct error *err) {
+    uint64_t value;
+    if (!str_to_u64(str_from(text), &value) || value < least || value > most)
+        return fail(err, ERR_USAGE, "%s is \"%s\"; expected a whole number from %u to %u.", option, text,
+                    least, most);
+    *out = (unsigned)value;
+    return true;
+}
+
+/* "COLUMN=VALUE"; the argument is cut in place. */
+static bool filter(struct train_command *c, char *text, bool except, struct error *err) {
+    char *equals = strchr(text, '=');
+    if (!equals || equals == text)
+        return fail(err, ERR_USAGE, "\"%s\": expected COLUMN=VALUE.", text);
+    if (c->csv.filter_count == ROW_FILTERS_MAX)
+        return fail(err, ERR_USAGE, "More than %d filters.", ROW_FILTERS_MAX);
+    *equals = '\0';
+    c->csv.filters[c->csv.filter_count++] = (struct row_filter){text, equals + 1, except};
+    return true;
+}
+
+static bool add_ignored(struct train_command *c, const char *column, struct error *err) {
+    if (c->csv.ignore_count == IGNORED_MAX)
+        return fail(err, ERR_USAGE, "More than %d ignored columns.", IGNORED_MAX);
+    c->ignored[c->csv.ignore_count++] = column;
+    return true;
+}
+
+static bool take_option(struct train_command *c, int option, char *value, struct error *err) {
+    switch (option) {
+    case 'd': c->data = value; return true;
+    case 'c': c->config = value; return true;
+    case 's': c->store = value; return true;
+    case 'l': c->csv.label = value; return true;
+    case 't': c->csv.text = value; return true;
+    case 'i': return add_ignored(c, value, err);
+    case 'o': return filter(c, value, false, err);
+    case 'e': return filter(c, value, true, err);
+    case 'p':
+        if (c->csv.filter_count == ROW_FILTERS_MAX)
+            return fail(err, ERR_USAGE, "More than %d filters.", ROW_FILTERS_MAX);
+        c->csv.filters[c->csv.filter_count++] = (struct row_filter){"split", value, false};
+        return true;
+    case 'A': return number("--accept", value, 0, 1, &c->train.accept, err);
+    case 'R': return number("--review", value, 0, 1, &c->train.review, err);
+    case 'F': return count("--folds", value, 2, 20, &c->train.folds, err);
+    case 'T': return count("--threads", value, 1, 16, &c->train.threads, err);
+    case 'M': return number("--max-rejected", value, 0, 1, &c->train.rejected_share, err);
+    default: return fail(err, ERR_USAGE, "See penstock train --help.");
+    }
+}
+
+static void show_progress(void *ctx, size_t done, size_t all) {
+    if (isatty(STDERR_FILENO))
+        fprintf(stderr, "\rtraining: %zu of %zu runs%s", done, all, done == all ? "\n" : "");
+}
+
+static void print_result(const struct train_command *c, const struct trained *t, unsigned version) {
+    const struct metrics *m = &t->metrics;
+    printf("%s@%u\n", c->name, version);
+    printf("  rows          %zu (%zu rejected), %zu labels\n", t->rows, t->rejected, m->label_count);
+    printf("  dataset       %s\n", t->dataset);
+    printf("  artefact      %.1f MB\n", (double)t->artefact.n / 1e6);
+    printf("  trained in    %.1f s\n\n", t->seconds);
+    puts("  Cross-validated, on rows that neither model nor calibration had seen:");
+    printf("  accuracy      %.4f   (%zu errors)\n", m->accuracy, m->errors);
+    printf("  macro F1      %.4f\n", m->macro_f1);
+    printf("  ECE           %.4f   (mean confidence %.4f)\n\n", m->ece, m->mean_confidence);
+    puts("  least sure, reviewed   errors among the rest   errors caught");
+    for (int i = 0; i < RISK_POINTS; i++)
+        printf("  %12.0f %%          %14.2f %%        %12.1f %%\n", risk_reviewed[i] * 100,
+               m->risk[i].error_rate * 100, m->risk[i].errors_caught * 100);
+}
+
+static bool store_folder_of(const struct train_command *c, char *folder, size_t size, struct error *err) {
+    if (c->store) {
+        snprintf(folder, size, "%s", c->store);
+        return true;
+    }
+    struct config_problems problems = {0};
+    const struct config *config = config_load(c->config, NULL, &problems);
+    if (!config) {
+        config_problems_print(&problems, stderr);
+        return fail(err, ERR_USAGE, "%s does not validate.", c->config);
+    }
+    snprintf(folder, size, "%s", config->store.path);
+    config_unref(config);
+    return true;
+}
+
+static bool add_version(const struct train_command *c, const struct trained *t, unsigned *version,
+                        struct error *err) {
+    char folder[4096];
+    struct store *store;
+    if (!store_folder_of(c, folder, sizeof folder, err) || !store_open(&store, folder, err))
+        return false;
+    bool ok = registry_add_version(store, c->name, "linear", buf_str(&t->artefact), buf_str(&t->manifest),
+                                   version, err);
+    store_close(store);
+    return ok;
+}
+
+static struct row_reader *open_rows(const struct train_command *c, struct error *err) {
+    struct stat st;
+    if (stat(c->data, &st) == 0 && S_ISDIR(st.st_mode))
+        return folder_rows_open(c->data, err);
+    return csv_rows_open(c->data, &c->csv, err);
+}
+
+static bool run(struct train_command *c, struct error *err) {
+    struct row_reader *reader = open_rows(c, err);
+    if (!reader)
+        return false;
+    struct trained trained;
+    unsigned version = 0;
+    bool ok = learn_train(&c->train, reader, &trained, err);
+    row_reader_free(reader);
+    if (!ok)
+        return false;
+    ok = add_version(c, &trained, &version, err);
+    if (ok)
+        print_result(c, &trained, version);
+    trained_free(&trained);
+    return ok;
+}
+
+static int usage(const char *message) {
+    fprintf(stderr, "penstock train: %s\n\n%s", message, help);
+    return EXIT_USAGE;
+}
+
+int cli_train(int argc, char **argv) {
+    struct train_command c = {0};
+    struct error err = {0};
+    int option;
+    while ((option = getopt_long(argc, argv, "d:c:h", options, NULL)) != -1) {
+        if (option == 'h') {
+            fputs(help, stdout);
+            return EXIT_DONE;
+        }
+        if (!take_option(&c, option, optarg, &err))
+            return usage(err.message);
+    }
+    if (optind + 1 != argc)
+        return usage("name one model to train");
+    if (!c.data)
+        return usage("say with --data what to learn from");
+    if ((c.config == NULL) == (c.store == NULL))
+        return usage("say where to store the version: either -c FILE or --store FOLDER");
+    c.name = argv[optind];
+    c.csv.ignore = c.ignored;
+    c.train.name = c.name;
+    c.train.progress = show_progress;
+    if (run(&c, &err))
+        return EXIT_DONE;
+    fprintf(stderr, "penstock train: %s\n", err.message);
+    return err.code == ERR_USAGE ? EXIT_USAGE : EXIT_FAILED;
+}
