@@ -77,8 +77,7 @@ static const char *const fillers[] = {
     "[May I also take the opportunity to ask|We would also like to know] whether the [meeting|delivery] on "
     "{date} takes "
     "place as planned.",
-    "It has been [a long winter|quite a year], and [much|a great deal] has changed since we last met in "
-    "{city}.",
+    "It has been [a long winter|quite a year], and [much|a lot] has changed since we met in {city}.",
 };
 
 static double write_opening(struct dice *d, struct sheet *sheet, const struct paper_style *style,

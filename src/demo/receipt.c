@@ -158,8 +158,7 @@ static void print_farewell(struct till *t) {
                                         "Keep this receipt for exchange within 14 days",
                                         "Customer copy",
                                         "Follow us for offers",
-                                        "*** "
-                                        "THANK YOU FOR SHOPPING ***"};
+                                        "*** THANK YOU FOR SHOPPING ***"};
     rule(t);
     for (int i = dice_between(t->d, 1, 3); i > 0; i--)
         centre(t, t->font, t->size, DICE_PICK(t->d, lines));

@@ -78,8 +78,7 @@ static const char *const product_question[] = {
     "[does|will] the {product} [work with|fit|go together with] [my|the] [old|] {product}",
     "[what is|could you tell me] the [size|weight|battery life|colour|power] of the {product}",
     "[is|when will] the {product} [be|] [available|in stock|back] [in blue|in size [M|42]|again|]",
-    "[which|what] {product} [would you recommend|is better|is the right one] for [a small "
-    "flat|beginners|children|travelling]",
+    "[which|what] {product} [do you recommend|is better|is right] for [a flat|beginners|children|travel]",
     "[how long is|what about] the [warranty|guarantee] [on|for] [the|your] {product}",
     "[is there|do you have] a [manual|data sheet|size chart] for the {product}",
     "[can I|is it possible to] use the {product} [outdoors|with 110 volts|without the app|under water]",
