@@ -216,7 +216,8 @@ static bool secret_from_file(struct loader *l, struct str name, void *to, const 
 }
 
 /* Never shows what was written: it may be the secret itself. */
-static bool read_secret(struct loader *l, struct str text, void *to, const struct option_node *at) {
+static bool read_secret(struct loader *l, const struct option *o, struct str text, void *to,
+                        const struct option_node *at) {
     bool closed = text.n > 0 && text.p[text.n - 1] == '}';
     if (closed && str_starts(text, STR("${env:")))
         return secret_from_environment(l, str_slice(text, 6, text.n - 1), to, at);
@@ -240,6 +241,10 @@ static bool read_model(struct loader *l, const struct option *o, struct str text
 }
 
 /* A value of several: a list in the file, or a text with commas. */
+static bool is_several(const struct option *o) {
+    return o->type == OPTION_SET || o->type == OPTION_ADDRESSES;
+}
+
 struct words {
     struct str text[WORDS_MAX];
     struct config_place place[WORDS_MAX];
@@ -318,46 +323,46 @@ static bool read_words(struct loader *l, const struct option *o, const struct wo
     return read_addresses(l, o, words, base, at);
 }
 
+static bool read_bool(struct loader *l, const struct option *o, struct str text, void *to,
+                      const struct option_node *at) {
+    return value_bool(text, to) || wrong(l, o, text, at);
+}
+
+static bool read_percent(struct loader *l, const struct option *o, struct str text, void *to,
+                         const struct option_node *at) {
+    return value_percent(text, to) || wrong(l, o, text, at);
+}
+
+typedef bool reader(struct loader *l, const struct option *o, struct str text, void *to,
+                    const struct option_node *at);
+
 static bool is_reference(struct str text) {
     return str_starts(text, STR("${env:")) || str_starts(text, STR("${file:"));
 }
 
 bool read_text(struct loader *l, const struct option *o, struct str text, void *base,
                const struct option_node *at) {
-    void *to = (char *)base + o->offset;
+    static reader *const readers[] = {
+        [OPTION_BOOL] = read_bool,     [OPTION_INTEGER] = read_number, [OPTION_DURATION] = read_number,
+        [OPTION_SIZE] = read_number,   [OPTION_USD] = read_number,     [OPTION_PERCENT] = read_percent,
+        [OPTION_ENUM] = read_enum,     [OPTION_STRING] = read_string,  [OPTION_PATH] = read_path,
+        [OPTION_SOCKET] = read_socket, [OPTION_SECRET] = read_secret,  [OPTION_MODEL] = read_model,
+        [OPTION_MAP] = NULL,
+    };
     struct words words;
     if (o->type != OPTION_SECRET && is_reference(text))
         return problem(l, at->place, at,
                        "${env:…} and ${file:…} stand for secrets only; write the value itself");
-    switch (o->type) {
-    case OPTION_BOOL: return value_bool(text, to) || wrong(l, o, text, at);
-    case OPTION_PERCENT: return value_percent(text, to) || wrong(l, o, text, at);
-    case OPTION_INTEGER:
-    case OPTION_DURATION:
-    case OPTION_SIZE:
-    case OPTION_USD: return read_number(l, o, text, to, at);
-    case OPTION_ENUM: return read_enum(l, o, text, to, at);
-    case OPTION_STRING: return read_string(l, o, text, to, at);
-    case OPTION_PATH: return read_path(l, o, text, to, at);
-    case OPTION_SOCKET: return read_socket(l, o, text, to, at);
-    case OPTION_SECRET: return read_secret(l, text, to, at);
-    case OPTION_MODEL: return read_model(l, o, text, to, at);
-    case OPTION_SET:
-    case OPTION_ADDRESSES:
-        if (!words_of_text(&words, text, at->place))
-            return problem(l, at->place, at, "more than %d entries", WORDS_MAX);
-        return read_words(l, o, &words, base, at);
-    case OPTION_SECTION:
-    case OPTION_LIST:
-    case OPTION_MAP: break;
-    }
-    CHECK(!"an option made of options has no text");
-    return false;
+    if (readers[o->type])
+        return readers[o->type](l, o, text, (char *)base + o->offset, at);
+    CHECK(is_several(o));
+    if (!words_of_text(&words, text, at->place))
+        return problem(l, at->place, at, "more than %d entries", WORDS_MAX);
+    return read_words(l, o, &words, base, at);
 }
 
 bool read_node(struct loader *l, const struct option *o, void *base, const struct option_node *at) {
-    bool several = o->type == OPTION_SET || o->type == OPTION_ADDRESSES;
-    if (several && at->node->type == YAML_SEQUENCE_NODE) {
+    if (is_several(o) && at->node->type == YAML_SEQUENCE_NODE) {
         struct words words;
         return words_of_node(l, &words, o, at) && read_words(l, o, &words, base, at);
     }
