@@ -1,0 +1,241 @@
+#include "learn/crossval.h"
+
+#include "models/linear.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ARTEFACT_BYTES_MAX = 1 << 30, SCRAMBLED_EVERY = 8 };
+
+/* Observing */
+
+/* The letters of the text in another order; spaces stay, so that it looks like words. */
+static void scramble(struct str text, uint32_t row, char *out) {
+    struct random random = random_from(row);
+    memcpy(out, text.p, text.n);
+    for (size_t i = text.n; i > 1; i--) {
+        size_t j = random_below(&random, (uint32_t)i);
+        if (out[i - 1] == ' ' || out[j] == ' ' || (out[i - 1] | out[j]) & 0x80)
+            continue;
+        char kept = out[i - 1];
+        out[i - 1] = out[j];
+        out[j] = kept;
+    }
+}
+
+static bool observe_one(const struct backend *b, struct scratch *s, const struct dataset *d,
+                        struct observation *o, float *room, struct error *err) {
+    const struct data_row *row = &d->rows[o->row];
+    struct model_input input = {.text = row->text, .ocr_confidence = row->ocr_confidence};
+    struct linear_scores scores;
+    char *changed = NULL;
+    if (o->scrambled) {
+        changed = malloc(row->text.n + 1);
+        if (!changed)
+            return fail(err, ERR_NO_MEMORY, "out of memory");
+        scramble(row->text, o->row, changed);
+        input.text.p = changed;
+    }
+    bool ok = linear_score(b, s, &input, &scores, err);
+    free(changed);
+    if (!ok)
+        return false;
+    size_t size = d->label_count * sizeof(float);
+    memcpy(room, scores.linear, size);
+    memcpy(room + d->label_count, scores.hidden, size);
+    o->linear = room;
+    o->hidden = room + d->label_count;
+    o->known_words = scores.known_words;
+    o->known_grams = scores.known_grams;
+    o->words = scores.words;
+    return true;
+}
+
+static bool observe(struct training_run *r, const struct dataset *d, struct error *err) {
+    struct backend *b;
+    if (!backend_open(&b, "linear", buf_str(&r->artefact), err))
+        return false;
+    struct scratch *s = scratch_new();
+    r->scores = malloc((r->seen_count + 1) * 2 * d->label_count * sizeof *r->scores);
+    bool ok = s && r->scores;
+    if (!ok)
+        fail(err, ERR_NO_MEMORY, "Out of memory for the scores of %zu rows and %zu labels.", r->seen_count,
+             d->label_count);
+    for (size_t i = 0; ok && i < r->seen_count; i++)
+        ok = observe_one(b, s, d, &r->seen[i], r->scores + i * 2 * d->label_count, err);
+    scratch_free(s);
+    backend_free(b);
+    return ok;
+}
+
+/* Running */
+
+struct runner {
+    struct training_run *runs;
+    size_t count;
+    const struct fit_source *source;
+    const struct fit_options *o;
+    training_progress *progress;
+    void *ctx;
+    atomic_size_t next;
+    pthread_mutex_t lock; /* of what follows */
+    size_t done;
+    bool failed;
+    struct error error;
+};
+
+static bool run_one(struct runner *x, struct training_run *r, struct error *err) {
+    r->artefact = BUF_INIT(ARTEFACT_BYTES_MAX);
+    if (!fit_artefact(&r->artefact, x->source, r->train, r->train_count, x->o, err) ||
+        !observe(r, x->source->data, err))
+        return false;
+    if (!r->keep)
+        buf_free(&r->artefact);
+    return true;
+}
+
+static void *run_some(void *ctx) {
+    struct runner *x = ctx;
+    for (;;) {
+        size_t at = atomic_fetch_add(&x->next, 1);
+        if (at >= x->count)
+            return NULL;
+        struct error error;
+        bool ok = run_one(x, &x->runs[at], &error);
+        pthread_mutex_lock(&x->lock);
+        x->done++;
+        if (!ok && !x->failed) {
+            x->failed = true;
+            x->error = error;
+        }
+        bool stop = x->failed;
+        if (!stop && x->progress)
+            x->progress(x->ctx, x->done, x->count);
+        pthread_mutex_unlock(&x->lock);
+        if (stop)
+            return NULL;
+    }
+}
+
+bool training_runs(struct training_run *runs, size_t count, const struct fit_source *source,
+                   const struct fit_options *o, unsigned threads, training_progress *progress, void *ctx,
+                   struct error *err) {
+    struct runner x = {.runs = runs,
+                       .count = count,
+                       .source = source,
+                       .o = o,
+                       .progress = progress,
+                       .ctx = ctx,
+                       .lock = PTHREAD_MUTEX_INITIALIZER};
+    pthread_t others[16];
+    unsigned started = 0;
+    /* A thread that cannot be made is no failure: the others do its work. */
+    while (started + 1 < threads && started < 16 && !pthread_create(&others[started], NULL, run_some, &x))
+        started++;
+    run_some(&x);
+    for (unsigned i = 0; i < started; i++)
+        pthread_join(others[i], NULL);
+    if (x.failed && err)
+        *err = x.error;
+    return !x.failed;
+}
+
+void training_run_free(struct training_run *r) {
+    free(r->train);
+    free(r->seen);
+    free(r->scores);
+    buf_free(&r->artefact);
+}
+
+/* Choosing rows */
+
+struct placed {
+    uint32_t row, label;
+    uint64_t order, identity;
+};
+
+static int by_place(const void *a, const void *b) {
+    const struct placed *x = a, *y = b;
+    if (x->label != y->label)
+        return x->label < y->label ? -1 : 1;
+    if (x->order != y->order)
+        return x->order < y->order ? -1 : 1;
+    return x->row < y->row ? -1 : x->row > y->row;
+}
+
+bool assign_folds(const struct dataset *d, unsigned folds, uint64_t seed, uint8_t *fold, struct error *err) {
+    struct placed *rows = malloc((d->count + 1) * sizeof *rows);
+    if (!rows)
+        return fail(err, ERR_NO_MEMORY, "out of memory");
+    for (size_t i = 0; i < d->count; i++) {
+        uint64_t identity = d->rows[i].identity;
+        rows[i] =
+            (struct placed){(uint32_t)i, d->rows[i].label, identity * 0x9e3779b97f4a7c15 + seed, identity};
+        rows[i].order ^= rows[i].order >> 29;
+    }
+    qsort(rows, d->count, sizeof *rows, by_place);
+    unsigned next = 0;
+    for (size_t i = 0; i < d->count; i++) {
+        if (i > 0 && rows[i].identity != rows[i - 1].identity)
+            next = (next + 1) % folds;
+        fold[rows[i].row] = (uint8_t)next;
+    }
+    free(rows);
+    return true;
+}
+
+static bool run_room(struct training_run *r, size_t train, size_t seen, struct error *err) {
+    *r = (struct training_run){.train = malloc((train + 1) * sizeof *r->train),
+                               .seen = calloc(seen + 1, sizeof *r->seen)};
+    if (r->train && r->seen)
+        return true;
+    training_run_free(r);
+    return fail(err, ERR_NO_MEMORY, "out of memory");
+}
+
+static void add_seen(struct training_run *r, size_t row, bool known, bool scrambled) {
+    r->seen[r->seen_count++] =
+        (struct observation){.row = (uint32_t)row, .known = known, .scrambled = scrambled};
+}
+
+bool fold_run(struct training_run *out, const struct dataset *d, const uint8_t *fold, unsigned number,
+              struct error *err) {
+    if (!run_room(out, d->count, 2 * d->count, err))
+        return false;
+    out->fold = number;
+    for (size_t i = 0; i < d->count; i++) {
+        if (fold[i] != number) {
+            out->train[out->train_count++] = (uint32_t)i;
+            continue;
+        }
+        add_seen(out, i, true, false);
+        if (d->has_text && i % SCRAMBLED_EVERY == 0)
+            add_seen(out, i, false, true);
+    }
+    return true;
+}
+
+bool novelty_run(struct training_run *out, const struct dataset *d, const uint8_t *fold, unsigned half,
+                 struct error *err) {
+    if (!run_room(out, d->count, d->count, err))
+        return false;
+    for (size_t i = 0; i < d->count; i++) {
+        bool ours = d->rows[i].label % 2 == half;
+        if (fold[i] == half)
+            add_seen(out, i, ours, false);
+        else if (ours)
+            out->train[out->train_count++] = (uint32_t)i;
+    }
+    return true;
+}
+
+bool final_run(struct training_run *out, const struct dataset *d, struct error *err) {
+    if (!run_room(out, d->count, 0, err))
+        return false;
+    for (size_t i = 0; i < d->count; i++)
+        out->train[out->train_count++] = (uint32_t)i;
+    out->keep = true;
+    return true;
+}

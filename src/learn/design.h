@@ -1,0 +1,38 @@
+/* What a solver sees: sparse rows of numbered features with their values, and the labels. A design
+ * belongs to one training run (a fold, or the whole dataset): which tokens are features, and their idf,
+ * come from its rows alone. One thread. */
+#pragma once
+
+#include "learn/corpus.h"
+
+#include <stdint.h>
+
+enum { DESIGN_NONE = 0xffffffff };
+
+struct design_item {
+    uint32_t feature;
+    float value;
+};
+
+struct design {
+    size_t rows, features, labels;
+    uint32_t *label; /* of each row */
+    size_t *offsets; /* rows + 1, into: */
+    struct design_item *items;
+    float *squares; /* squared length of each row */
+    /* Text: the feature of each token of the corpus or DESIGN_NONE, in this order: n-grams, pairs, words. */
+    uint32_t *gram_feature, *pair_feature, *word_feature;
+    size_t grams, pairs, words;
+    float *idf; /* per feature */
+    float unseen_idf;
+};
+
+struct design_options {
+    uint32_t least_rows; /* a pair or n-gram in fewer rows is no feature */
+    size_t most_features;
+};
+
+/* The rows `chosen` of the dataset whose texts the corpus holds. */
+bool design_text(struct design *out, const struct corpus *c, const struct dataset *d, const uint32_t *chosen,
+                 size_t count, const struct design_options *o, struct error *err) MUST_USE;
+void design_free(struct design *d);

@@ -1,0 +1,29 @@
+/* One training run: chosen rows of a dataset to the bytes of an artefact, ready to be opened by the
+ * backend. Folds and the final version go the same way, so that what is measured is what will serve,
+ * quantised weights and all. Deterministic for a seed. One thread each. */
+#pragma once
+
+#include "base/buf.h"
+#include "learn/solver.h"
+#include "models/confidence.h"
+
+struct fit_options {
+    struct design_options design;
+    struct linear_options linear;
+    struct hidden_options hidden;
+};
+
+struct fit_source {
+    const struct dataset *data;
+    const struct corpus *corpus;
+};
+
+/* The options that fit a dataset of this size. */
+struct fit_options fit_defaults(size_t rows);
+
+/* Appends to the empty `out`. The confidence inside is plain until fit_set_confidence. */
+bool fit_artefact(struct buf *out, const struct fit_source *source, const uint32_t *chosen, size_t count,
+                  const struct fit_options *o, struct error *err) MUST_USE;
+
+/* Overwrites the section `kind` (ARTEFACT_CONFIDENCE or ARTEFACT_VISUAL_CONFIDENCE) in place. */
+void fit_set_confidence(struct buf *artefact, enum artefact_kind kind, const struct confidence *c);

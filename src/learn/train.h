@@ -1,0 +1,34 @@
+/* Training a version: rows in, artefact and manifest out. Reads the rows, cross-validates, leaves classes
+ * out to learn what novelty looks like, calibrates, trains the final model on everything, and reports
+ * figures that come only from rows which neither the model nor its calibration had seen.
+ *
+ * Deterministic: the same rows, options and machine give the same bytes. Uses `threads` threads while it
+ * runs. */
+#pragma once
+
+#include "learn/crossval.h"
+#include "learn/metrics.h"
+
+struct train_options {
+    const char *name;      /* of the model, for the manifest */
+    double accept, review; /* thresholds of the version's policy; 0: 0.85 and 0.60 */
+    unsigned folds;        /* 0: 5 */
+    unsigned threads;      /* 0: 2, or 1 where there is one core */
+    double rejected_share; /* more bad rows than this share is an error; 0: 0.05 */
+    training_progress *progress;
+    void *ctx;
+};
+
+struct trained {
+    struct buf artefact;
+    struct buf manifest; /* JSON text */
+    struct metrics metrics;
+    const char **labels; /* of the metrics; terminated */
+    size_t rows, rejected;
+    char dataset[65]; /* hash */
+    double seconds;
+};
+
+bool learn_train(const struct train_options *o, struct row_reader *reader, struct trained *out,
+                 struct error *err) MUST_USE;
+void trained_free(struct trained *t);
