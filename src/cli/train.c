@@ -116,7 +116,7 @@ static void show_progress(void *ctx, size_t done, size_t all) {
 }
 
 static void print_result(const struct train_command *c, const struct trained *t, unsigned version) {
-    const struct metrics *m = &t->metrics;
+    const struct quality *m = &t->metrics;
     printf("%s@%u\n", c->name, version);
     printf("  rows          %zu (%zu rejected), %zu labels\n", t->rows, t->rejected, m->label_count);
     printf("  dataset       %s\n", t->dataset);

@@ -107,7 +107,7 @@ void manifest_write(struct buf *out, const struct manifest_facts *f) {
     write_dataset(&w, f);
     write_parameters(&w, f);
     json_key(&w, "metrics");
-    metrics_write(f->metrics, f->data->labels, &w);
+    quality_write(f->metrics, f->data->labels, &w);
     write_profile(&w, f);
     json_key(&w, "policy");
     json_object(&w);

@@ -4,7 +4,7 @@
 
 #include "learn/calibration.h"
 #include "learn/fit.h"
-#include "learn/metrics.h"
+#include "learn/quality.h"
 #include "learn/train.h"
 
 struct manifest_facts {
@@ -13,7 +13,7 @@ struct manifest_facts {
     const struct dataset *data;
     const char *dataset_hash;
     const struct confidence *confidence;
-    const struct metrics *metrics;
+    const struct quality *metrics;
     const struct calibration_row *rows; /* observed, */
     const struct judged *judged;        /* and answered by a calibration that did not see them */
     size_t count;

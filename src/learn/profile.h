@@ -6,7 +6,7 @@
 #pragma once
 
 #include "base/json.h"
-#include "learn/metrics.h"
+#include "learn/quality.h"
 
 enum { PROFILE_EDGES_MAX = 20 };
 

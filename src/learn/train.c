@@ -100,7 +100,7 @@ static bool calibrate(struct training *t, struct error *err) {
     return ok && calibration_fit(&t->confidence, t->rows, t->row_count, labels, CALIBRATION_ALL, err);
 }
 
-static bool grade(const struct training *t, struct metrics *out, struct error *err) {
+static bool grade(const struct training *t, struct quality *out, struct error *err) {
     struct graded *graded = malloc((t->row_count + 1) * sizeof *graded);
     size_t count = 0;
     if (!graded)
@@ -108,7 +108,7 @@ static bool grade(const struct training *t, struct metrics *out, struct error *e
     for (size_t i = 0; i < t->row_count; i++)
         if (t->rows[i].from_fold && t->rows[i].seen->known)
             graded[count++] = (struct graded){t->rows[i].label, t->judged[i].label, t->judged[i].confidence};
-    bool ok = metrics_of(out, graded, count, t->data.label_count, err);
+    bool ok = quality_of(out, graded, count, t->data.label_count, err);
     free(graded);
     return ok;
 }
@@ -196,5 +196,5 @@ void trained_free(struct trained *t) {
     free(t->labels);
     buf_free(&t->artefact);
     buf_free(&t->manifest);
-    metrics_free(&t->metrics);
+    quality_free(&t->metrics);
 }

@@ -7,7 +7,7 @@
 #pragma once
 
 #include "learn/crossval.h"
-#include "learn/metrics.h"
+#include "learn/quality.h"
 
 struct train_options {
     const char *name;      /* of the model, for the manifest */
@@ -22,7 +22,7 @@ struct train_options {
 struct trained {
     struct buf artefact;
     struct buf manifest; /* JSON text */
-    struct metrics metrics;
+    struct quality metrics;
     const char **labels; /* of the metrics; terminated */
     size_t rows, rejected;
     char dataset[65]; /* hash */

@@ -1,4 +1,4 @@
-#include "learn/metrics.h"
+#include "learn/quality.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -26,7 +26,7 @@ static int by_confidence(const void *a, const void *b) {
 }
 
 /* Rows of equal confidence keep no order that matters. */
-static bool risk(struct metrics *m, const struct graded *rows, size_t count) {
+static bool risk(struct quality *m, const struct graded *rows, size_t count) {
     struct graded *sorted = malloc((count + 1) * sizeof *sorted);
     if (!sorted)
         return false;
@@ -45,7 +45,7 @@ static bool risk(struct metrics *m, const struct graded *rows, size_t count) {
     return true;
 }
 
-static void per_label(struct metrics *m, const struct graded *rows) {
+static void per_label(struct quality *m, const struct graded *rows) {
     size_t present = 0;
     for (size_t i = 0; i < m->rows; i++) {
         m->labels[rows[i].truth].rows++;
@@ -64,9 +64,9 @@ static void per_label(struct metrics *m, const struct graded *rows) {
     m->macro_f1 /= present ? (double)present : 1;
 }
 
-bool metrics_of(struct metrics *out, const struct graded *rows, size_t count, size_t labels,
+bool quality_of(struct quality *out, const struct graded *rows, size_t count, size_t labels,
                 struct error *err) {
-    struct metrics m = {.rows = count, .label_count = labels};
+    struct quality m = {.rows = count, .label_count = labels};
     m.labels = calloc(labels + 1, sizeof *m.labels);
     if (!m.labels)
         return fail(err, ERR_NO_MEMORY, "out of memory");
@@ -80,19 +80,19 @@ bool metrics_of(struct metrics *out, const struct graded *rows, size_t count, si
     m.ece = count ? calibration_error(rows, count) : 0;
     per_label(&m, rows);
     if (!risk(&m, rows, count)) {
-        metrics_free(&m);
+        quality_free(&m);
         return fail(err, ERR_NO_MEMORY, "out of memory");
     }
     *out = m;
     return true;
 }
 
-void metrics_free(struct metrics *m) {
+void quality_free(struct quality *m) {
     free(m->labels);
     m->labels = NULL;
 }
 
-void metrics_write(const struct metrics *m, const char *const *labels, struct json_writer *w) {
+void quality_write(const struct quality *m, const char *const *labels, struct json_writer *w) {
     json_object(w);
     json_field_int(w, "rows", (int64_t)m->rows);
     json_field_int(w, "errors", (int64_t)m->errors);

@@ -21,7 +21,7 @@ struct label_metrics {
     double precision, recall, f1; /* 0 where there is nothing to divide by */
 };
 
-struct metrics {
+struct quality {
     size_t rows, errors;
     double accuracy, macro_f1;
     double ece; /* 15 bins of equal width (Guo et al. 2017) */
@@ -34,8 +34,8 @@ struct metrics {
     struct label_metrics *labels; /* malloc'ed */
 };
 
-bool metrics_of(struct metrics *out, const struct graded *rows, size_t count, size_t labels,
+bool quality_of(struct quality *out, const struct graded *rows, size_t count, size_t labels,
                 struct error *err) MUST_USE;
-void metrics_free(struct metrics *m);
+void quality_free(struct quality *m);
 /* An object. */
-void metrics_write(const struct metrics *m, const char *const *labels, struct json_writer *w);
+void quality_write(const struct quality *m, const char *const *labels, struct json_writer *w);
