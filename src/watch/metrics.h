@@ -1,0 +1,52 @@
+/* The counters and histograms behind GET /metrics, in Prometheus' text format 0.0.4. Each loop has a
+ * shard that only its own thread writes (plain loads and stores, relaxed, no cache line shared); a
+ * scrape sums them. Names that become labels come from the configuration and the registry, never from a
+ * caller, and are bounded in number: what exceeds that is counted as "other". */
+#pragma once
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "watch/event.h"
+
+struct metrics;
+struct metrics_shard;
+struct recorder;
+
+enum { METRICS_ENDPOINTS_MAX = 64, METRICS_NO_ENDPOINT = 0 };
+
+/* NULL when memory is out. */
+struct metrics *metrics_new(unsigned loops) MUST_USE;
+void metrics_free(struct metrics *m); /* NULL is fine; after the loops have ended */
+
+/* The shard that loop writes. Any thread. */
+struct metrics_shard *metrics_shard(struct metrics *m, unsigned loop);
+
+/* The handle of an endpoint: the same for the same name, so that counters live through reloads. When the
+ * configuration is built, any one thread at a time. Beyond METRICS_ENDPOINTS_MAX, or without memory, it is
+ * METRICS_NO_ENDPOINT, which counts as "none". */
+unsigned metrics_endpoint(struct metrics *m, const char *name);
+
+/* Counts an ended request by its event, before it goes to the recorder. The shard's loop. */
+void metrics_request(struct metrics_shard *s, unsigned endpoint, const struct event *e);
+/* Counts a request that was refused before it became an event: a status, a category of error. */
+void metrics_refused(struct metrics_shard *s, unsigned endpoint, enum error_code code);
+void metrics_rate_limited(struct metrics_shard *s, unsigned endpoint);
+
+/* A value that others own, read at each scrape. `name` and `help` live as long as m. Before the first
+ * scrape. At most 32. */
+enum metrics_type { METRICS_COUNTER, METRICS_GAUGE };
+struct metrics_source {
+    const char *name;
+    const char *help;
+    enum metrics_type type;
+    double (*read)(void *ctx);
+    void *ctx;
+};
+void metrics_add_source(struct metrics *m, const struct metrics_source *source);
+/* The recorder's families, and penstock_review_open. */
+void metrics_set_recorder(struct metrics *m, struct recorder *r);
+void metrics_set_version(struct metrics *m, const char *version);
+
+/* Appends everything. One thread at a time, beside the loops; some 100 us an endpoint. */
+bool metrics_write(struct metrics *m, struct buf *out, struct error *err) MUST_USE;
+#define METRICS_CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"

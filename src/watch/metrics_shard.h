@@ -1,0 +1,90 @@
+/* How a shard keeps its counts. Private to the metrics. Written by one loop, read by a scrape: every word
+ * is a relaxed atomic with a single writer, so counting needs no locked instruction. */
+#pragma once
+
+#include "watch/metrics.h"
+
+#include <stdatomic.h>
+
+enum {
+    TIME_BUCKETS = 16,       /* metrics_time_bounds, and one more above them */
+    CONFIDENCE_BUCKETS = 11, /* metrics_confidence_bounds likewise */
+    STATUS_COUNT = 22,       /* metrics_statuses, the last: any other */
+    STAGE_SLOTS = 32,
+    MODEL_SLOTS = 16,
+    STEP_SLOTS = 8,
+    LABEL_SIZE = 96,
+    SOURCES_MAX = 32
+};
+
+extern const uint32_t metrics_time_bounds[TIME_BUCKETS - 1]; /* us, inclusive */
+extern const float metrics_confidence_bounds[CONFIDENCE_BUCKETS - 1];
+extern const int metrics_statuses[STATUS_COUNT];
+
+typedef _Atomic uint64_t counter;
+
+static inline uint64_t counter_read(const counter *c) {
+    return atomic_load_explicit(c, memory_order_relaxed);
+}
+
+static inline void counter_add(counter *c, uint64_t n) {
+    atomic_store_explicit(c, counter_read(c) + n, memory_order_relaxed);
+}
+
+struct time_histogram {
+    counter buckets[TIME_BUCKETS]; /* not cumulative */
+    counter sum_us;
+};
+
+/* Slots are filled in order by the loop; `count` is published after a slot's name is complete. */
+struct stage_slots {
+    atomic_uint count;
+    const char *names[STAGE_SLOTS]; /* constants */
+    struct time_histogram seconds[STAGE_SLOTS];
+};
+
+struct model_slots {
+    atomic_uint count;
+    struct model_counts {
+        char name[LABEL_SIZE];
+        counter decisions[DECISION_COUNT];
+        counter confidence[CONFIDENCE_BUCKETS];
+        counter confidence_sum; /* millionths */
+    } slots[MODEL_SLOTS];
+};
+
+struct step_slots {
+    atomic_uint count;
+    struct step_counts {
+        char name[LABEL_SIZE];
+        counter taken;
+    } slots[STEP_SLOTS];
+};
+
+struct endpoint_counts {
+    counter statuses[STATUS_COUNT];
+    struct time_histogram seconds;
+    counter cache[CACHE_STALE + 1];
+    counter scans[SCAN_FOUND + 1];
+    counter errors[ERR_COUNT];
+    counter rate_limited;
+    struct model_slots models;
+    struct step_slots steps;
+    struct stage_slots stages;
+};
+
+struct metrics_shard {
+    _Atomic(struct endpoint_counts *) endpoints[METRICS_ENDPOINTS_MAX];
+};
+
+struct metrics {
+    unsigned loops;
+    struct metrics_shard **shards;
+    atomic_uint endpoint_count;
+    char names[METRICS_ENDPOINTS_MAX][LABEL_SIZE];
+    struct metrics_source sources[SOURCES_MAX];
+    unsigned source_count;
+    struct recorder *recorder;
+    const char *version;
+    int64_t started; /* wall ns */
+};
