@@ -33,7 +33,7 @@ static const char introduction[] = "# Configuration\n"
                                    "\n"
                                    "Penstock reads one YAML file: `penstock serve -c penstock.yaml`. "
                                    "`penstock config check -c penstock.yaml` says\n"
-                                   "whether it is good and changes nothing. Every option has a default; a "
+                                   "whether it is good without serving it. Every option has a default; a "
                                    "file says only what differs, such as:\n"
                                    "\n"
                                    "```yaml\n";

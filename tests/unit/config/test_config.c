@@ -411,6 +411,18 @@ static void the_reference_knows_every_option_and_is_whole(void **state) {
     assert_non_null(strstr(text.p, "## server.tls"));
 }
 
+static void the_page_in_docs_is_this_reference(void **state) {
+    AUTO_BUF text = BUF_INIT(1 << 20);
+    static char page[1 << 20];
+    config_reference(&text);
+    FILE *file = fopen(REFERENCE_PAGE, "r");
+    assert_non_null(file);
+    size_t n = fread(page, 1, sizeof page, file);
+    fclose(file);
+    if (!str_eq(buf_str(&text), (struct str){page, n}))
+        fail_msg("docs/configuration.md is old; write `penstock config reference` into it");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(has_the_documented_defaults),
@@ -431,6 +443,7 @@ int main(void) {
         cmocka_unit_test(a_file_lives_as_long_as_its_references),
         cmocka_unit_test(higher_floors_can_name_a_line),
         cmocka_unit_test(the_reference_knows_every_option_and_is_whole),
+        cmocka_unit_test(the_page_in_docs_is_this_reference),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -1,0 +1,117 @@
+#include "base/buf.h"
+#include "cli/cli.h"
+#include "config/config.h"
+#include "config/reference.h"
+#include "models/script.h"
+#include "store/registry.h"
+#include "store/store.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const char help[] =
+    "Usage: penstock config check [-c FILE]\n"
+    "       penstock config reference\n\n"
+    "  check       reads the configuration and says what is wrong with it: options, files, rules scripts, "
+    "and,\n"
+    "              where its store already exists, models that are not in it\n"
+    "  reference   prints every option with its type, default, range and meaning, as Markdown\n\n"
+    "  -c, --config FILE   the configuration (penstock.yaml)\n\n"
+    "Exit status: 0 good, 2 not.\n";
+
+struct checking {
+    const struct config *config;
+    struct config_problems *problems;
+    struct store *store; /* NULL: there is none yet */
+};
+
+static void check_model(struct checking *c, const struct config_model *model) {
+    struct version_record record = {0};
+    struct error err;
+    if (!c->store)
+        return;
+    if (!registry_find(c->store, model->name, model->version, &record, &err))
+        config_problem(c->problems, c->config, &model->place, "%s", err.message);
+    version_record_clear(&record);
+}
+
+static void check_script(struct checking *c, const char *path, const char *function,
+                         const struct config_place *place) {
+    struct error err;
+    struct script *script = script_open(path, function, NULL, &err);
+    if (!script)
+        config_problem(c->problems, c->config, place, "%s", err.message);
+    script_free(script);
+}
+
+static void check_endpoint(struct checking *c, const struct config_endpoint *e) {
+    for (size_t i = 0; i < e->rollout_count; i++)
+        check_model(c, &e->rollout[i].model);
+    if (e->rules)
+        check_script(c, e->rules, "verify", &e->rules_place);
+    for (size_t i = 0; i < e->fallback_count; i++) {
+        const struct config_step *step = &e->fallbacks[i];
+        if (step->kind == STEP_MODEL)
+            check_model(c, &step->model);
+        else if (step->kind == STEP_RULES)
+            check_script(c, step->rules, "classify", &step->rules_place);
+    }
+}
+
+/* What names lead to beyond the file. A check makes no store. */
+static void check_names(const struct config *config, struct config_problems *problems) {
+    struct checking c = {.config = config, .problems = problems};
+    struct stat folder;
+    struct error err;
+    if (stat(config->store.path, &folder) == 0 && !store_open(&c.store, config->store.path, &err))
+        config_problem(problems, config, NULL, "%s", err.message);
+    for (size_t i = 0; i < config->endpoint_count; i++)
+        check_endpoint(&c, &config->endpoints[i]);
+    store_close(c.store);
+}
+
+static int check(const char *path) {
+    struct config_problems problems = {0};
+    const struct config *config = config_load(path, NULL, &problems);
+    if (config)
+        check_names(config, &problems);
+    config_problems_print(&problems, stderr);
+    if (problems.count == 0)
+        printf("%s: ok, %zu endpoint%s\n", path, config->endpoint_count,
+               config->endpoint_count == 1 ? "" : "s");
+    config_unref(config);
+    return problems.count ? EXIT_USAGE : EXIT_DONE;
+}
+
+static int reference(void) {
+    AUTO_BUF text = BUF_INIT(1 << 20);
+    config_reference(&text);
+    if (text.failed || fwrite(text.p, 1, text.n, stdout) != text.n || fflush(stdout) != 0) {
+        fputs("penstock config reference: cannot be written\n", stderr);
+        return EXIT_FAILED;
+    }
+    return EXIT_DONE;
+}
+
+int cli_config(int argc, char **argv) {
+    static const struct option options[] = {
+        {"config", required_argument, NULL, 'c'}, {"help", no_argument, NULL, 'h'}, {0}};
+    const char *path = NULL;
+    int c;
+    while ((c = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+        switch (c) {
+        case 'c': path = optarg; break;
+        case 'h': fputs(help, stdout); return EXIT_DONE;
+        default: fputs(help, stderr); return EXIT_USAGE;
+        }
+    }
+    const char *what = optind + 1 == argc ? argv[optind] : "";
+    if (strcmp(what, "check") == 0)
+        return check(path ? path : "penstock.yaml");
+    if (strcmp(what, "reference") == 0 && !path)
+        return reference();
+    fputs(help, stderr);
+    return EXIT_USAGE;
+}
