@@ -1,0 +1,264 @@
+// Drives the real program: `penstock` from the folder in $PENSTOCK_BUILD (default build/), with a folder of its own for
+// configuration and store, on a free loopback port. Every wait has a deadline; every server is ended by its process id,
+// must end with 0 and must have left no sanitizer's report. Every reply is checked against the API's description.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import fs from 'node:fs';
+import http from 'node:http';
+import https from 'node:https';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { checkReply } from './openapi.mjs';
+
+export const root = fileURLToPath(new URL('../../', import.meta.url));
+export const build = path.resolve(root, process.env.PENSTOCK_BUILD ?? 'build');
+export const binary = path.join(build, 'penstock');
+export const sharedData = path.resolve(root, process.env.PENSTOCK_SHARED_DATA ?? '../shared/data');
+
+// A path below the shared test data, or undefined where it is absent.
+export function shared(...parts) {
+  const wanted = path.join(sharedData, ...parts);
+  return fs.existsSync(wanted) ? wanted : undefined;
+}
+
+export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
+
+// Asks `probe` until it answers something true; its answer.
+export async function until(what, probe, ms = 10_000) {
+  const end = Date.now() + ms;
+  for (;;) {
+    const answer = await probe();
+    if (answer) return answer;
+    if (Date.now() > end) assert.fail(`${what}: not within ${ms} ms`);
+    await sleep(20);
+  }
+}
+
+export function folder(t) {
+  const made = fs.mkdtempSync(path.join(os.tmpdir(), 'penstock-e2e-'));
+  t.after(() => fs.rmSync(made, { recursive: true, force: true, maxRetries: 3 }));
+  return made;
+}
+
+const environment = (extra) => ({
+  ...process.env,
+  UBSAN_OPTIONS: 'print_stacktrace=1:halt_on_error=1',
+  ...extra,
+});
+
+export function assertNoReport(stderr) {
+  const report = /(ERROR: (Address|Leak|Thread|Memory)Sanitizer|runtime error:|broken invariant)[^]{0,3000}/.exec(stderr);
+  assert.ok(!report, report?.[0]);
+}
+
+// Runs one command to its end: {code, stdout, stderr}. `code`: what it must end with (undefined: anything).
+export function command(args, { code = 0, env, cwd, timeout = 60_000, program = binary, input = '' } = {}) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { cwd, env: environment(env), stdio: ['pipe', 'pipe', 'pipe'] });
+    const out = { stdout: '', stderr: '' };
+    const deadline = setTimeout(() => child.kill('SIGKILL'), timeout);
+    child.stdout.setEncoding('utf8').on('data', (text) => (out.stdout += text));
+    child.stderr.setEncoding('utf8').on('data', (text) => (out.stderr += text));
+    child.stdin.on('error', () => {}).end(input);
+    child.on('error', reject);
+    child.on('close', (ended, signal) => {
+      clearTimeout(deadline);
+      try {
+        assertNoReport(out.stderr);
+        assert.equal(signal, null, `penstock ${args.join(' ')} was ended by ${signal}\n${out.stderr}`);
+        if (code !== undefined) assert.equal(ended, code, `penstock ${args.join(' ')}\n${out.stdout}${out.stderr}`);
+        resolve({ code: ended, ...out });
+      } catch (error) {
+        reject(error);
+      }
+    });
+  });
+}
+
+// Makes a key and gives it back.
+export async function createKey(store, client, role = 'client', ...more) {
+  const { stdout } = await command(['keys', 'create', '--client', client, '--role', role, '--store', store, ...more]);
+  const key = /psk_[A-Za-z0-9_-]{43}/.exec(stdout)?.[0];
+  assert.ok(key, `no key in: ${stdout}`);
+  return key;
+}
+
+// Trains a version from rows: arrays of cells, the first one the header. "name@1".
+export async function train(store, name, rows, ...more) {
+  const csv = path.join(store, `${name}.csv`);
+  fs.mkdirSync(store, { recursive: true });
+  fs.writeFileSync(csv, rows.map((cells) => cells.map((cell) => `"${String(cell).replaceAll('"', '""')}"`).join(',') + '\n').join(''));
+  const { stdout } = await command(['train', name, '--data', csv, '--store', store, ...more]);
+  return /^\S+@\d+/m.exec(stdout)[0];
+}
+
+class Server {
+  constructor(child, config, dir) {
+    this.child = child;
+    this.pid = child.pid;
+    this.configPath = config;
+    this.folder = dir;
+    this.stderr = '';
+    this.ended = new Promise((done) => child.on('close', (code, signal) => done({ code, signal })));
+    child.stderr.setEncoding('utf8').on('data', (text) => (this.stderr += text));
+    this.agents = [];
+  }
+
+  // Lines of the log, parsed. What is not JSON (problems of a configuration) is left out.
+  log(event) {
+    const lines = this.stderr.slice(0, this.stderr.lastIndexOf('\n') + 1).split('\n');
+    const parsed = lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line));
+    return event ? parsed.filter((line) => line.event === event) : parsed;
+  }
+
+  logged(event, test = () => true, ms = 10_000) {
+    return until(`the log line "${event}"`, () => this.log(event).find(test), ms);
+  }
+
+  async listening() {
+    const line = await Promise.race([
+      this.logged('server.listening', undefined, 30_000),
+      this.ended.then((end) => assert.fail(`the server ended at once: ${JSON.stringify(end)}\n${this.stderr}`)),
+    ]);
+    const [, scheme, port] = /on (https?):\/\/127\.0\.0\.1:(\d+)/.exec(line.message);
+    this.port = Number(port);
+    this.http = scheme === 'https' ? https : http;
+    this.agent = this.newAgent({ keepAlive: true });
+    return this;
+  }
+
+  newAgent(options) {
+    const agent = new this.http.Agent(options);
+    this.agents.push(agent);
+    return agent;
+  }
+
+  // One request; {status, headers, text, body (the bytes), json}. A reply that arrives before the whole body was
+  // sent counts. Options: headers, body (string or Buffer; anything else is sent as JSON), key, check (false: do not
+  // compare with the API's description), timeout, and those of http.request.
+  request(method, target, options = {}) {
+    const { headers = {}, body, key, check = true, timeout = 60_000, ...more } = options;
+    const bytes = body === undefined || typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
+    const type = bytes !== body ? { 'content-type': 'application/json' } : {};
+    const auth = key ? { authorization: `Bearer ${key}` } : {};
+    const length = bytes === undefined ? {} : { 'content-length': Buffer.byteLength(bytes) };
+    return new Promise((resolve, reject) => {
+      let answered = false;
+      const call = this.http.request({ host: '127.0.0.1', port: this.port, method, path: target, agent: this.agent, timeout, headers: { ...type, ...auth, ...length, ...headers }, ...more });
+      call.on('timeout', () => call.destroy(new Error(`${method} ${target}: no answer within ${timeout} ms`)));
+      call.on('error', (error) => answered || reject(error));
+      call.on('response', (incoming) => {
+        answered = true;
+        const chunks = [];
+        incoming.on('data', (chunk) => chunks.push(chunk));
+        incoming.on('error', reject);
+        incoming.on('end', () => {
+          const reply = { method, path: target, status: incoming.statusCode, headers: incoming.headers, body: Buffer.concat(chunks) };
+          reply.text = reply.body.toString();
+          try {
+            if (incoming.headers['content-type'] === 'application/json' && method !== 'HEAD') reply.json = JSON.parse(reply.text);
+            if (check) checkReply(reply);
+            resolve(reply);
+          } catch (error) {
+            reject(error);
+          }
+        });
+      });
+      call.end(bytes);
+    });
+  }
+
+  get(target, options) {
+    return this.request('GET', target, options);
+  }
+
+  predict(endpoint, body, options) {
+    return this.request('POST', `/v1/endpoints/${endpoint}/predict`, { body, ...options });
+  }
+
+  // The same, with what must come back: the parsed body of a 200.
+  async answer(endpoint, body, options) {
+    const reply = await this.predict(endpoint, body, options);
+    assert.equal(reply.status, 200, reply.text);
+    return reply.json;
+  }
+
+  // What must be refused: the error. `status` and `code` are what it must have.
+  async refused(endpoint, body, status, code, options) {
+    const reply = await this.predict(endpoint, body, options);
+    assert.equal(`${reply.status} ${reply.json?.error?.code}`, `${status} ${code}`, reply.text);
+    return { ...reply.json.error, headers: reply.headers };
+  }
+
+  configure(config) {
+    fs.writeFileSync(this.configPath, typeof config === 'string' ? config : JSON.stringify(config, null, 2));
+  }
+
+  // SIGHUP with a new configuration; waits until the log says what became of it.
+  async reload(config) {
+    const before = this.log('config.reloaded').length + this.log('config.refused').length;
+    this.configure(config);
+    this.child.kill('SIGHUP');
+    await until('the reload', () => this.log('config.reloaded').length + this.log('config.refused').length > before);
+  }
+
+  // Is it still well? After whatever a test did to it.
+  async healthy() {
+    assert.equal((await this.get('/healthz')).status, 200);
+    assertNoReport(this.stderr);
+  }
+
+  async kill() {
+    this.child.kill('SIGKILL');
+    await this.ended;
+    this.stopped = true;
+    for (const agent of this.agents) agent.destroy();
+  }
+
+  // SIGTERM; it must end with 0 and without a sanitizer's report.
+  async stop() {
+    if (this.stopped) return;
+    this.stopped = true;
+    this.child.kill('SIGTERM');
+    const late = setTimeout(() => this.child.kill('SIGKILL'), 40_000);
+    const end = await this.ended;
+    clearTimeout(late);
+    for (const agent of this.agents) agent.destroy();
+    assertNoReport(this.stderr);
+    assert.deepEqual(end, { code: 0, signal: null }, this.stderr.slice(-4000));
+  }
+}
+
+// Starts a server. `config` lacks what every test has: the address, the store, and authentication, which is off unless
+// it says otherwise. Options: store (a folder; default one of its own), env, args (before "serve").
+export async function serve(t, config, { store, dir = folder(t), env, wrapper = [] } = {}) {
+  const file = path.join(dir, 'penstock.yaml');
+  const whole = complete(config, store ?? path.join(dir, 'store'));
+  fs.writeFileSync(file, JSON.stringify(whole, null, 2));
+  const [program, ...args] = [...wrapper, binary, 'serve', '-c', file];
+  const child = spawn(program, args, { env: environment(env), stdio: ['ignore', 'inherit', 'pipe'] });
+  const server = new Server(child, file, dir);
+  server.config = whole;
+  t.after(() => server.stop());
+  return server.listening();
+}
+
+export const complete = (config, store) => ({
+  auth: { required: false },
+  store: { path: store },
+  ...config,
+  server: { listen: '127.0.0.1:0', ...config.server },
+});
+
+// A multipart body: parts are {name, bytes, filename?, type?}. {body, headers}, ready for predict.
+export function multipart(parts, { end = true } = {}) {
+  const boundary = 'penstock-e2e-7d1f';
+  const pieces = parts.flatMap(({ name, bytes, filename, type }) => [
+    Buffer.from(`--${boundary}\r\ncontent-disposition: form-data; name="${name}"${filename ? `; filename="${filename}"` : ''}\r\n${type ? `content-type: ${type}\r\n` : ''}\r\n`),
+    Buffer.from(bytes),
+    Buffer.from('\r\n'),
+  ]);
+  if (end) pieces.push(Buffer.from(`--${boundary}--\r\n`));
+  return { body: Buffer.concat(pieces), headers: { 'content-type': `multipart/form-data; boundary=${boundary}` } };
+}
