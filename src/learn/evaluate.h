@@ -7,8 +7,8 @@
 #include "models/backend.h"
 
 struct evaluation {
-    struct quality metrics;  /* over the rows whose label the version knows */
-    size_t unknown_labels;   /* rows whose label it does not know: any answer is wrong, and not in metrics */
+    struct quality quality;  /* over the rows whose label the version knows */
+    size_t unknown_labels;   /* rows whose label it does not know: any answer is wrong, and not in quality */
     size_t rejected;         /* rows that the reader or the backend refused */
     double unknown_accepted; /* share of the rows with unknown labels at or above `accept` */
     double unknown_reviewed; /* share of them below `review` */
