@@ -1,5 +1,6 @@
 #include "documents/child.h"
 
+#include "base/check.h"
 #include "base/log.h"
 #include "documents/frame.h"
 
@@ -89,6 +90,8 @@ static enum child_end reap(pid_t pid, int *status) {
 }
 
 enum child_end child_kill(pid_t pid, int *status) {
+    /* 0 and below would mean whole groups of processes. */
+    CHECK(pid > 0);
     kill(pid, SIGKILL);
     return reap(pid, status);
 }

@@ -44,7 +44,7 @@ struct parser_pool {
     pthread_cond_t work;  /* the queue has a job, or the pool stops */
     pthread_cond_t watch; /* the queue's head of deadlines may have changed, or something was cancelled */
     struct parser_ticket *first, **last;
-    bool stopping;
+    atomic_bool stopping; /* written under the lock */
     unsigned queue_most, started;
     bool watcher_started, prewarm;
     unsigned required_layers;
@@ -177,10 +177,9 @@ static void warm(struct worker *worker, const struct patience *patience) {
 
 /* Between jobs a missing process is started again, so that the next job need not wait for it. */
 static void prepare_process(struct worker *worker) {
-    static const atomic_bool never = false;
     struct patience patience = {.until = clock_monotonic() + WARM_MS * NS_PER_MS,
                                 .wake = worker->wake,
-                                .cancelled = &never,
+                                .cancelled = &worker->pool->stopping,
                                 .allowed_ms = WARM_MS};
     struct parser_bench *bench = &worker->bench;
     struct error err;
@@ -188,6 +187,8 @@ static void prepare_process(struct worker *worker) {
         return;
     if (!parser_process_start(&bench->process, bench->programs->parser, bench->start_memory,
                               bench->required_layers, &patience, &err)) {
+        if (atomic_load(&worker->pool->stopping))
+            return;
         log_event(LOG_ERROR, "parser.start", "%s", err.message);
         nanosleep(&(struct timespec){.tv_nsec = RESTART_PAUSE_MS * NS_PER_MS}, NULL);
         return;
@@ -339,13 +340,18 @@ bool parser_pool_submit(struct parser_pool *pool, const struct parser_job *job, 
     return true;
 }
 
+static void wake(const struct worker *worker) {
+    const uint64_t one = 1;
+    if (write(worker->wake, &one, sizeof one) < 0)
+        log_event(LOG_WARN, "parser.cancel", "a parser thread could not be woken");
+}
+
 /* Under the lock: a job that ended needs no waking, and its worker may be on another one already. */
 static void cancel_locked(struct parser_pool *pool, struct parser_ticket *ticket) {
-    const uint64_t one = 1;
     if (atomic_exchange(&ticket->cancelled, true))
         return;
-    if (ticket->state == TICKET_RUNNING && write(ticket->worker->wake, &one, sizeof one) < 0)
-        log_event(LOG_WARN, "parser.cancel", "a parser thread could not be woken");
+    if (ticket->state == TICKET_RUNNING)
+        wake(ticket->worker);
     if (ticket->state == TICKET_QUEUED)
         pthread_cond_signal(&pool->watch);
 }
@@ -422,9 +428,11 @@ static void cancel_all(struct parser_pool *pool) {
     pool->stopping = true;
     for (struct parser_ticket *ticket = pool->first; ticket; ticket = ticket->next)
         cancel_locked(pool, ticket);
-    for (unsigned i = 0; i < pool->started; i++)
+    for (unsigned i = 0; i < pool->started; i++) {
         if (pool->workers[i].running)
             cancel_locked(pool, pool->workers[i].running);
+        wake(&pool->workers[i]);
+    }
     pthread_cond_broadcast(&pool->work);
     pthread_cond_broadcast(&pool->watch);
     pthread_mutex_unlock(&pool->lock);

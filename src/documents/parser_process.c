@@ -57,23 +57,22 @@ static void make_printable(char *text) {
             *at = '?';
 }
 
-static enum wait_end receive_answer(struct parser_process *process, uint32_t max_text,
-                                    const struct patience *patience, struct parser_answer *answer) {
+enum wait_end parser_answer_receive(int fd, uint32_t max_text, const struct patience *patience,
+                                    struct parser_answer *answer) {
     struct frame_reply *head = &answer->head;
-    enum wait_end end = patience_receive(patience, process->fd, head, sizeof *head);
+    enum wait_end end = patience_receive(patience, fd, head, sizeof *head);
     if (end != WAIT_READY)
         return end;
     answer->nonsense = !frame_reply_valid(head, max_text);
     if (answer->nonsense)
         return WAIT_FAILED;
-    end = patience_receive(patience, process->fd, answer->visual, head->visual_count * sizeof(float));
+    end = patience_receive(patience, fd, answer->visual, head->visual_count * sizeof(float));
     if (end == WAIT_READY && head->text_size > 0) {
         answer->text = malloc(head->text_size);
-        end = answer->text ? patience_receive(patience, process->fd, answer->text, head->text_size)
-                           : WAIT_FAILED;
+        end = answer->text ? patience_receive(patience, fd, answer->text, head->text_size) : WAIT_FAILED;
     }
     if (end == WAIT_READY)
-        end = patience_receive(patience, process->fd, answer->message, head->message_size);
+        end = patience_receive(patience, fd, answer->message, head->message_size);
     answer->message[end == WAIT_READY ? head->message_size : 0] = '\0';
     make_printable(answer->message);
     frame_clamp(answer->visual, head->visual_count);
@@ -93,7 +92,7 @@ bool parser_process_start(struct parser_process *process, const char *program, s
     int64_t since = clock_monotonic();
     if (!spawn(&started, program, memory_bytes, err))
         return false;
-    enum wait_end end = receive_answer(&started, 0, patience, &answer);
+    enum wait_end end = parser_answer_receive(started.fd, 0, patience, &answer);
     parser_answer_free(&answer);
     bool ready = end == WAIT_READY && answer.head.status == FRAME_READY;
     unsigned missing = required_layers & ~answer.head.flags;
@@ -144,7 +143,7 @@ bool parser_process_ask(struct parser_process *process, const struct frame_reque
     if (waited == WAIT_READY)
         waited = patience_send(patience, process->fd, payload.p, payload.n);
     if (waited == WAIT_READY)
-        waited = receive_answer(process, request->max_text, patience, answer);
+        waited = parser_answer_receive(process->fd, request->max_text, patience, answer);
     process->jobs++;
     if (waited == WAIT_READY)
         return true;

@@ -40,6 +40,10 @@ struct parser_answer {
 };
 void parser_answer_free(struct parser_answer *answer);
 
+/* Reads one answer, checking every number in it; *answer starts zeroed. Used by parser_process_ask. */
+enum wait_end parser_answer_receive(int fd, uint32_t max_text, const struct patience *patience,
+                                    struct parser_answer *answer) MUST_USE;
+
 /* Sends one request and its payload, waits for the answer. On failure the process is gone and *end says
  * how it went. */
 bool parser_process_ask(struct parser_process *process, const struct frame_request *request,
