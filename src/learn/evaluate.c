@@ -128,7 +128,7 @@ bool learn_evaluate(struct evaluation *out, const struct backend *b, struct row_
     size_t labels, accepted = 0, reviewed = 0;
     backend_labels(b, &labels);
     bool ok = answer_all(&a, b, reader, &e.rejected, err) &&
-              quality_of(&e.metrics, a.known, a.known_count, labels, err);
+              quality_of(&e.quality, a.known, a.known_count, labels, err);
     if (ok && !rank(&a, &e.auroc))
         ok = fail(err, ERR_NO_MEMORY, "out of memory");
     for (size_t i = 0; i < a.unknown_count; i++) {
@@ -148,5 +148,5 @@ bool learn_evaluate(struct evaluation *out, const struct backend *b, struct row_
 }
 
 void evaluation_free(struct evaluation *e) {
-    quality_free(&e->metrics);
+    quality_free(&e->quality);
 }
