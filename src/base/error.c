@@ -41,7 +41,7 @@ static void fill(struct error *err, enum error_code code, const char *param, con
         cut_to_whole_character(err->message, sizeof err->message - 1);
 }
 
-bool fail(struct error *err, enum error_code code, const char *format, ...) {
+bool(fail)(struct error *err, enum error_code code, const char *format, ...) {
     if (err) {
         va_list args;
         va_start(args, format);
@@ -51,7 +51,7 @@ bool fail(struct error *err, enum error_code code, const char *format, ...) {
     return false;
 }
 
-bool fail_at(struct error *err, enum error_code code, const char *param, const char *format, ...) {
+bool(fail_at)(struct error *err, enum error_code code, const char *param, const char *format, ...) {
     if (err) {
         va_list args;
         va_start(args, format);
@@ -61,7 +61,7 @@ bool fail_at(struct error *err, enum error_code code, const char *param, const c
     return false;
 }
 
-bool fail_within(struct error *err, const char *format, ...) {
+bool(fail_within)(struct error *err, const char *format, ...) {
     if (!err)
         return false;
     char inner[ERROR_MESSAGE_MAX];

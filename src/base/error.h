@@ -92,3 +92,20 @@ int error_status(enum error_code code);
 const char *error_name(enum error_code code); /* public code, as in a reply's error.code */
 const char *error_type(enum error_code code);
 bool error_retryable(enum error_code code);
+
+/* Lets the compiler see at each `return fail(…)` that what it returns is false. */
+#define fail(...)                                                                                            \
+    ({                                                                                                       \
+        (fail)(__VA_ARGS__);                                                                                 \
+        false;                                                                                               \
+    })
+#define fail_at(...)                                                                                         \
+    ({                                                                                                       \
+        (fail_at)(__VA_ARGS__);                                                                              \
+        false;                                                                                               \
+    })
+#define fail_within(...)                                                                                     \
+    ({                                                                                                       \
+        (fail_within)(__VA_ARGS__);                                                                          \
+        false;                                                                                               \
+    })
