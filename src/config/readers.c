@@ -38,11 +38,11 @@ static const char *suggest(struct str text, const char *const *words) {
 
 /* Says what was read and what was expected. */
 static bool wrong(struct loader *l, const struct option *o, struct str text, const struct option_node *at) {
-    char shown[SNIPPET_SIZE], expected[OPTION_EXPECTED_SIZE];
+    char shown[SHOWN_SIZE], expected[OPTION_EXPECTED_SIZE];
     option_expected(o, expected);
     if (text.n == 0)
         return problem(l, at->place, at, "no value; expected %s", expected);
-    snippet(text, shown);
+    show(text, shown, sizeof shown);
     const char *nearest = o->words ? suggest(text, o->words) : NULL;
     if (nearest)
         return problem(l, at->place, at, "\"%s\" is not %s; did you mean \"%s\"?", shown, expected, nearest);
@@ -74,7 +74,7 @@ static bool read_word(struct loader *l, const struct option *o, struct str text,
 
 static bool read_enum(struct loader *l, const struct option *o, struct str text, void *to,
                       const struct option_node *at) {
-    unsigned index;
+    unsigned index = 0;
     if (!read_word(l, o, text, &index, at))
         return false;
     memcpy(to, &(int){(int)index}, sizeof(int));
@@ -133,16 +133,17 @@ static bool nearest_file(const char *folder, const char *wanted, char nearest[NA
 
 static bool check_file(struct loader *l, const char *path, const struct option_node *at) {
     struct stat file;
-    char nearest[NAME_MAX + 1], folder[PATH_MAX], shown[SNIPPET_SIZE];
-    snippet(str_from(path), shown);
+    char nearest[NAME_MAX + 1], folder[PATH_MAX], shown[SHOWN_PATH_SIZE], right[SHOWN_SIZE];
+    show(str_from(path), shown, sizeof shown);
     if (stat(path, &file) == 0 && access(path, R_OK) == 0)
-        return S_ISREG(file.st_mode) || problem(l, at->place, at, "%.200s is not a file", path);
+        return S_ISREG(file.st_mode) || problem(l, at->place, at, "%s is not a file", shown);
     int error = errno;
     const char *slash = strrchr(path, '/');
     snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path + 1) : 1, slash ? path : ".");
-    if (error == ENOENT && nearest_file(folder, slash ? slash + 1 : path, nearest))
-        return problem(l, at->place, at, "there is no file %.150s; did you mean \"%.100s\"?", path, nearest);
-    return problem(l, at->place, at, "%.200s cannot be read: %s", path, strerror(error));
+    if (error != ENOENT || !nearest_file(folder, slash ? slash + 1 : path, nearest))
+        return problem(l, at->place, at, "%s cannot be read: %s", shown, strerror(error));
+    show(str_from(nearest), right, sizeof right);
+    return problem(l, at->place, at, "there is no file %s; did you mean \"%s\"?", shown, right);
 }
 
 static bool read_path(struct loader *l, const struct option *o, struct str text, void *to,
@@ -176,8 +177,8 @@ static bool keep_secret(struct loader *l, struct str text, void *to) {
 
 static bool secret_from_environment(struct loader *l, struct str name, void *to,
                                     const struct option_node *at) {
-    char variable[128], shown[SNIPPET_SIZE];
-    snippet(name, shown);
+    char variable[128], shown[SHOWN_SIZE];
+    show(name, shown, sizeof shown);
     if (name.n == 0 || name.n >= sizeof variable || str_find_char(name, '=') != SIZE_MAX)
         return problem(l, at->place, at, "\"%s\" is not the name of an environment variable", shown);
     snprintf(variable, sizeof variable, "%.*s", STR_ARG(name));
@@ -189,10 +190,11 @@ static bool secret_from_environment(struct loader *l, struct str name, void *to,
 }
 
 static bool secret_from_file(struct loader *l, struct str name, void *to, const struct option_node *at) {
-    char path[PATH_MAX], text[SECRET_MAX + 1];
-    if (name.n == 0 || name.p[0] != '/' || name.n >= sizeof path)
+    char path[PATH_MAX], text[SECRET_MAX + 1], shown[SHOWN_PATH_SIZE];
+    if (name.n == 0 || name.p[0] != '/' || name.n >= sizeof path || has_control(name))
         return problem(l, at->place, at,
                        "expected the whole path of a file, as in ${file:/run/secrets/name}");
+    show(name, shown, sizeof shown);
     snprintf(path, sizeof path, "%.*s", STR_ARG(name));
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text);
@@ -200,15 +202,14 @@ static bool secret_from_file(struct loader *l, struct str name, void *to, const 
     if (fd >= 0)
         close(fd);
     if (n < 0)
-        return problem(l, at->place, at, "%.200s cannot be read: %s", path, strerror(error));
+        return problem(l, at->place, at, "%s cannot be read: %s", shown, strerror(error));
     while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r'))
         n--;
     bool kept = false;
     if (n == 0)
-        problem(l, at->place, at, "%.200s is empty", path);
+        problem(l, at->place, at, "%s is empty", shown);
     else if (n > SECRET_MAX || memchr(text, '\0', (size_t)n))
-        problem(l, at->place, at, "%.200s is not a secret: larger than %d bytes or not text", path,
-                SECRET_MAX);
+        problem(l, at->place, at, "%s is not a secret: larger than %d bytes or not text", shown, SECRET_MAX);
     else
         kept = keep_secret(l, (struct str){text, (size_t)n}, to);
     explicit_bzero(text, sizeof text);
@@ -282,7 +283,7 @@ static bool read_set(struct loader *l, const struct option *o, const struct word
                      const struct option_node *at) {
     unsigned set = 0;
     for (size_t i = 0; i < words->count; i++) {
-        unsigned index;
+        unsigned index = 0;
         struct option_node item = *at;
         item.place = words->place[i];
         if (!read_word(l, o, words->text[i], &index, &item))
