@@ -112,13 +112,13 @@ static void fill_list(struct loader *l, const struct option *o, void *base, cons
 /* The key of a map's entry as its name; NULL after a problem. */
 static const char *entry_name(struct loader *l, const yaml_node_t *key, const char *const *names,
                               size_t count, const struct option_node *at) {
-    char shown[SNIPPET_SIZE];
+    char shown[SHOWN_SIZE];
     if (key->type != YAML_SCALAR_NODE) {
         problem(l, place_of(key), at, "a name is one word, not a list or a mapping");
         return NULL;
     }
     struct str text = scalar_text(key);
-    snippet(text, shown);
+    show(text, shown, sizeof shown);
     if (!name_is_valid(text)) {
         problem(l, place_of(key), at, "\"%s\" is not a name; use 1 to %d letters, digits, - and _", shown,
                 NAME_MAX_BYTES);
@@ -214,10 +214,10 @@ static bool find_elsewhere(const struct option_group *group, const char *path, s
 
 static void unknown_option(struct loader *l, const struct option_group *group, const yaml_node_t *key,
                            const struct option_node *at) {
-    char shown[SNIPPET_SIZE], elsewhere[OPTION_PATH_SIZE];
+    char shown[SHOWN_SIZE], elsewhere[OPTION_PATH_SIZE];
     const char *names[OPTIONS_MAX];
     struct str name = scalar_text(key);
-    snippet(name, shown);
+    show(name, shown, sizeof shown);
     for (size_t i = 0; i < group->count; i++)
         names[i] = group->options[i].name;
     const char *nearest = str_nearest(name, names, group->count);

@@ -51,9 +51,9 @@ struct config_place place_of(const yaml_node_t *node);
 /* The place of the value of `name` in the mapping at `at`, or of `at` when it is not there. */
 struct config_place place_in(const struct loader *l, const struct option_node *at, const char *name);
 
-/* A value as a message may show it: short, without control characters. */
-enum { SNIPPET_SIZE = 72 };
-void snippet(struct str value, char text[SNIPPET_SIZE]);
+/* A value as a message may show it: cut to `size`, without control characters. */
+void show(struct str value, char *text, size_t size);
+enum { SHOWN_SIZE = 72, SHOWN_PATH_SIZE = 160 };
 
 /* `text` as the value of option `o`, into the struct at `base`. */
 bool read_text(struct loader *l, const struct option *o, struct str text, void *base,

@@ -322,7 +322,7 @@ static const struct option endpoint_options[] = {
              "is drawn anew."},
     {.name = "rules",
      SCRIPT(config_endpoint, rules, rules_place),
-     .help = "Business rules: a Lua file with `function verify(r) … return true | false, \"reason\" end`. "
+     .help = "Business rules: a Lua file with `function verify(r) … return passed, \"reason\" end`. "
              "Predictions between the two thresholds must pass them."},
     {.name = "fallbacks",
      LIST(config_step, config_endpoint, fallbacks, fallback_count, step_group),

@@ -38,6 +38,10 @@ static void add(struct config_problems *problems, const char *source, struct con
                      path[0] ? ": " : "");
     if (n >= 0 && (size_t)n < sizeof slot->message)
         vsnprintf(slot->message + n, sizeof slot->message - (size_t)n, format, args);
+    /* A message that was too long ends with a whole character. */
+    size_t bad;
+    if (!str_is_utf8(str_from(slot->message), &bad))
+        slot->message[bad] = '\0';
 }
 
 bool problem(struct loader *l, struct config_place place, const struct option_node *at, const char *format,
@@ -94,9 +98,9 @@ static bool is_control(struct str value, size_t i) {
     return c < 0x20 || c == 0x7F || (before == 0xC2 && c >= 0x80 && c < 0xA0);
 }
 
-void snippet(struct str value, char text[SNIPPET_SIZE]) {
-    enum { SHOWN = SNIPPET_SIZE - 4 };
-    size_t n = value.n < SHOWN ? value.n : SHOWN;
+void show(struct str value, char *text, size_t size) {
+    size_t shown = size - sizeof "…";
+    size_t n = value.n < shown ? value.n : shown;
     while (n < value.n && n > 0 && ((unsigned char)value.p[n] & 0xC0) == 0x80)
         n--;
     for (size_t i = 0; i < n; i++) {
@@ -105,5 +109,5 @@ void snippet(struct str value, char text[SNIPPET_SIZE]) {
             text[i - 1] = '?';
         text[i] = control ? '?' : value.p[i];
     }
-    memcpy(text + n, n < value.n ? "…" : "", n < value.n ? 4 : 1);
+    memcpy(text + n, n < value.n ? "…" : "", n < value.n ? sizeof "…" : 1);
 }
