@@ -11,6 +11,9 @@ static const char *const steps[] = {
     /* 1 */
     "CREATE TABLE revision (number INTEGER NOT NULL);"
     "INSERT INTO revision VALUES (0);"
+    /* Written to learn whether the store takes writes again. */
+    "CREATE TABLE heartbeat (at INTEGER NOT NULL);"
+    "INSERT INTO heartbeat VALUES (0);"
     "CREATE TABLE keys ("
     " id TEXT PRIMARY KEY, hash BLOB NOT NULL UNIQUE, client TEXT NOT NULL, role INTEGER NOT NULL,"
     " rate REAL NOT NULL, burst INTEGER NOT NULL, created INTEGER NOT NULL, revoked INTEGER NOT NULL);"

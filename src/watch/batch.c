@@ -1,8 +1,10 @@
 #include "watch/batch.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "review/review.h"
 #include "store/blobs.h"
+#include "store/sql.h"
 #include "store/store.h"
 
 enum { CHUNK = 1024, LOG_CAP = 4 << 20 };
@@ -186,6 +188,18 @@ bool batch_commit(struct batch *b, struct store_job *jobs, struct error *err) {
         refuse_culprit(b, culprit, err);
     }
     return true;
+}
+
+bool batch_probe(struct batch *b, struct error *err) {
+    if (!store_begin(b->store, true, err))
+        return false;
+    sqlite3_stmt *q = sql_statement(b->store, "UPDATE heartbeat SET at = ?", err);
+    if (q)
+        sql_bind_int(q, 1, clock_wall());
+    if (q && sql_run(b->store, q, err))
+        return store_commit(b->store, err);
+    store_rollback(b->store);
+    return false;
 }
 
 void batch_give_up(struct batch *b, int64_t pushed_before, const struct error *why) {

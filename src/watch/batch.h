@@ -34,5 +34,8 @@ enum { BATCH_JOBS_MAX = 32 };
  * anything at the moment; the events are still there. */
 bool batch_commit(struct batch *b, struct store_job *jobs, struct error *err) MUST_USE;
 
+/* Does the store take a durable write? For when there is nothing else to learn it from. */
+bool batch_probe(struct batch *b, struct error *err) MUST_USE;
+
 /* Refuses the events for which somebody has waited since before `pushed_before`. */
 void batch_give_up(struct batch *b, int64_t pushed_before, const struct error *why);

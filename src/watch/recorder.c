@@ -213,9 +213,11 @@ static void publish(struct recorder *r) {
     atomic_store_explicit(&r->oldest, b->first ? b->first->pushed_ns : 0, memory_order_relaxed);
 }
 
+/* Without anything to commit: finds out whether the store works again. */
 static bool commit(struct recorder *r, struct store_job *jobs) {
     uint64_t reviews = r->batch.reviews, done = r->batch.jobs;
-    bool ok = batch_commit(&r->batch, jobs, &r->failure);
+    bool ok = r->batch.count > 0 || jobs ? batch_commit(&r->batch, jobs, &r->failure)
+                                         : batch_probe(&r->batch, &r->failure);
     if (r->batch.reviews != reviews || r->batch.jobs != done)
         count_reviews(r);
     if (!ok)
@@ -289,7 +291,8 @@ static void *recorder_main(void *arg) {
         drain(r);
         struct store_job *jobs = job_queue_take(&r->jobs, BATCH_JOBS_MAX);
         int64_t gather = jobs ? 0 : gather_deadline(r);
-        if (r->batch.count == 0 && !jobs)
+        bool nothing = r->batch.count == 0 && !jobs;
+        if (nothing && atomic_load(&r->healthy))
             sleep_until(r, IDLE, r->next_tick);
         else if (gather > clock_monotonic())
             sleep_until(r, GATHERING, gather);
