@@ -9,10 +9,11 @@ void check_tls(struct loader *l, void *item, const struct option_node *at) {
     const struct config_tls *tls = item;
     bool certificate = tls->certificate, key = tls->key;
     if (certificate != key)
-        problem(l, at->place, at, "\"%s\" needs \"%s\" beside it", certificate ? "certificate" : "key",
-                certificate ? "key" : "certificate");
+        loader_problem(l, at->place, at, "\"%s\" needs \"%s\" beside it", certificate ? "certificate" : "key",
+                       certificate ? "key" : "certificate");
     else if (tls->key_password && !key)
-        problem(l, place_in(l, at, "key_password"), at, "\"key_password\" needs \"key\" and \"certificate\"");
+        loader_problem(l, loader_place_in(l, at, "key_password"), at,
+                       "\"key_password\" needs \"key\" and \"certificate\"");
 }
 
 void check_limits(struct loader *l, void *item, const struct option_node *at) {
@@ -36,12 +37,13 @@ void check_step(struct loader *l, void *item, const struct option_node *at) {
             kinds++;
         }
     if (kinds != 1)
-        problem(l, at->place, at,
-                "%s; expected exactly one of model: NAME@VERSION, rules: FILE, cache: stale, review: true, "
-                "error: true",
-                kinds ? "several kinds of step in one" : "no kind of step");
+        loader_problem(
+            l, at->place, at,
+            "%s; expected exactly one of model: NAME@VERSION, rules: FILE, cache: stale, review: true, "
+            "error: true",
+            kinds ? "several kinds of step in one" : "no kind of step");
     else if (step->timeout && step->kind != STEP_MODEL)
-        problem(l, place_in(l, at, "timeout"), at, "only a step with \"model\" has a timeout");
+        loader_problem(l, loader_place_in(l, at, "timeout"), at, "only a step with \"model\" has a timeout");
 }
 
 /* One share may leave its weight out: it gets what the others leave. */
@@ -58,12 +60,12 @@ static void check_weights(struct loader *l, struct config_endpoint *e, const str
             sum += rollout[i].weight;
         }
     }
-    struct config_place place = place_in(l, at, "rollout");
+    struct config_place place = loader_place_in(l, at, "rollout");
     if (unweighted > 1)
-        problem(l, place, at,
-                "rollout: only one model may be without \"weight\" (it gets what the others leave)");
+        loader_problem(l, place, at,
+                       "rollout: only one model may be without \"weight\" (it gets what the others leave)");
     else if (open ? sum > 1 + 1e-9 : fabs(sum - 1) > 1e-9)
-        problem(l, place, at, "rollout: the weights sum to %.6g %%; expected 100 %%", sum * 100);
+        loader_problem(l, place, at, "rollout: the weights sum to %.6g %%; expected 100 %%", sum * 100);
     else if (open)
         open->weight = sum < 1 ? 1 - sum : 0;
 }
@@ -74,8 +76,9 @@ static void check_models_differ(struct loader *l, const struct config_endpoint *
         for (size_t j = 0; j < i; j++)
             if (strcmp(e->rollout[i].model.name, e->rollout[j].model.name) == 0 &&
                 e->rollout[i].model.version == e->rollout[j].model.version) {
-                problem(l, e->rollout[i].model.place, at,
-                        "rollout: \"%s\" is there twice; name each version once", e->rollout[i].model.name);
+                loader_problem(l, e->rollout[i].model.place, at,
+                               "rollout: \"%s\" is there twice; name each version once",
+                               e->rollout[i].model.name);
                 return;
             }
 }
@@ -85,8 +88,8 @@ static void check_fallbacks(struct loader *l, struct config_endpoint *e, const s
     for (size_t i = 0; i < e->fallback_count; i++) {
         bool last = i + 1 == e->fallback_count;
         if (!last && (steps[i].kind == STEP_ERROR || steps[i].kind == STEP_REVIEW))
-            problem(
-                l, place_in(l, at, "fallbacks"), at,
+            loader_problem(
+                l, loader_place_in(l, at, "fallbacks"), at,
                 "fallbacks: nothing can come after \"%s: true\", which always answers; make it the last step",
                 steps[i].kind == STEP_ERROR ? "error" : "review");
         if (steps[i].kind == STEP_MODEL && steps[i].timeout == 0)
@@ -97,20 +100,21 @@ static void check_fallbacks(struct loader *l, struct config_endpoint *e, const s
 void check_endpoint(struct loader *l, void *item, const struct option_node *at) {
     struct config_endpoint *e = item;
     if (e->rollout_count == 0) {
-        problem(l, at->place, at, "\"rollout\" is missing; expected a list such as [{model: %s}]", e->name);
+        loader_problem(l, at->place, at, "\"rollout\" is missing; expected a list such as [{model: %s}]",
+                       e->name);
         return;
     }
     check_weights(l, e, at);
     check_models_differ(l, e, at);
     check_fallbacks(l, e, at);
     if (e->infer_timeout > e->deadline)
-        problem(l, place_in(l, at, "infer_timeout"), at,
-                "infer_timeout is longer than the endpoint's deadline");
+        loader_problem(l, loader_place_in(l, at, "infer_timeout"), at,
+                       "infer_timeout is longer than the endpoint's deadline");
     if (e->has_accept_threshold && e->has_review_threshold && e->review_threshold > e->accept_threshold)
-        problem(l, place_in(l, at, "review_threshold"), at,
-                "review_threshold is above accept_threshold; no prediction could be between them");
+        loader_problem(l, loader_place_in(l, at, "review_threshold"), at,
+                       "review_threshold is above accept_threshold; no prediction could be between them");
     if (e->burst && !e->has_rate)
-        problem(l, place_in(l, at, "burst"), at, "\"burst\" needs \"rate\" beside it");
+        loader_problem(l, loader_place_in(l, at, "burst"), at, "\"burst\" needs \"rate\" beside it");
     if (e->has_rate && e->burst == 0)
         e->burst = 2 * e->rate;
 }
@@ -124,19 +128,20 @@ static void override_listen(struct loader *l) {
     for (listen = server->group->options; strcmp(listen->name, "listen") != 0;)
         listen++;
     const struct option_node at = {.parent = &(struct option_node){0}, .name = "--listen"};
-    read_text(l, listen, str_from(l->overrides->listen), &l->loaded->config.server, &at);
+    loader_read_text(l, listen, str_from(l->overrides->listen), &l->loaded->config.server, &at);
 }
 
 /* Without authentication anybody who reaches the port may read and decide everything. */
 static void check_open_door(struct loader *l, const struct option_node *root) {
     const struct config *config = &l->loaded->config;
-    struct config_place place = place_in(l, root, "auth");
+    struct config_place place = loader_place_in(l, root, "auth");
     for (size_t i = 0; !config->auth.required && i < config->server.listen_count; i++)
         if (!config->server.listen[i].loopback) {
-            problem(l, place, NULL,
-                    "auth.required: false is possible only where every listen address is loopback, and %s is "
-                    "not; make keys with `penstock keys create`",
-                    config->server.listen[i].text);
+            loader_problem(
+                l, place, NULL,
+                "auth.required: false is possible only where every listen address is loopback, and %s is "
+                "not; make keys with `penstock keys create`",
+                config->server.listen[i].text);
             return;
         }
 }

@@ -12,7 +12,7 @@
 
 enum { ARENA_MAX = 32 << 20, OPTIONS_MAX = 64, NAME_MAX_BYTES = 64 };
 
-struct config_place place_of(const yaml_node_t *node) {
+struct config_place loader_place_of(const yaml_node_t *node) {
     return (struct config_place){(unsigned)node->start_mark.line + 1, (unsigned)node->start_mark.column + 1};
 }
 
@@ -24,33 +24,34 @@ static yaml_node_t *node_at(const struct loader *l, int index) {
     return yaml_document_get_node(l->document, index);
 }
 
-struct config_place place_in(const struct loader *l, const struct option_node *at, const char *name) {
+struct config_place loader_place_in(const struct loader *l, const struct option_node *at, const char *name) {
     if (at->node && at->node->type == YAML_MAPPING_NODE) {
         const yaml_node_pair_t *pair = at->node->data.mapping.pairs.start;
         for (; pair < at->node->data.mapping.pairs.top; pair++) {
             const yaml_node_t *key = node_at(l, pair->key);
             if (key->type == YAML_SCALAR_NODE && str_eq(scalar_text(key), str_from(name)))
-                return place_of(node_at(l, pair->value));
+                return loader_place_of(node_at(l, pair->value));
         }
     }
     return at->place;
 }
 
-void *keep(struct loader *l, size_t size) {
+void *loader_keep(struct loader *l, size_t size) {
     void *p = arena_zalloc(l->loaded->arena, size);
     if (!p)
-        problem_no_memory(l);
+        loader_no_memory(l);
     return p;
 }
 
-const char *keep_text(struct loader *l, struct str s) {
+const char *loader_keep_text(struct loader *l, struct str s) {
     struct str copy = arena_copy(l->loaded->arena, s);
     if (!copy.p)
-        problem_no_memory(l);
+        loader_no_memory(l);
     return copy.p;
 }
 
-bool name_is_valid(struct str name) {
+/* Names that people choose: endpoints. */
+static bool name_is_valid(struct str name) {
     for (size_t i = 0; i < name.n; i++)
         if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_", name.p[i]) ||
             name.p[i] == '\0')
@@ -65,12 +66,16 @@ static bool is_empty(const yaml_node_t *node) {
             str_eq(scalar_text(node), STR("null")));
 }
 
+/* Fills a struct's options from the mapping at `at`, or with defaults where there is none. */
+static void fill_group(struct loader *l, const struct option_group *group, void *base,
+                       const struct option_node *at);
+
 /* One item of a list or map: fills the struct, then gives it its name when it has one. */
 static void fill_item(struct loader *l, const struct option *o, void *item, const struct option_node *at) {
     if (o->type == OPTION_MAP)
         memcpy(item, &at->name, sizeof at->name);
     if (at->node->type != YAML_MAPPING_NODE && !is_empty(at->node)) {
-        problem(l, at->place, at, "expected options (name: value), one per line");
+        loader_problem(l, at->place, at, "expected options (name: value), one per line");
         return;
     }
     fill_group(l, o->group, item, at);
@@ -79,7 +84,8 @@ static void fill_item(struct loader *l, const struct option *o, void *item, cons
 static bool check_count(struct loader *l, const struct option *o, size_t count,
                         const struct option_node *at) {
     if (count > o->group->items_max)
-        return problem(l, at->place, at, "%zu entries; at most %zu are possible", count, o->group->items_max);
+        return loader_problem(l, at->place, at, "%zu entries; at most %zu are possible", count,
+                              o->group->items_max);
     return true;
 }
 
@@ -91,19 +97,19 @@ static void set_items(const struct option *o, void *base, void *items, size_t co
 static void fill_list(struct loader *l, const struct option *o, void *base, const struct option_node *at) {
     if (at->node->type != YAML_SEQUENCE_NODE) {
         if (!is_empty(at->node))
-            problem(l, at->place, at, "expected a list, each entry on a line that starts with \"- \"");
+            loader_problem(l, at->place, at, "expected a list, each entry on a line that starts with \"- \"");
         return;
     }
     const yaml_node_item_t *first = at->node->data.sequence.items.start;
     size_t count = (size_t)(at->node->data.sequence.items.top - first);
     if (count == 0 || !check_count(l, o, count, at))
         return;
-    char *items = keep(l, count * o->group->size);
+    char *items = loader_keep(l, count * o->group->size);
     if (!items)
         return;
-    for (size_t i = 0; i < count && !problems_full(l); i++) {
+    for (size_t i = 0; i < count && !loader_is_full(l); i++) {
         yaml_node_t *node = node_at(l, first[i]);
-        struct option_node item = {.node = node, .place = place_of(node), .parent = at, .index = i};
+        struct option_node item = {.node = node, .place = loader_place_of(node), .parent = at, .index = i};
         fill_item(l, o, items + i * o->group->size, &item);
     }
     set_items(o, base, items, count);
@@ -114,45 +120,45 @@ static const char *entry_name(struct loader *l, const yaml_node_t *key, const ch
                               size_t count, const struct option_node *at) {
     char shown[SHOWN_SIZE];
     if (key->type != YAML_SCALAR_NODE) {
-        problem(l, place_of(key), at, "a name is one word, not a list or a mapping");
+        loader_problem(l, loader_place_of(key), at, "a name is one word, not a list or a mapping");
         return NULL;
     }
     struct str text = scalar_text(key);
-    show(text, shown, sizeof shown);
+    loader_show(text, shown, sizeof shown);
     if (!name_is_valid(text)) {
-        problem(l, place_of(key), at, "\"%s\" is not a name; use 1 to %d letters, digits, - and _", shown,
-                NAME_MAX_BYTES);
+        loader_problem(l, loader_place_of(key), at,
+                       "\"%s\" is not a name; use 1 to %d letters, digits, - and _", shown, NAME_MAX_BYTES);
         return NULL;
     }
     for (size_t i = 0; i < count; i++)
         if (str_eq(str_from(names[i]), text)) {
-            problem(l, place_of(key), at, "\"%s\" is given twice", shown);
+            loader_problem(l, loader_place_of(key), at, "\"%s\" is given twice", shown);
             return NULL;
         }
-    return keep_text(l, text);
+    return loader_keep_text(l, text);
 }
 
 static void fill_map(struct loader *l, const struct option *o, void *base, const struct option_node *at) {
     if (at->node->type != YAML_MAPPING_NODE) {
         if (!is_empty(at->node))
-            problem(l, at->place, at, "expected names, each with its options below it");
+            loader_problem(l, at->place, at, "expected names, each with its options below it");
         return;
     }
     const yaml_node_pair_t *first = at->node->data.mapping.pairs.start;
     size_t count = (size_t)(at->node->data.mapping.pairs.top - first);
     if (count == 0 || !check_count(l, o, count, at))
         return;
-    char *items = keep(l, count * o->group->size);
-    const char **names = keep(l, count * sizeof *names);
+    char *items = loader_keep(l, count * o->group->size);
+    const char **names = loader_keep(l, count * sizeof *names);
     if (!items || !names)
         return;
-    for (size_t i = 0; i < count && !problems_full(l); i++) {
+    for (size_t i = 0; i < count && !loader_is_full(l); i++) {
         yaml_node_t *node = node_at(l, first[i].value);
         const char *name = entry_name(l, node_at(l, first[i].key), names, i, at);
         names[i] = name ? name : "";
         if (!name)
             continue;
-        struct option_node item = {.node = node, .place = place_of(node), .parent = at, .name = name};
+        struct option_node item = {.node = node, .place = loader_place_of(node), .parent = at, .name = name};
         fill_item(l, o, items + i * o->group->size, &item);
     }
     set_items(o, base, items, count);
@@ -162,7 +168,8 @@ static void fill_section(struct loader *l, const struct option *o, void *base, c
     struct option_node section = *at;
     if (at->node && at->node->type != YAML_MAPPING_NODE) {
         if (!is_empty(at->node)) {
-            problem(l, at->place, at, "expected options (name: value), one per line, indented below it");
+            loader_problem(l, at->place, at,
+                           "expected options (name: value), one per line, indented below it");
             return;
         }
         section.node = NULL;
@@ -177,7 +184,7 @@ static void fill_option(struct loader *l, const struct option *o, void *base, co
     case OPTION_MAP: fill_map(l, o, base, at); return;
     default: break;
     }
-    if (!read_node(l, o, base, at))
+    if (!loader_read_node(l, o, base, at))
         return;
     if (o->flags & OPTION_MARKED)
         *((bool *)base + o->companion) = true;
@@ -217,20 +224,23 @@ static void unknown_option(struct loader *l, const struct option_group *group, c
     char shown[SHOWN_SIZE], elsewhere[OPTION_PATH_SIZE];
     const char *names[OPTIONS_MAX];
     struct str name = scalar_text(key);
-    show(name, shown, sizeof shown);
+    loader_show(name, shown, sizeof shown);
     for (size_t i = 0; i < group->count; i++)
         names[i] = group->options[i].name;
     const char *nearest = str_nearest(name, names, group->count);
     const struct option_node *around = at->parent ? at : NULL;
     if (str_eq(name, STR("<<")))
-        problem(l, place_of(key), around, "merge keys (<<) are not supported; write the options out");
+        loader_problem(l, loader_place_of(key), around,
+                       "merge keys (<<) are not supported; write the options out");
     else if (nearest)
-        problem(l, place_of(key), around, "unknown option \"%s\"; did you mean \"%s\"?", shown, nearest);
+        loader_problem(l, loader_place_of(key), around, "unknown option \"%s\"; did you mean \"%s\"?", shown,
+                       nearest);
     else if (find_elsewhere(&option_root, "", name, elsewhere, sizeof elsewhere))
-        problem(l, place_of(key), around, "unknown option \"%s\" here; there is %s", shown, elsewhere);
+        loader_problem(l, loader_place_of(key), around, "unknown option \"%s\" here; there is %s", shown,
+                       elsewhere);
     else
-        problem(l, place_of(key), around,
-                "unknown option \"%s\"; `penstock config reference` lists all of them", shown);
+        loader_problem(l, loader_place_of(key), around,
+                       "unknown option \"%s\"; `penstock config reference` lists all of them", shown);
 }
 
 /* The option that `key` names and that was not there before; NULL after a problem. */
@@ -238,7 +248,7 @@ static const struct option *option_for(struct loader *l, const struct option_gro
                                        const yaml_node_t *key, unsigned lines[OPTIONS_MAX],
                                        const struct option_node *at) {
     if (key->type != YAML_SCALAR_NODE) {
-        problem(l, place_of(key), at, "an option's name is one word, not a list or a mapping");
+        loader_problem(l, loader_place_of(key), at, "an option's name is one word, not a list or a mapping");
         return NULL;
     }
     const struct option *o = option_named(group, scalar_text(key));
@@ -248,11 +258,11 @@ static const struct option *option_for(struct loader *l, const struct option_gro
     }
     size_t index = (size_t)(o - group->options);
     if (lines[index]) {
-        problem(l, place_of(key), at->parent ? at : NULL, "\"%s\" is given twice (first on line %u)", o->name,
-                lines[index]);
+        loader_problem(l, loader_place_of(key), at->parent ? at : NULL,
+                       "\"%s\" is given twice (first on line %u)", o->name, lines[index]);
         return NULL;
     }
-    lines[index] = place_of(key).line;
+    lines[index] = loader_place_of(key).line;
     return o;
 }
 
@@ -263,29 +273,29 @@ static void fill_absent(struct loader *l, const struct option *o, void *base, co
         fill_group(l, o->group, (char *)base + o->offset, &absent);
     } else if (o->flags & OPTION_REQUIRED) {
         option_expected(o, expected);
-        problem(l, at->place, at, "\"%s\" is missing; expected %s", o->name, expected);
+        loader_problem(l, at->place, at, "\"%s\" is missing; expected %s", o->name, expected);
     } else if (o->standard) {
-        read_text(l, o, str_from(o->standard), base, &absent);
+        loader_read_text(l, o, str_from(o->standard), base, &absent);
     }
 }
 
-void fill_group(struct loader *l, const struct option_group *group, void *base,
-                const struct option_node *at) {
+static void fill_group(struct loader *l, const struct option_group *group, void *base,
+                       const struct option_node *at) {
     unsigned lines[OPTIONS_MAX] = {0};
     CHECK(group->count <= OPTIONS_MAX);
     size_t before = l->problems->count;
     if (at->node && at->node->type == YAML_MAPPING_NODE) {
         const yaml_node_pair_t *pair = at->node->data.mapping.pairs.start;
-        for (; pair < at->node->data.mapping.pairs.top && !problems_full(l); pair++) {
+        for (; pair < at->node->data.mapping.pairs.top && !loader_is_full(l); pair++) {
             const yaml_node_t *key = node_at(l, pair->key);
             yaml_node_t *value = node_at(l, pair->value);
             const struct option *o = option_for(l, group, key, lines, at);
-            struct option_node child = {value, place_of(value), at, o ? o->name : NULL, 0};
+            struct option_node child = {value, loader_place_of(value), at, o ? o->name : NULL, 0};
             if (o)
                 fill_option(l, o, base, &child);
         }
     }
-    for (size_t i = 0; i < group->count && !problems_full(l); i++)
+    for (size_t i = 0; i < group->count && !loader_is_full(l); i++)
         if (!lines[i])
             fill_absent(l, &group->options[i], base, at);
     /* What spans options is judged only where each of them is good. */
@@ -313,14 +323,14 @@ static void read_document(struct loader *l, struct str yaml) {
     yaml_document_t document;
     struct document_fault fault;
     if (!document_read(yaml, &document, &fault)) {
-        problem(l, (struct config_place){fault.line, fault.column}, NULL, "%s", fault.message);
+        loader_problem(l, (struct config_place){fault.line, fault.column}, NULL, "%s", fault.message);
         return;
     }
     l->document = &document;
     yaml_node_t *node = yaml_document_get_root_node(&document);
     struct option_node root = {.node = node, .place = {1, 1}};
     if (node && node->type != YAML_MAPPING_NODE && !is_empty(node))
-        problem(l, place_of(node), NULL, "expected options (name: value), such as \"server:\"");
+        loader_problem(l, loader_place_of(node), NULL, "expected options (name: value), such as \"server:\"");
     else
         fill_group(l, &option_root, &l->loaded->config, &root);
     check_whole(l, &root);

@@ -38,34 +38,28 @@ struct option_node {
 };
 
 enum { OPTION_PATH_SIZE = 160 };
-void option_path(const struct option_node *at, char text[OPTION_PATH_SIZE]);
+void option_node_path(const struct option_node *at, char text[OPTION_PATH_SIZE]);
 
 /* A problem at `place`, about the option at `at` (NULL: about none). Returns false. */
-bool problem(struct loader *l, struct config_place place, const struct option_node *at, const char *format,
-             ...) PRINTF_LIKE(4, 5);
+bool loader_problem(struct loader *l, struct config_place place, const struct option_node *at,
+                    const char *format, ...) PRINTF_LIKE(4, 5);
 /* Enough problems have been found; nothing more needs looking at. */
-bool problems_full(const struct loader *l);
-void problem_no_memory(struct loader *l);
+bool loader_is_full(const struct loader *l);
+void loader_no_memory(struct loader *l);
 
-struct config_place place_of(const yaml_node_t *node);
+struct config_place loader_place_of(const yaml_node_t *node);
 /* The place of the value of `name` in the mapping at `at`, or of `at` when it is not there. */
-struct config_place place_in(const struct loader *l, const struct option_node *at, const char *name);
+struct config_place loader_place_in(const struct loader *l, const struct option_node *at, const char *name);
 
 /* A value as a message may show it: cut to `size`, without control characters. */
-void show(struct str value, char *text, size_t size);
+void loader_show(struct str value, char *text, size_t size);
 enum { SHOWN_SIZE = 72, SHOWN_PATH_SIZE = 160 };
 
 /* `text` as the value of option `o`, into the struct at `base`. */
-bool read_text(struct loader *l, const struct option *o, struct str text, void *base,
-               const struct option_node *at);
+bool loader_read_text(struct loader *l, const struct option *o, struct str text, void *base,
+                      const struct option_node *at);
 /* The same from a node, for every type that is not made of options. */
-bool read_node(struct loader *l, const struct option *o, void *base, const struct option_node *at);
+bool loader_read_node(struct loader *l, const struct option *o, void *base, const struct option_node *at);
 
-void *keep(struct loader *l, size_t size);             /* zeroed; NULL after a problem */
-const char *keep_text(struct loader *l, struct str s); /* NULL after a problem */
-
-/* Fills a struct's options from the mapping at `at`, or with defaults where there is none. */
-void fill_group(struct loader *l, const struct option_group *group, void *base, const struct option_node *at);
-
-/* Names that people choose: endpoints. */
-bool name_is_valid(struct str name);
+void *loader_keep(struct loader *l, size_t size);             /* zeroed; NULL after a problem */
+const char *loader_keep_text(struct loader *l, struct str s); /* NULL after a problem */

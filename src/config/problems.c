@@ -44,11 +44,11 @@ static void add(struct config_problems *problems, const char *source, struct con
         slot->message[bad] = '\0';
 }
 
-bool problem(struct loader *l, struct config_place place, const struct option_node *at, const char *format,
-             ...) {
+bool loader_problem(struct loader *l, struct config_place place, const struct option_node *at,
+                    const char *format, ...) {
     char path[OPTION_PATH_SIZE] = "";
     if (at)
-        option_path(at, path);
+        option_node_path(at, path);
     va_list args;
     va_start(args, format);
     add(l->problems, l->loaded->config.source, place, path, format, args);
@@ -64,12 +64,12 @@ void config_problem(struct config_problems *problems, const struct config *confi
     va_end(args);
 }
 
-bool problems_full(const struct loader *l) {
+bool loader_is_full(const struct loader *l) {
     return l->problems->count == CONFIG_PROBLEMS_MAX;
 }
 
-void problem_no_memory(struct loader *l) {
-    problem(l, (struct config_place){0}, NULL, "out of memory");
+void loader_no_memory(struct loader *l) {
+    loader_problem(l, (struct config_place){0}, NULL, "out of memory");
 }
 
 void config_problems_print(const struct config_problems *problems, FILE *out) {
@@ -79,11 +79,11 @@ void config_problems_print(const struct config_problems *problems, FILE *out) {
         fprintf(out, "… and more; only the first %d are shown\n", CONFIG_PROBLEMS_MAX);
 }
 
-void option_path(const struct option_node *at, char text[OPTION_PATH_SIZE]) {
+void option_node_path(const struct option_node *at, char text[OPTION_PATH_SIZE]) {
     text[0] = '\0';
     if (!at->parent)
         return;
-    option_path(at->parent, text);
+    option_node_path(at->parent, text);
     size_t n = strlen(text);
     if (at->name)
         snprintf(text + n, OPTION_PATH_SIZE - n, "%s%.64s", n ? "." : "", at->name);
@@ -98,7 +98,7 @@ static bool is_control(struct str value, size_t i) {
     return c < 0x20 || c == 0x7F || (before == 0xC2 && c >= 0x80 && c < 0xA0);
 }
 
-void show(struct str value, char *text, size_t size) {
+void loader_show(struct str value, char *text, size_t size) {
     size_t shown = size - sizeof "…";
     size_t n = value.n < shown ? value.n : shown;
     while (n < value.n && n > 0 && ((unsigned char)value.p[n] & 0xC0) == 0x80)

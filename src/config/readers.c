@@ -41,12 +41,13 @@ static bool wrong(struct loader *l, const struct option *o, struct str text, con
     char shown[SHOWN_SIZE], expected[OPTION_EXPECTED_SIZE];
     option_expected(o, expected);
     if (text.n == 0)
-        return problem(l, at->place, at, "no value; expected %s", expected);
-    show(text, shown, sizeof shown);
+        return loader_problem(l, at->place, at, "no value; expected %s", expected);
+    loader_show(text, shown, sizeof shown);
     const char *nearest = o->words ? suggest(text, o->words) : NULL;
     if (nearest)
-        return problem(l, at->place, at, "\"%s\" is not %s; did you mean \"%s\"?", shown, expected, nearest);
-    return problem(l, at->place, at, "\"%s\" is not %s", shown, expected);
+        return loader_problem(l, at->place, at, "\"%s\" is not %s; did you mean \"%s\"?", shown, expected,
+                              nearest);
+    return loader_problem(l, at->place, at, "\"%s\" is not %s", shown, expected);
 }
 
 static bool read_number(struct loader *l, const struct option *o, struct str text, void *to,
@@ -89,7 +90,7 @@ static bool has_control(struct str text) {
 }
 
 static bool set_text(struct loader *l, struct str text, void *to) {
-    const char *kept = text.n ? keep_text(l, text) : NULL;
+    const char *kept = text.n ? loader_keep_text(l, text) : NULL;
     memcpy(to, &kept, sizeof kept);
     return kept || text.n == 0;
 }
@@ -134,16 +135,16 @@ static bool nearest_file(const char *folder, const char *wanted, char nearest[NA
 static bool check_file(struct loader *l, const char *path, const struct option_node *at) {
     struct stat file;
     char nearest[NAME_MAX + 1], folder[PATH_MAX], shown[SHOWN_PATH_SIZE], right[SHOWN_SIZE];
-    show(str_from(path), shown, sizeof shown);
+    loader_show(str_from(path), shown, sizeof shown);
     if (stat(path, &file) == 0 && access(path, R_OK) == 0)
-        return S_ISREG(file.st_mode) || problem(l, at->place, at, "%s is not a file", shown);
+        return S_ISREG(file.st_mode) || loader_problem(l, at->place, at, "%s is not a file", shown);
     int error = errno;
     const char *slash = strrchr(path, '/');
     snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path + 1) : 1, slash ? path : ".");
     if (error != ENOENT || !nearest_file(folder, slash ? slash + 1 : path, nearest))
-        return problem(l, at->place, at, "%s cannot be read: %s", shown, strerror(error));
-    show(str_from(nearest), right, sizeof right);
-    return problem(l, at->place, at, "there is no file %s; did you mean \"%s\"?", shown, right);
+        return loader_problem(l, at->place, at, "%s cannot be read: %s", shown, strerror(error));
+    loader_show(str_from(nearest), right, sizeof right);
+    return loader_problem(l, at->place, at, "there is no file %s; did you mean \"%s\"?", shown, right);
 }
 
 static bool read_path(struct loader *l, const struct option *o, struct str text, void *to,
@@ -157,15 +158,15 @@ static bool read_path(struct loader *l, const struct option *o, struct str text,
     buf_add_str(&joined, text);
     const char *path = buf_terminated(&joined);
     if (!path || strlen(path) >= PATH_MAX)
-        return problem(l, at->place, at, "the path is too long");
+        return loader_problem(l, at->place, at, "the path is too long");
     if ((o->flags & OPTION_MUST_EXIST) && !check_file(l, path, at))
         return false;
     return set_text(l, buf_str(&joined), to);
 }
 
 static bool keep_secret(struct loader *l, struct str text, void *to) {
-    struct secret *secret = keep(l, sizeof *secret);
-    char *kept = secret ? keep(l, text.n + 1) : NULL;
+    struct secret *secret = loader_keep(l, sizeof *secret);
+    char *kept = secret ? loader_keep(l, text.n + 1) : NULL;
     if (!kept)
         return false;
     memcpy(kept, text.p, text.n);
@@ -178,23 +179,23 @@ static bool keep_secret(struct loader *l, struct str text, void *to) {
 static bool secret_from_environment(struct loader *l, struct str name, void *to,
                                     const struct option_node *at) {
     char variable[128], shown[SHOWN_SIZE];
-    show(name, shown, sizeof shown);
+    loader_show(name, shown, sizeof shown);
     if (name.n == 0 || name.n >= sizeof variable || str_find_char(name, '=') != SIZE_MAX)
-        return problem(l, at->place, at, "\"%s\" is not the name of an environment variable", shown);
+        return loader_problem(l, at->place, at, "\"%s\" is not the name of an environment variable", shown);
     snprintf(variable, sizeof variable, "%.*s", STR_ARG(name));
     const char *value = getenv(variable);
     if (!value || !value[0])
-        return problem(l, at->place, at, "the environment variable %s is %s", shown,
-                       value ? "empty" : "not set");
+        return loader_problem(l, at->place, at, "the environment variable %s is %s", shown,
+                              value ? "empty" : "not set");
     return keep_secret(l, str_from(value), to);
 }
 
 static bool secret_from_file(struct loader *l, struct str name, void *to, const struct option_node *at) {
     char path[PATH_MAX], text[SECRET_MAX + 1], shown[SHOWN_PATH_SIZE];
     if (name.n == 0 || name.p[0] != '/' || name.n >= sizeof path || has_control(name))
-        return problem(l, at->place, at,
-                       "expected the whole path of a file, as in ${file:/run/secrets/name}");
-    show(name, shown, sizeof shown);
+        return loader_problem(l, at->place, at,
+                              "expected the whole path of a file, as in ${file:/run/secrets/name}");
+    loader_show(name, shown, sizeof shown);
     snprintf(path, sizeof path, "%.*s", STR_ARG(name));
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text);
@@ -202,14 +203,15 @@ static bool secret_from_file(struct loader *l, struct str name, void *to, const 
     if (fd >= 0)
         close(fd);
     if (n < 0)
-        return problem(l, at->place, at, "%s cannot be read: %s", shown, strerror(error));
+        return loader_problem(l, at->place, at, "%s cannot be read: %s", shown, strerror(error));
     while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r'))
         n--;
     bool kept = false;
     if (n == 0)
-        problem(l, at->place, at, "%s is empty", shown);
+        loader_problem(l, at->place, at, "%s is empty", shown);
     else if (n > SECRET_MAX || memchr(text, '\0', (size_t)n))
-        problem(l, at->place, at, "%s is not a secret: larger than %d bytes or not text", shown, SECRET_MAX);
+        loader_problem(l, at->place, at, "%s is not a secret: larger than %d bytes or not text", shown,
+                       SECRET_MAX);
     else
         kept = keep_secret(l, (struct str){text, (size_t)n}, to);
     explicit_bzero(text, sizeof text);
@@ -224,7 +226,7 @@ static bool read_secret(struct loader *l, const struct option *o, struct str tex
         return secret_from_environment(l, str_slice(text, 6, text.n - 1), to, at);
     if (closed && str_starts(text, STR("${file:")))
         return secret_from_file(l, str_slice(text, 7, text.n - 1), to, at);
-    return problem(
+    return loader_problem(
         l, at->place, at,
         "a secret is never written here; put it in the environment or a file and write ${env:NAME} or "
         "${file:/path}");
@@ -236,7 +238,7 @@ static bool read_model(struct loader *l, const struct option *o, struct str text
     struct config_model model = {.place = at->place};
     if (!registry_parse_reference(text, name, &model.version, NULL))
         return wrong(l, o, text, at);
-    model.name = keep_text(l, str_from(name));
+    model.name = loader_keep_text(l, str_from(name));
     memcpy(to, &model, sizeof model);
     return model.name != NULL;
 }
@@ -270,10 +272,10 @@ static bool words_of_node(struct loader *l, struct words *words, const struct op
     for (; item < at->node->data.sequence.items.top; item++) {
         const yaml_node_t *node = yaml_document_get_node(l->document, *item);
         if (words->count == WORDS_MAX)
-            return problem(l, at->place, at, "more than %d entries", WORDS_MAX);
+            return loader_problem(l, at->place, at, "more than %d entries", WORDS_MAX);
         if (node->type != YAML_SCALAR_NODE)
-            return problem(l, place_of(node), at, "expected a list of single values");
-        words->place[words->count] = place_of(node);
+            return loader_problem(l, loader_place_of(node), at, "expected a list of single values");
+        words->place[words->count] = loader_place_of(node);
         words->text[words->count++] = node_text(node);
     }
     return words->count > 0 || wrong(l, o, STR(""), at);
@@ -296,7 +298,7 @@ static bool read_set(struct loader *l, const struct option *o, const struct word
 
 static bool read_addresses(struct loader *l, const struct option *o, const struct words *words, void *base,
                            const struct option_node *at) {
-    struct config_address *list = keep(l, words->count * sizeof *list);
+    struct config_address *list = loader_keep(l, words->count * sizeof *list);
     if (!list)
         return false;
     for (size_t i = 0; i < words->count; i++) {
@@ -305,8 +307,9 @@ static bool read_addresses(struct loader *l, const struct option *o, const struc
         item.place = words->place[i];
         if (!value_address(words->text[i], &address))
             return wrong(l, o, words->text[i], &item);
-        list[i] = (struct config_address){keep_text(l, words->text[i]), keep_text(l, str_from(address.host)),
-                                          address.port, address.loopback};
+        list[i] = (struct config_address){loader_keep_text(l, words->text[i]),
+                                          loader_keep_text(l, str_from(address.host)), address.port,
+                                          address.loopback};
         if (!list[i].text || !list[i].host)
             return false;
     }
@@ -341,8 +344,8 @@ static bool is_reference(struct str text) {
     return str_starts(text, STR("${env:")) || str_starts(text, STR("${file:"));
 }
 
-bool read_text(struct loader *l, const struct option *o, struct str text, void *base,
-               const struct option_node *at) {
+bool loader_read_text(struct loader *l, const struct option *o, struct str text, void *base,
+                      const struct option_node *at) {
     static reader *const readers[] = {
         [OPTION_BOOL] = read_bool,     [OPTION_INTEGER] = read_number, [OPTION_DURATION] = read_number,
         [OPTION_SIZE] = read_number,   [OPTION_USD] = read_number,     [OPTION_PERCENT] = read_percent,
@@ -352,17 +355,17 @@ bool read_text(struct loader *l, const struct option *o, struct str text, void *
     };
     struct words words;
     if (o->type != OPTION_SECRET && is_reference(text))
-        return problem(l, at->place, at,
-                       "${env:…} and ${file:…} stand for secrets only; write the value itself");
+        return loader_problem(l, at->place, at,
+                              "${env:…} and ${file:…} stand for secrets only; write the value itself");
     if (readers[o->type])
         return readers[o->type](l, o, text, (char *)base + o->offset, at);
     CHECK(is_several(o));
     if (!words_of_text(&words, text, at->place))
-        return problem(l, at->place, at, "more than %d entries", WORDS_MAX);
+        return loader_problem(l, at->place, at, "more than %d entries", WORDS_MAX);
     return read_words(l, o, &words, base, at);
 }
 
-bool read_node(struct loader *l, const struct option *o, void *base, const struct option_node *at) {
+bool loader_read_node(struct loader *l, const struct option *o, void *base, const struct option_node *at) {
     if (is_several(o) && at->node->type == YAML_SEQUENCE_NODE) {
         struct words words;
         return words_of_node(l, &words, o, at) && read_words(l, o, &words, base, at);
@@ -370,9 +373,9 @@ bool read_node(struct loader *l, const struct option *o, void *base, const struc
     if (at->node->type != YAML_SCALAR_NODE) {
         char expected[OPTION_EXPECTED_SIZE];
         option_expected(o, expected);
-        return problem(l, at->place, at, "%s; expected %s",
-                       at->node->type == YAML_MAPPING_NODE ? "options stand here" : "a list stands here",
-                       expected);
+        return loader_problem(
+            l, at->place, at, "%s; expected %s",
+            at->node->type == YAML_MAPPING_NODE ? "options stand here" : "a list stands here", expected);
     }
-    return read_text(l, o, node_text(at->node), base, at);
+    return loader_read_text(l, o, node_text(at->node), base, at);
 }
