@@ -63,7 +63,8 @@ static void set_alarm(struct loop *loop, int64_t at_ns) {
     if (at_ns >= loop->alarm_ns)
         return;
     int64_t wait_ns = at_ns - clock_monotonic();
-    uint64_t wait_ms = wait_ns <= 0 ? 0 : (uint64_t)(wait_ns / NS_PER_MS) + 1;
+    /* Never 0: libuv would run the alarm again before it looks at the sockets. */
+    uint64_t wait_ms = wait_ns <= 0 ? 1 : (uint64_t)(wait_ns / NS_PER_MS) + 1;
     loop->alarm_ns = at_ns;
     CHECK(uv_timer_start(&loop->alarm, on_alarm, wait_ms, 0) == 0);
 }

@@ -312,7 +312,7 @@ static bool read_parts(struct reader *r, struct multipart_part *parts, size_t *c
 
 bool multipart_parse(struct str content_type, struct str body, struct arena *arena,
                      struct multipart_part **parts, size_t *count, struct error *err) {
-    struct str boundary;
+    struct str boundary = STR("");
     if (!find_boundary(content_type, &boundary, err))
         return false;
     struct reader r = {.body = body, .arena = arena, .err = err};
@@ -322,7 +322,7 @@ bool multipart_parse(struct str content_type, struct str body, struct arena *are
     struct multipart_part *found = arena_alloc(arena, MULTIPART_PARTS_MAX * sizeof *found);
     if (!found)
         return fail(err, ERR_NO_MEMORY, "no memory for the parts of the body");
-    size_t n;
+    size_t n = 0;
     if (!read_parts(&r, found, &n))
         return false;
     *parts = found;

@@ -321,8 +321,7 @@ static bool start(struct server *server, struct error *err) {
         if (!server->tls)
             return false;
     }
-    return bind_all(server, err) && run_loops(server, err) && ask_all_to_start(server, run_start, err) &&
-           ask_all_to_start(server, run_accept, err);
+    return bind_all(server, err) && run_loops(server, err) && ask_all_to_start(server, run_start, err);
 }
 
 bool server_start(struct server **out, const struct server_options *options,
@@ -336,14 +335,13 @@ bool server_start(struct server **out, const struct server_options *options,
     server->shared.service = service;
     server->ctx = ctx;
     bool started = start(server, err);
-    /* The caller's own; from here on only whether there is TLS matters. */
-    server->shared.options.listen = NULL;
-    if (!started) {
-        server_stop(server);
-        return false;
-    }
-    *out = server;
-    return true;
+    server->shared.options.listen = NULL; /* the caller's own */
+    *out = server;                        /* before the first request, whose handler may ask for counts */
+    if (started && ask_all_to_start(server, run_accept, err))
+        return true;
+    *out = NULL;
+    server_stop(server);
+    return false;
 }
 
 /* ---- running ---- */

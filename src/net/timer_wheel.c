@@ -36,8 +36,6 @@ static void unlink_timer(struct timer_wheel *w, struct loop_timer *t) {
 /* The level is that of the highest digit (base 64) in which `tick` and now differ. So each level only holds
  * slots ahead of now, and all of a lower level come before any of a higher one. */
 static void insert_timer(struct timer_wheel *w, struct loop_timer *t, int64_t tick) {
-    if (tick <= w->tick)
-        tick = w->tick + 1;
     uint64_t difference = (uint64_t)(tick ^ w->tick);
     unsigned level = (unsigned)(63 - __builtin_clzll(difference)) / SLOT_BITS;
     unsigned slot = (unsigned)(tick >> (SLOT_BITS * level)) & SLOT_MASK;
@@ -55,6 +53,8 @@ static void insert_timer(struct timer_wheel *w, struct loop_timer *t, int64_t ti
 void wheel_arm(struct timer_wheel *w, struct loop_timer *t, int64_t deadline_ns) {
     t->deadline_ns = deadline_ns;
     int64_t tick = tick_of(w, deadline_ns);
+    if (tick <= w->horizon)
+        tick = w->horizon + 1;
     if (t->link) {
         if (tick >= t->slot_tick)
             return;
@@ -105,14 +105,16 @@ static void empty_slot(struct timer_wheel *w, unsigned level, unsigned slot) {
 
 void wheel_advance(struct timer_wheel *w, int64_t now_ns) {
     int64_t now = now_ns <= w->origin_ns ? 0 : (now_ns - w->origin_ns) / NS_PER_MS;
+    if (now <= w->tick)
+        return;
+    w->horizon = now;
     unsigned level, slot;
     int64_t tick;
     while (first_slot(w, &level, &slot, &tick) && tick <= now) {
         w->tick = tick;
         empty_slot(w, level, slot);
     }
-    if (now > w->tick)
-        w->tick = now;
+    w->tick = now;
 }
 
 int64_t wheel_next_ns(const struct timer_wheel *w) {

@@ -24,7 +24,8 @@ struct timer_wheel {
     struct loop_timer *slots[WHEEL_LEVELS][WHEEL_SLOTS];
     uint64_t occupied[WHEEL_LEVELS]; /* bit s: slots[level][s] is not empty */
     int64_t origin_ns;
-    int64_t tick; /* milliseconds since origin; everything up to and with it has fired */
+    int64_t tick;    /* milliseconds since origin; everything up to and with it has fired */
+    int64_t horizon; /* where wheel_advance is heading, else the same as tick */
 };
 
 void wheel_init(struct timer_wheel *w, int64_t now_ns);
@@ -32,7 +33,8 @@ void wheel_arm(struct timer_wheel *w, struct loop_timer *t, int64_t deadline_ns)
 void wheel_disarm(struct timer_wheel *w, struct loop_timer *t);
 bool wheel_is_armed(const struct loop_timer *t);
 
-/* Fires what is due at now_ns. Timers may arm and disarm timers, their own included. */
+/* Fires what is due at now_ns. Timers may arm and disarm timers, their own included; what they arm is fired
+ * by a later call at the earliest, so that this one ends. */
 void wheel_advance(struct timer_wheel *w, int64_t now_ns);
 
 /* When wheel_advance is needed next, or INT64_MAX. Never later than one tick after the first deadline. */

@@ -6,6 +6,7 @@
  *   /constant       "ok"
  *   /large?bytes=N  N bytes
  *   /slow?ms=N      "slow" after N ms
+ *   /busy?us=N      "busy" after N microseconds of the loop's own time
  *   /never          no reply
  *   /refused        401, decided on the head
  *   /small          bodies up to 10 bytes
@@ -123,15 +124,23 @@ static void reply_later(struct exchange *x, uint64_t ms) {
         loop_timer_arm(x->loop, &d->timer, clock_monotonic() + (int64_t)ms * NS_PER_MS);
 }
 
+static void reply_after_work(struct exchange *x, uint64_t us) {
+    int64_t end = clock_monotonic() + (int64_t)us * 1000;
+    while (clock_monotonic() < end)
+        continue;
+    reply_text(x, 200, STR("busy"));
+}
+
 static void reply_large(struct echo_loop *e, struct exchange *x, uint64_t bytes) {
     buf_clear(&e->text);
     if (bytes > e->text.cap || !buf_reserve(&e->text, bytes)) {
         reply_text(x, 500, STR("too large"));
         return;
     }
-    for (uint64_t i = 0; i < bytes; i++)
-        e->text.p[i] = (char)('a' + i % 26);
-    e->text.n = bytes;
+    static const struct str letters = {"abcdefghijklmnopqrstuvwxyz", 26};
+    for (; bytes > letters.n; bytes -= letters.n)
+        buf_add_str(&e->text, letters);
+    buf_add(&e->text, letters.p, bytes);
     reply_text(x, 200, buf_str(&e->text));
 }
 
@@ -157,6 +166,8 @@ static void on_request(void *loop_ctx, struct exchange *x) {
         reply_large(e, x, number_in_query(x, STR("bytes")));
     else if (str_eq(x->path, STR("/slow")))
         reply_later(x, number_in_query(x, STR("ms")));
+    else if (str_eq(x->path, STR("/busy")))
+        reply_after_work(x, number_in_query(x, STR("us")));
     else if (str_eq(x->path, STR("/never")))
         reply_later(x, 0);
     else if (str_eq(x->path, STR("/counts")))

@@ -43,15 +43,30 @@ export async function startServer(t, options = {}, { shell } = {}) {
 export class Client {
   constructor(socket) {
     this.socket = socket;
-    this.bytes = Buffer.alloc(0);
+    this.bytes = Buffer.alloc(0); // received and not yet taken: a view of #room
     this.ended = false; // FIN
     this.error = null;
     socket.on('data', (chunk) => {
-      this.bytes = Buffer.concat([this.bytes, chunk]);
+      this.#append(chunk);
     });
     socket.on('end', () => (this.ended = true));
     socket.on('close', () => (this.closed = true));
     socket.on('error', (error) => (this.error = error));
+  }
+
+  #room = Buffer.alloc(0);
+  #at = 0;
+
+  #append(chunk) {
+    const used = this.bytes.length;
+    if (this.bytes.buffer !== this.#room.buffer || this.#at + chunk.length > this.#room.length) {
+      this.#room = Buffer.allocUnsafeSlow(2 * (used + chunk.length) + 1024);
+      this.bytes.copy(this.#room);
+      this.#at = used;
+    }
+    chunk.copy(this.#room, this.#at);
+    this.#at += chunk.length;
+    this.bytes = this.#room.subarray(this.#at - used - chunk.length, this.#at);
   }
 
   static async connect(port, { host = '127.0.0.1', ...options } = {}) {
