@@ -64,12 +64,10 @@ static bool seen_before(struct seen *seen, struct str text) {
 
 /* Intents take turns, so that any part of the file has all of them. No text comes twice, so that none that
  * was trained on is held out; patterns have far more texts than are asked for, but the tries are bounded. */
-static bool write_texts(const struct demo_folder *folder, struct dice *d, struct seen *seen, const char *name,
-                        unsigned rounds, struct error *err) {
+static bool add_texts(struct buf *out, struct dice *d, struct seen *seen, unsigned rounds,
+                      struct error *err) {
     enum { TRIES = 1000 };
-    AUTO_BUF out = BUF_INIT(TEXTS_MAX);
     AUTO_BUF text = BUF_INIT(4096);
-    buf_add_str(&out, STR("text,label\n"));
     for (unsigned i = 0; i < rounds * TEXT_INTENTS; i++) {
         unsigned tries = 0;
         do {
@@ -79,22 +77,41 @@ static bool write_texts(const struct demo_folder *folder, struct dice *d, struct
         if (text.failed || tries > TRIES)
             return fail(err, ERR_DATA, "%u texts of each intent are more than there are; ask for fewer",
                         rounds);
-        add_row(&out, buf_str(&text), text_intents[i % TEXT_INTENTS]);
+        add_row(out, buf_str(&text), text_intents[i % TEXT_INTENTS]);
     }
+    return true;
+}
+
+static bool write_csv(const struct demo_folder *folder, const char *name, const struct buf *out,
+                      struct error *err) {
     char path[PATH_MAX];
-    if (out.failed)
+    if (out->failed)
         return fail(err, ERR_NO_MEMORY, "no memory for %s", name);
-    return demo_path(folder, path, err, "%s", name) && demo_write_file(path, buf_str(&out), err);
+    return demo_path(folder, path, err, "%s", name) && demo_write_file(path, buf_str(out), err);
+}
+
+static bool write_texts(const struct demo_folder *folder, struct seen *seen, struct error *err) {
+    const struct str head = STR("text,label\n");
+    struct dice d = {folder->seed ^ UINT64_C(0x7465787473)};
+    AUTO_BUF out = BUF_INIT(TEXTS_MAX);
+    unsigned early = folder->texts / 2;
+    buf_add_str(&out, head);
+    if (!add_texts(&out, &d, seen, early, err) || !write_csv(folder, "support-early.csv", &out, err) ||
+        !add_texts(&out, &d, seen, folder->texts - early, err) ||
+        !write_csv(folder, "support.csv", &out, err))
+        return false;
+    buf_clear(&out);
+    buf_add_str(&out, head);
+    return add_texts(&out, &d, seen, folder->texts_held_out, err) &&
+           write_csv(folder, "holdout/support.csv", &out, err);
 }
 
 bool demo_write_texts(const struct demo_folder *folder, struct error *err) {
-    struct dice d = {folder->seed ^ UINT64_C(0x7465787473)};
     struct seen seen = {.room = (size_t)(folder->texts + folder->texts_held_out) * TEXT_INTENTS};
     seen.hashes = calloc(seen.room + 1, sizeof *seen.hashes);
     if (!seen.hashes)
         return fail(err, ERR_NO_MEMORY, "no memory for the demo's texts");
-    bool good = write_texts(folder, &d, &seen, "support.csv", folder->texts, err) &&
-                write_texts(folder, &d, &seen, "holdout/support.csv", folder->texts_held_out, err);
+    bool good = write_texts(folder, &seen, err);
     free(seen.hashes);
     return good;
 }

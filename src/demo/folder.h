@@ -3,6 +3,7 @@
  *
  *     documents/LABEL/NNN.pdf|jpg   to train on
  *     holdout/LABEL-NNN.pdf|jpg     never trained on
+ *     support-early.csv             the first half of:
  *     support.csv, holdout/support.csv
  *     rules/NAME.lua
  *     penstock.yaml, penstock-data/ (the store)
