@@ -1,4 +1,3 @@
-#include "base/buf.h"
 #include "base/check.h"
 #include "config/load.h"
 #include "config/values.h"
@@ -149,19 +148,18 @@ static bool check_file(struct loader *l, const char *path, const struct option_n
 
 static bool read_path(struct loader *l, const struct option *o, struct str text, void *to,
                       const struct option_node *at) {
-    if (has_control(text) || text.n == 0 || text.n >= PATH_MAX - NAME_MAX)
-        return wrong(l, o, text, at);
-    AUTO_BUF joined = BUF_INIT(2 * PATH_MAX);
+    char path[PATH_MAX];
     const char *folder = l->loaded->config.folder;
-    if (text.p[0] != '/' && strcmp(folder, ".") != 0)
-        buf_printf(&joined, "%s%s", folder, folder[strlen(folder) - 1] == '/' ? "" : "/");
-    buf_add_str(&joined, text);
-    const char *path = buf_terminated(&joined);
-    if (!path || strlen(path) >= PATH_MAX)
-        return loader_problem(l, at->place, at, "the path is too long");
+    bool here = folder[0] == '\0' || strcmp(folder, ".") == 0 || (text.n > 0 && text.p[0] == '/');
+    const char *slash = here || folder[strlen(folder) - 1] == '/' ? "" : "/";
+    if (has_control(text) || text.n == 0)
+        return wrong(l, o, text, at);
+    int n = snprintf(path, sizeof path, "%s%s%.*s", here ? "" : folder, slash, STR_ARG(text));
+    if (n < 0 || (size_t)n >= sizeof path)
+        return loader_problem(l, at->place, at, "the path is longer than %d bytes", PATH_MAX - 1);
     if ((o->flags & OPTION_MUST_EXIST) && !check_file(l, path, at))
         return false;
-    return set_text(l, buf_str(&joined), to);
+    return set_text(l, str_from(path), to);
 }
 
 static bool keep_secret(struct loader *l, struct str text, void *to) {

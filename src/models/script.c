@@ -29,6 +29,7 @@ struct script {
     int64_t left; /* of the budget; below 0: used up */
     int64_t cpu_deadline;
     const char *over;       /* what was used up in this call, or NULL */
+    bool full;              /* the memory limit refused an allocation in this call */
     char *function;         /* NULL: none is called */
     char name[61];          /* "@" and what messages call it */
     int chunk, environment; /* references in the registry */
@@ -57,8 +58,10 @@ static void *allocate(void *context, void *block, size_t old_size, size_t size) 
         return NULL;
     }
     if (size > had) {
-        if (size - had > s->limits.memory - (s->memory < s->limits.memory ? s->memory : s->limits.memory))
+        if (size - had > s->limits.memory || s->memory > s->limits.memory - (size - had)) {
+            s->full = true;
             return NULL;
+        }
         s->left -= (int64_t)((size - had) / BYTES_PER_INSTRUCTION);
     }
     void *made = realloc(block, size);
@@ -122,6 +125,7 @@ size_t script_memory(const struct script *s) {
 static void begin_budget(struct script *s) {
     s->left = (int64_t)s->limits.instructions;
     s->over = NULL;
+    s->full = false;
     s->cpu_deadline = cpu_now() + s->limits.cpu_time;
     lua_sethook(s->L, watch, LUA_MASKCOUNT, WATCH_EVERY);
 }
@@ -144,7 +148,9 @@ static bool explain(struct script *s, int status, enum error_code code, struct e
     /* Lua's buffers raise it as an ordinary error. */
     if (lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), "not enough memory") == 0)
         status = LUA_ERRMEM;
-    if (status == LUA_ERRMEM)
+    if (status == LUA_ERRMEM && !s->full)
+        fail(err, ERR_NO_MEMORY, "%s: out of memory", s->name + 1);
+    else if (status == LUA_ERRMEM)
         fail(err, code, "%s: the script needs more than %zu KB of memory", s->name + 1,
              s->limits.memory / 1024);
     else if (lua_type(L, -1) == LUA_TSTRING)
