@@ -7,6 +7,7 @@
 #include "work/pool.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -26,6 +27,7 @@ struct process {
     struct recorder *recorder;
     struct engine *engine;
     struct server *server;
+    atomic_bool serving; /* `server` may be asked from the loops */
     uv_loop_t loop;
     uv_signal_t signals[3];
     uv_timer_t timer;
@@ -145,9 +147,45 @@ static bool start_server(struct process *p, struct error *err) {
     options.drain_timeout_ms = ms(c->drain_timeout);
     options.tls_certificate = c->tls.certificate;
     options.tls_key = c->tls.key;
+    add_metrics(p);
     bool started = server_start(&p->server, &options, &api_service, p->engine, err);
     free(listen);
+    atomic_store(&p->serving, started);
     return started;
+}
+
+static double parser_restarts(void *ctx) {
+    struct parser_pool_stats stats = {0};
+    struct process *p = ctx;
+    if (p->parsers)
+        parser_pool_stats(p->parsers, &stats);
+    return (double)stats.restarts;
+}
+
+static double connections(void *ctx) {
+    struct process *p = ctx;
+    return atomic_load(&p->serving) ? (double)server_counts(p->server).connections_open : 0;
+}
+
+static double cache_bytes(void *ctx) {
+    struct process *p = ctx;
+    struct exact_cache_state state = {0};
+    if (p->cache)
+        exact_cache_state(p->cache, &state);
+    return (double)state.bytes;
+}
+
+static void add_metrics(struct process *p) {
+    const struct metrics_source sources[] = {
+        {"penstock_parser_restarts_total", "Parser processes that were replaced.", METRICS_COUNTER,
+         parser_restarts, p},
+        {"penstock_http_connections", "Open connections.", METRICS_GAUGE, connections, p},
+        {"penstock_cache_bytes", "Memory that the exact cache holds.", METRICS_GAUGE, cache_bytes, p},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(sources); i++)
+        metrics_add_source(p->metrics, &sources[i]);
+    metrics_set_recorder(p->metrics, p->recorder);
+    metrics_set_version(p->metrics, PENSTOCK_VERSION);
 }
 
 static void announce(const struct process *p) {

@@ -93,6 +93,7 @@ struct request {
     struct error error; /* with `failed` */
     int64_t compute_ns; /* processor time spent for it, as far as measured */
     bool reserved;      /* a place in the recorder's queue */
+    bool recorded;      /* its event is there */
     struct limiter_verdict rate;
     void *pending; /* what the suspended stage waits for */
     int step;      /* of the fallback chain; -1: the split's version */

@@ -128,6 +128,7 @@ static void push(struct request *r, struct event *e) {
     metrics_request(r->loop->metrics, r->endpoint->metrics, e);
     recorder_push(r->loop->parts->recorder, r->loop->index, e);
     r->reserved = false;
+    r->recorded = true;
 }
 
 static bool applies(const struct request *r) {

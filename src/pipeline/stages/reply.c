@@ -88,6 +88,8 @@ static enum stage_answer run(struct request *r) {
     if (out->failed)
         stage_fail(r, ERR_INTERNAL, "The reply is larger than the server allows.");
     r->status = error_status(r->error.code);
+    if (r->failed && !r->recorded)
+        metrics_refused(r->loop->metrics, r->endpoint->metrics, r->error.code);
     if (r->failed || out->failed) {
         buf_clear(out);
         reply_headers_error(&r->headers, &r->error);
