@@ -125,35 +125,6 @@ static bool make_engine(struct process *p) {
     return p->engine != NULL;
 }
 
-static bool start_server(struct process *p, struct error *err) {
-    const struct config_server *c = &p->config->server;
-    const char **listen = calloc(c->listen_count, sizeof(*listen));
-    if (!listen)
-        return fail(err, ERR_NO_MEMORY, "out of memory");
-    for (size_t i = 0; i < c->listen_count; i++)
-        listen[i] = c->listen[i].text;
-    struct server_options options = server_options_default();
-    options.listen = listen;
-    options.listen_count = c->listen_count;
-    options.loops = p->loops;
-    options.head_max = (size_t)c->head_max;
-    options.body_max = (size_t)c->body_max;
-    options.body_total_max = (size_t)c->body_total_max;
-    options.connections_max = (unsigned)c->connections_max;
-    options.head_timeout_ms = ms(c->head_timeout);
-    options.body_timeout_ms = ms(c->body_timeout);
-    options.idle_timeout_ms = ms(c->idle_timeout);
-    options.write_timeout_ms = ms(c->write_timeout);
-    options.drain_timeout_ms = ms(c->drain_timeout);
-    options.tls_certificate = c->tls.certificate;
-    options.tls_key = c->tls.key;
-    add_metrics(p);
-    bool started = server_start(&p->server, &options, &api_service, p->engine, err);
-    free(listen);
-    atomic_store(&p->serving, started);
-    return started;
-}
-
 static double parser_restarts(void *ctx) {
     struct parser_pool_stats stats = {0};
     struct process *p = ctx;
@@ -186,6 +157,35 @@ static void add_metrics(struct process *p) {
         metrics_add_source(p->metrics, &sources[i]);
     metrics_set_recorder(p->metrics, p->recorder);
     metrics_set_version(p->metrics, PENSTOCK_VERSION);
+}
+
+static bool start_server(struct process *p, struct error *err) {
+    const struct config_server *c = &p->config->server;
+    const char **listen = calloc(c->listen_count, sizeof(*listen));
+    if (!listen)
+        return fail(err, ERR_NO_MEMORY, "out of memory");
+    for (size_t i = 0; i < c->listen_count; i++)
+        listen[i] = c->listen[i].text;
+    struct server_options options = server_options_default();
+    options.listen = listen;
+    options.listen_count = c->listen_count;
+    options.loops = p->loops;
+    options.head_max = (size_t)c->head_max;
+    options.body_max = (size_t)c->body_max;
+    options.body_total_max = (size_t)c->body_total_max;
+    options.connections_max = (unsigned)c->connections_max;
+    options.head_timeout_ms = ms(c->head_timeout);
+    options.body_timeout_ms = ms(c->body_timeout);
+    options.idle_timeout_ms = ms(c->idle_timeout);
+    options.write_timeout_ms = ms(c->write_timeout);
+    options.drain_timeout_ms = ms(c->drain_timeout);
+    options.tls_certificate = c->tls.certificate;
+    options.tls_key = c->tls.key;
+    add_metrics(p);
+    bool started = server_start(&p->server, &options, &api_service, p->engine, err);
+    free(listen);
+    atomic_store(&p->serving, started);
+    return started;
 }
 
 static void announce(const struct process *p) {
