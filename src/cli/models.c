@@ -1,0 +1,214 @@
+#include "cli/cli.h"
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "cli/store_option.h"
+#include "cli/table.h"
+#include "store/registry.h"
+
+#include <string.h>
+
+static const char help[] = "Usage: penstock models list\n"
+                           "       penstock models show NAME[@VERSION]\n\n"
+                           "  list   all models and versions, the newest first\n"
+                           "  show   what a version was made of and how good it was\n\n" STORE_OPTIONS_HELP;
+
+enum { OUTPUT_MAX = 64 << 20 };
+
+static void write_version(struct json_writer *w, const struct version_record *r) {
+    char time[CLOCK_TEXT_SIZE];
+    json_field_text(w, "name", r->name);
+    json_field_int(w, "version", r->version);
+    json_field_text(w, "backend", r->backend);
+    json_field_text(w, "artefact", r->artefact);
+    clock_format(r->created, time);
+    json_field_text(w, "created", time);
+}
+
+static void add_json(const struct version_record *r, void *ctx) {
+    struct json_writer *w = ctx;
+    json_object(w);
+    write_version(w, r);
+    json_object_end(w);
+}
+
+static void add_row(const struct version_record *r, void *ctx) {
+    struct table *t = ctx;
+    char time[CLOCK_TEXT_SIZE];
+    clock_format(r->created, time);
+    table_cell_format(t, "%s@%u", r->name, r->version);
+    table_cell(t, str_from(r->backend));
+    table_cell(t, str_from(time));
+    table_cell(t, str_slice(str_from(r->artefact), 0, 12));
+}
+
+static bool list(struct store *store, bool json, struct error *err) {
+    static const char *const heads[] = {"MODEL", "BACKEND", "CREATED", "ARTEFACT"};
+    if (!json) {
+        struct table t = table_new(heads, ARRAY_COUNT(heads));
+        bool ok = registry_list(store, add_row, &t, err);
+        if (ok)
+            table_print(&t, stdout);
+        else
+            buf_free(&t.text);
+        return ok;
+    }
+    AUTO_BUF out = BUF_INIT(OUTPUT_MAX);
+    struct json_writer w = JSON_WRITER(&out);
+    json_array(&w);
+    if (!registry_list(store, add_json, &w, err))
+        return false;
+    json_array_end(&w);
+    puts(buf_terminated(&out) ? out.p : "[]");
+    return true;
+}
+
+static void print_value(yyjson_val *value) {
+    if (yyjson_is_str(value))
+        print_plain(stdout, json_str_of(value));
+    else if (yyjson_is_int(value))
+        printf("%lld", (long long)yyjson_get_sint(value));
+    else if (yyjson_is_num(value))
+        printf("%.4f", yyjson_get_num(value));
+    else if (yyjson_is_bool(value))
+        fputs(yyjson_get_bool(value) ? "yes" : "no", stdout);
+    else
+        fputs("-", stdout);
+}
+
+/* A list of alike objects, such as the metrics of each label. */
+static void print_rows(const char *name, yyjson_val *rows) {
+    const char *heads[TABLE_COLUMNS_MAX];
+    unsigned columns = 0;
+    size_t index, max, at, end;
+    yyjson_val *row, *key, *value;
+    yyjson_obj_foreach(yyjson_arr_get_first(rows), at, end, key, value) if (columns < TABLE_COLUMNS_MAX)
+        heads[columns++] = yyjson_get_str(key);
+    struct table t = table_new(heads, columns);
+    yyjson_arr_foreach(rows, index, max, row) for (unsigned i = 0; i < columns; i++) {
+        value = yyjson_obj_get(row, heads[i]);
+        if (yyjson_is_str(value))
+            table_cell(&t, json_str_of(value));
+        else if (yyjson_is_int(value))
+            table_cell_format(&t, "%lld", (long long)yyjson_get_sint(value));
+        else
+            table_cell_format(&t, "%.4f", yyjson_get_num(value));
+    }
+    printf("\n%s\n", name);
+    table_print(&t, stdout);
+}
+
+/* The plain values of an object, then its lists. */
+static void print_object(const char *name, yyjson_val *object) {
+    size_t index, max;
+    yyjson_val *key, *value;
+    if (!yyjson_is_obj(object))
+        return;
+    printf("\n%s\n", name);
+    yyjson_obj_foreach(object, index, max, key, value) {
+        if (yyjson_is_ctn(value))
+            continue;
+        printf("  %-18.*s", STR_ARG(json_str_of(key)));
+        print_value(value);
+        putchar('\n');
+    }
+    yyjson_obj_foreach(object, index, max, key, value) {
+        char title[200];
+        snprintf(title, sizeof title, "%s: %s", name, yyjson_get_str(key));
+        if (yyjson_is_arr(value) && yyjson_is_obj(yyjson_arr_get_first(value)))
+            print_rows(title, value);
+    }
+}
+
+static void print_labels(yyjson_val *labels) {
+    size_t index, max;
+    yyjson_val *label;
+    if (!yyjson_is_arr(labels))
+        return;
+    printf("labels    %zu:", yyjson_arr_size(labels));
+    yyjson_arr_foreach(labels, index, max, label) {
+        putchar(' ');
+        print_plain(stdout, json_str_of(label));
+        if (index == 11 && max > 12) {
+            printf(" and %zu more", max - 12);
+            break;
+        }
+    }
+    putchar('\n');
+}
+
+static bool print_version(const struct version_record *r, struct error *err) {
+    char time[CLOCK_TEXT_SIZE];
+    yyjson_doc *doc = json_parse(str_from(r->manifest), err);
+    if (!doc)
+        return fail_within(err, "The manifest of %s@%u", r->name, r->version);
+    yyjson_val *root = yyjson_doc_get_root(doc);
+    clock_format(r->created, time);
+    printf("%s@%u\nbackend   %s\ncreated   %s\nartefact  %s\n", r->name, r->version, r->backend, time,
+           r->artefact);
+    print_labels(yyjson_obj_get(root, "labels"));
+    print_object("dataset", yyjson_obj_get(root, "dataset"));
+    print_object("parameters", yyjson_obj_get(root, "parameters"));
+    print_object("policy", yyjson_obj_get(root, "policy"));
+    print_object("metrics", yyjson_obj_get(root, "metrics"));
+    yyjson_doc_free(doc);
+    return true;
+}
+
+static bool show(struct store *store, const char *reference, bool json, struct error *err) {
+    char name[MODEL_NAME_MAX + 1];
+    unsigned version;
+    struct version_record r = {0};
+    if (!registry_parse_reference(str_from(reference), name, &version, err) ||
+        !registry_find(store, name, version, &r, err))
+        return false;
+    bool ok = true;
+    if (json) {
+        AUTO_BUF out = BUF_INIT(OUTPUT_MAX);
+        struct json_writer w = JSON_WRITER(&out);
+        json_object(&w);
+        write_version(&w, &r);
+        json_key(&w, "manifest");
+        json_raw(&w, str_from(r.manifest));
+        json_object_end(&w);
+        puts(buf_terminated(&out) ? out.p : "{}");
+    } else {
+        ok = print_version(&r, err);
+    }
+    version_record_clear(&r);
+    return ok;
+}
+
+static bool run(const struct store_option *option, char **words, int count, bool json, struct error *err) {
+    struct store *store;
+    bool is_list = strcmp(words[0], "list") == 0 && count == 1, ok;
+    if (!is_list && !(strcmp(words[0], "show") == 0 && count == 2))
+        return fail(err, ERR_USAGE, "expected \"list\" or \"show NAME[@VERSION]\"");
+    if (!store_option_open(option, false, &store, err))
+        return false;
+    ok = is_list ? list(store, json, err) : show(store, words[1], json, err);
+    store_close(store);
+    return ok;
+}
+
+int cli_models(int argc, char **argv) {
+    static const struct option options[] = {STORE_LONG_OPTIONS, {0}};
+    struct store_option store = {0};
+    struct error err;
+    bool json = false;
+    int option;
+    while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+        switch (option) {
+        case 'c': store.config = optarg; break;
+        case OPTION_STORE: store.folder = optarg; break;
+        case OPTION_JSON: json = true; break;
+        case 'h': fputs(help, stdout); return EXIT_DONE;
+        default: return EXIT_USAGE;
+        }
+    }
+    if (optind == argc) {
+        fputs(help, stderr);
+        return EXIT_USAGE;
+    }
+    return run(&store, argv + optind, argc - optind, json, &err) ? EXIT_DONE : cli_complain("models", &err);
+}

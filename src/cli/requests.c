@@ -1,0 +1,168 @@
+#include "cli/cli.h"
+
+#include "base/clock.h"
+#include "cli/request_story.h"
+#include "cli/store_option.h"
+#include "cli/table.h"
+#include "review/review.h"
+#include "watch/event_json.h"
+#include "watch/records.h"
+
+#include <string.h>
+
+static const char help[] =
+    "Usage: penstock requests show ID\n"
+    "       penstock requests list [--endpoint NAME] [--limit N]\n\n"
+    "  show   the story of a request: what came in, each stage with its milliseconds, what came out and why\n"
+    "  list   the newest requests\n\n"
+    "      --endpoint NAME   only this endpoint's\n"
+    "      --limit N         how many (20)\n" STORE_OPTIONS_HELP;
+
+enum { OPTION_ENDPOINT = OPTION_OWN, OPTION_LIMIT };
+enum { LIMIT_DEFAULT = 20, LIMIT_MAX = 100000, OUTPUT_MAX = 256 << 20 };
+
+struct requests_command {
+    struct store_option store;
+    struct str endpoint;
+    uint64_t limit;
+    bool json;
+};
+
+struct showing {
+    struct store *store;
+    struct buf *reviews; /* JSON array */
+    bool json, any;
+};
+
+static void show_record(const struct record *r, void *ctx) {
+    struct showing *s = ctx;
+    s->any = true;
+    if (!s->json) {
+        story_print(r, s->store, buf_str(s->reviews), stdout);
+        return;
+    }
+    char time[CLOCK_TEXT_SIZE];
+    AUTO_BUF out = BUF_INIT(OUTPUT_MAX);
+    struct json_writer w = JSON_WRITER(&out);
+    clock_format(r->event->wall_ns, time);
+    json_object(&w);
+    json_field_text(&w, "time", time);
+    event_write_fields(r->event, &w);
+    json_key(&w, "reviews");
+    json_raw(&w, buf_str(s->reviews));
+    json_object_end(&w);
+    puts(buf_terminated(&out) ? out.p : "{}");
+}
+
+static bool show(const struct requests_command *c, struct store *store, const char *id, struct error *err) {
+    AUTO_BUF reviews = BUF_INIT(OUTPUT_MAX);
+    struct record_filter filter = {.request_id = str_from(id), .limit = 16};
+    struct showing s = {.store = store, .reviews = &reviews, .json = c->json};
+    if (!review_of_request(store, filter.request_id, &reviews, err) ||
+        !records_visit(store, &filter, show_record, &s, err))
+        return false;
+    return s.any ||
+           fail(err, ERR_NOT_FOUND,
+                "no request \"%.80s\" is recorded in %s; the ID is in the reply's request_id and in the log",
+                id, store_folder(store));
+}
+
+static void add_json(const struct record *r, void *ctx) {
+    struct json_writer *w = ctx;
+    char time[CLOCK_TEXT_SIZE];
+    clock_format(r->event->wall_ns, time);
+    json_object(w);
+    json_field_text(w, "time", time);
+    event_write_fields(r->event, w);
+    json_object_end(w);
+}
+
+static void add_row(const struct record *r, void *ctx) {
+    struct table *t = ctx;
+    const struct event *e = r->event;
+    char time[CLOCK_TEXT_SIZE];
+    clock_format(e->wall_ns, time);
+    table_cell(t, str_from(time));
+    table_cell(t, e->request_id);
+    table_cell(t, e->endpoint);
+    table_cell_format(t, "%d", e->status);
+    table_cell(t, e->error_code.n ? e->error_code : str_from(decision_name(e->decision)));
+    table_cell(t, e->model);
+    table_cell(t, e->prediction);
+    if (e->confidence >= 0)
+        table_cell_format(t, "%.2f", (double)e->confidence);
+    else
+        table_cell(t, STR(""));
+    table_cell_format(t, "%.3f", e->total_us / 1000.0);
+}
+
+static bool list(const struct requests_command *c, struct store *store, struct error *err) {
+    static const char *const heads[] = {"TIME",  "REQUEST",    "ENDPOINT",   "STATUS", "OUTCOME",
+                                        "MODEL", "PREDICTION", "CONFIDENCE", "MS"};
+    struct record_filter filter = {.endpoint = c->endpoint, .limit = (unsigned)c->limit};
+    if (!c->json) {
+        struct table t = table_new(heads, ARRAY_COUNT(heads));
+        bool ok = records_visit(store, &filter, add_row, &t, err);
+        if (ok)
+            table_print(&t, stdout);
+        else
+            buf_free(&t.text);
+        return ok;
+    }
+    AUTO_BUF out = BUF_INIT(OUTPUT_MAX);
+    struct json_writer w = JSON_WRITER(&out);
+    json_array(&w);
+    if (!records_visit(store, &filter, add_json, &w, err))
+        return false;
+    json_array_end(&w);
+    puts(buf_terminated(&out) ? out.p : "[]");
+    return true;
+}
+
+static bool run(const struct requests_command *c, char **words, int count, struct error *err) {
+    struct store *store;
+    bool is_list = strcmp(words[0], "list") == 0 && count == 1, ok;
+    if (!is_list && !(strcmp(words[0], "show") == 0 && count == 2))
+        return fail(err, ERR_USAGE, "expected \"show ID\" or \"list\"");
+    if (!store_option_open(&c->store, false, &store, err))
+        return false;
+    ok = is_list ? list(c, store, err) : show(c, store, words[1], err);
+    store_close(store);
+    return ok;
+}
+
+static bool read_option(struct requests_command *c, int option, const char *value, struct error *err) {
+    switch (option) {
+    case 'c': c->store.config = value; return true;
+    case OPTION_STORE: c->store.folder = value; return true;
+    case OPTION_JSON: c->json = true; return true;
+    case OPTION_ENDPOINT: c->endpoint = str_from(value); return true;
+    case OPTION_LIMIT:
+        return (str_to_u64(str_from(value), &c->limit) && c->limit > 0 && c->limit <= LIMIT_MAX) ||
+               fail(err, ERR_USAGE, "--limit is \"%.40s\"; expected 1 to %d", value, LIMIT_MAX);
+    default: return fail(err, ERR_USAGE, "see \"penstock requests --help\"");
+    }
+}
+
+int cli_requests(int argc, char **argv) {
+    static const struct option options[] = {{"endpoint", required_argument, NULL, OPTION_ENDPOINT},
+                                            {"limit", required_argument, NULL, OPTION_LIMIT},
+                                            STORE_LONG_OPTIONS,
+                                            {0}};
+    struct requests_command c = {.limit = LIMIT_DEFAULT};
+    struct error err;
+    int option;
+    while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+        if (option == 'h') {
+            fputs(help, stdout);
+            return EXIT_DONE;
+        }
+        if (!read_option(&c, option, optarg, &err))
+            return cli_complain("requests", &err);
+    }
+    if (optind == argc) {
+        fputs(help, stderr);
+        return EXIT_USAGE;
+    }
+    return run(&c, argv + optind, argc - optind, &err) ? EXIT_DONE : cli_complain("requests", &err);
+}
