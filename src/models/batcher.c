@@ -65,8 +65,11 @@ static void predict(struct drain *d, struct batch_row **rows, unsigned count) {
         inputs[i] = rows[i]->input;
         errors[i].code = ERR_NONE;
     }
+    int64_t started = clock_monotonic();
     backend_predict(d->batcher->backend, d->scratch, inputs, count, answers, errors);
+    int64_t each = (clock_monotonic() - started) / count;
     for (unsigned i = 0; i < count; i++) {
+        rows[i]->ns = each;
         rows[i]->error = errors[i];
         if (errors[i].code == ERR_NONE)
             rows[i]->answer = answers[i];

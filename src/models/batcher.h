@@ -16,6 +16,7 @@ struct batch_row {
     int64_t deadline; /* monotonic ns: a row that waited past it fails with ERR_DEADLINE, unpredicted */
     struct model_answer answer; /* when error.code is ERR_NONE */
     struct error error;
+    int64_t ns; /* the time that predicting this row took, its share of the batch's */
     void (*done)(struct batch_row *row); /* on a thread of the pool */
     struct batch_row *next;
 };

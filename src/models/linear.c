@@ -11,8 +11,9 @@ struct linear {
     struct backend backend;
     const char **labels;
     size_t label_count;
-    bool takes_text, takes_visual;
+    bool takes_text, takes_features, takes_visual; /* the first two exclude each other */
     struct vocabulary vocabulary;
+    struct tabular schema;
     struct network network;
     struct confidence confidence;
     const float *visual_mean, *visual_scale;
@@ -27,13 +28,27 @@ static const struct linear *linear_of(const struct backend *b) {
 
 /* Scores */
 
+static void sum_features(const struct linear *l, struct scratch *s, const struct feature_value *values) {
+    const struct network *n = &l->network;
+    size_t count = tabular_items(&l->schema, values, s->items);
+    memset(s->sums, 0, n->stride * sizeof *s->sums);
+    for (size_t i = 0; i < count; i++)
+        network_add(n, s->sums, s->items[i].row, s->items[i].value);
+}
+
 bool linear_score(const struct backend *b, struct scratch *s, const struct model_input *row,
                   struct linear_scores *out, struct error *err) {
     const struct linear *l = linear_of(b);
-    struct text_signals signals = {0};
-    if (!l->takes_text)
-        return fail(err, ERR_INVALID_FIELD, "This model takes no text.");
-    vocabulary_sum(&l->vocabulary, &l->network, &s->tokens, row->text, s->sums, &signals);
+    struct text_signals signals = {.known_words = 1, .known_grams = 1};
+    if (l->takes_features) {
+        if (!tabular_check(&l->schema, row->features, row->feature_count, err))
+            return false;
+        sum_features(l, s, row->features);
+    } else if (l->takes_text) {
+        vocabulary_sum(&l->vocabulary, &l->network, &s->tokens, row->text, s->sums, &signals);
+    } else {
+        return fail(err, ERR_INVALID_FIELD, "This model takes page images only.");
+    }
     network_finish(&l->network, s->sums, s->linear, s->hidden);
     *out = (struct linear_scores){.labels = l->label_count,
                                   .linear = s->linear,
@@ -143,7 +158,7 @@ static void answer_from(const struct linear_scores *scores, const struct confide
 static bool predict_row(const struct linear *l, struct scratch *s, const struct model_input *row,
                         struct model_answer *answer, struct error *err) {
     struct linear_scores scores;
-    if (!l->takes_text && l->takes_visual) {
+    if (!l->takes_text && !l->takes_features) {
         if (!linear_score_visual(&l->backend, s, row->visual, row->visual_count, &scores))
             return fail(err, ERR_INVALID_FIELD,
                         "This model takes a page image (visual vector of %zu values).", l->visual_count);
@@ -245,8 +260,50 @@ static bool read_text(struct linear *l, const struct artefact *a, struct error *
     return true;
 }
 
+static bool read_features_part(struct linear *l, const struct artefact *a, struct error *err) {
+    if (!a->sections[ARTEFACT_SCHEMA].p)
+        return true;
+    if (l->takes_text)
+        return fail(err, ERR_ARTEFACT,
+                    "The artefact has both a vocabulary and a schema; expected one of them.");
+    if (!network_read(&l->network, a->sections[ARTEFACT_NETWORK], "network", err) ||
+        !check_labels(l, &l->network, err) || !tabular_read(&l->schema, a->sections[ARTEFACT_SCHEMA], err) ||
+        !confidence_read(&l->confidence, a->sections[ARTEFACT_CONFIDENCE], "confidence", err))
+        return false;
+    if (l->schema.rows != l->network.rows)
+        return fail(err, ERR_ARTEFACT, "The artefact's schema needs %u rows, its network has %u.",
+                    l->schema.rows, l->network.rows);
+    l->takes_features = true;
+    return true;
+}
+
+static bool read_features(const struct backend *b, yyjson_val *object, struct feature_value *out, size_t room,
+                          size_t *count, struct error *err) {
+    const struct linear *l = linear_of(b);
+    if (!l->takes_features)
+        return fail_at(err, ERR_INVALID_FIELD, "features", "This model takes no features but %s.",
+                       l->takes_text ? "text" : "page images");
+    CHECK(room >= l->schema.count);
+    if (!tabular_from_json(&l->schema, object, out, err))
+        return false;
+    *count = l->schema.count;
+    return true;
+}
+
+static void write_schema(const struct backend *b, struct json_writer *w) {
+    if (linear_of(b)->takes_features)
+        tabular_write_json(&linear_of(b)->schema, w);
+    else
+        json_null(w);
+}
+
+const struct tabular *linear_schema(const struct backend *b) {
+    return linear_of(b)->takes_features ? &linear_of(b)->schema : NULL;
+}
+
 static void linear_free(struct backend *b) {
     struct linear *l = CONTAINER_OF(b, struct linear, backend);
+    tabular_free(&l->schema);
     free(l->labels);
     free(l);
 }
@@ -258,13 +315,16 @@ static const char *const *linear_labels(const struct backend *b, size_t *count) 
 
 static unsigned linear_inputs(const struct backend *b) {
     const struct linear *l = linear_of(b);
-    return (l->takes_text ? MODEL_TAKES_TEXT : 0u) | (l->takes_visual ? MODEL_TAKES_VISUAL : 0u);
+    return (l->takes_text ? MODEL_TAKES_TEXT : 0u) | (l->takes_features ? MODEL_TAKES_FEATURES : 0u) |
+           (l->takes_visual ? MODEL_TAKES_VISUAL : 0u);
 }
 
 static const struct backend_ops linear_ops = {
     .name = "linear",
     .predict = predict,
     .predict_visual = predict_visual,
+    .read_features = read_features,
+    .write_schema = write_schema,
     .labels = linear_labels,
     .inputs = linear_inputs,
     .free = linear_free,
@@ -278,9 +338,9 @@ bool linear_open(struct backend **out, struct str bytes, struct error *err) {
     if (!l)
         return fail(err, ERR_NO_MEMORY, "out of memory");
     l->backend.ops = &linear_ops;
-    bool ok =
-        read_labels(l, a.sections[ARTEFACT_LABELS], err) && read_text(l, &a, err) && read_visual(l, &a, err);
-    if (ok && !l->takes_text && !l->takes_visual)
+    bool ok = read_labels(l, a.sections[ARTEFACT_LABELS], err) && read_text(l, &a, err) &&
+              read_features_part(l, &a, err) && read_visual(l, &a, err);
+    if (ok && !l->takes_text && !l->takes_features && !l->takes_visual)
         ok = fail(err, ERR_ARTEFACT,
                   "The artefact has neither a vocabulary, nor a schema, nor a visual part.");
     if (!ok) {

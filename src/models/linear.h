@@ -5,6 +5,7 @@
 
 #include "models/backend.h"
 #include "models/confidence.h"
+#include "models/tabular.h"
 #include "models/vocabulary.h"
 
 /* `bytes` is borrowed until backend_free. */
@@ -27,3 +28,6 @@ bool linear_score_visual(const struct backend *b, struct scratch *s, const float
  * the first label. */
 unsigned linear_signals(const struct linear_scores *scores, const struct confidence *c, float *probabilities,
                         struct confidence_signals *out);
+
+/* The schema of the features, or NULL where the version takes none. */
+const struct tabular *linear_schema(const struct backend *b);

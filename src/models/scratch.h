@@ -4,6 +4,7 @@
 
 #include "models/backend.h"
 #include "models/network.h"
+#include "models/tabular.h"
 #include "models/text_tokens.h"
 
 enum {
@@ -14,5 +15,6 @@ enum {
 struct scratch {
     float sums[2 * SCRATCH_STRIDE];
     float linear[SCRATCH_LABELS], hidden[SCRATCH_LABELS], probabilities[SCRATCH_LABELS];
+    struct tabular_item items[TABULAR_ITEMS_PER_COLUMN * MODEL_FEATURES_MAX];
     struct text_tokens tokens;
 };

@@ -18,7 +18,7 @@ struct lua_State;
 struct script_limits {
     uint64_t instructions; /* of one call, the file's top level included; 500,000 */
     size_t memory;         /* of the whole state, about 30 KB before anything is loaded; 4 MB */
-    int64_t cpu_time;      /* ns of one call, looked at every 1,000 instructions; 50 ms */
+    int64_t cpu_time;      /* ns of one call, looked at every 100 instructions; 50 ms */
 };
 
 enum { SCRIPT_SOURCE_MAX = 256 * 1024 };

@@ -137,6 +137,17 @@ static void begin(lua_State *L, lua_CFunction open) {
     lua_call(L, 0, 1);
 }
 
+/* "10" + 1 reads the whole text as a number. In the metatable at the top. */
+static void charge_arithmetic(lua_State *L) {
+    static const char *const names[] = {"__add", "__sub", "__mul",  "__mod",
+                                        "__pow", "__div", "__idiv", "__unm"};
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        lua_getfield(L, -1, names[i]);
+        lua_pushcclosure(L, charged, 1);
+        lua_setfield(L, -2, names[i]);
+    }
+}
+
 static void push_strings(lua_State *L) {
     begin(L, luaopen_string);
     copy_plain(L, string_names);
@@ -149,6 +160,7 @@ static void push_strings(lua_State *L) {
     lua_getmetatable(L, -1);
     lua_pushvalue(L, -3);
     lua_setfield(L, -2, "__index");
+    charge_arithmetic(L);
     lua_pop(L, 2);
     protect(L);
 }

@@ -6,8 +6,8 @@
 #include <lua.h>
 #include <string.h>
 
-/* A step of the matcher costs about a quarter of an instruction. */
-enum { STEPS_PER_INSTRUCTION = 4, BYTES_PER_INSTRUCTION = 64 };
+/* A step of the matcher costs about half an instruction. */
+enum { STEPS_PER_INSTRUCTION = 2, BYTES_PER_INSTRUCTION = 64 };
 
 static struct str string_at(lua_State *L, int index) {
     struct str s;

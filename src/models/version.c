@@ -83,10 +83,14 @@ int64_t model_version_cost_ns(const struct model_version *v, size_t bytes) {
 }
 
 void model_version_measured(struct model_version *v, size_t bytes, int64_t ns) {
-    /* A moving average over about 16 predictions. Two loops may overwrite each other's sample: harmless. */
+    /* A moving average over about 16 predictions. The clock is the wall's, so one sample may hold a page
+     * fault or another thread's turn: none may count more than twice the average. Two threads may
+     * overwrite each other's sample: harmless. */
     int64_t old = atomic_load_explicit(&v->ns_per_kilobyte, memory_order_relaxed);
     int64_t sample = ns * 1024 / (int64_t)(bytes + 64);
+    if (sample > 2 * old)
+        sample = 2 * old;
     int64_t next = old + (sample - old) / 16;
-    if (next > 0 && next < UINT32_MAX)
+    if (next > 1000 && next < UINT32_MAX)
         atomic_store_explicit(&v->ns_per_kilobyte, (uint32_t)next, memory_order_relaxed);
 }

@@ -87,7 +87,10 @@ static enum attempt predict_here(struct request *r, struct model_version *versio
 static void inferred(struct loop_task *task) {
     struct inference *x = CONTAINER_OF(task, struct inference, task);
     struct request *r = x->r;
+    if (x->row.ns > 0) /* it was predicted, not dropped */
+        model_version_measured(x->version, x->row.input.text.n, x->row.ns);
     if (r) {
+        r->compute_ns += x->row.ns;
         r->pending = NULL;
         loop_timer_disarm(r->loop->loop, &r->step_timer);
         enum attempt attempt = ATTEMPT_FAILED;
