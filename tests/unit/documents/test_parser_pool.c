@@ -174,31 +174,51 @@ static void damaged_pdfs_are_refused(void **state) {
     expect_refusal(STR(""), DOCUMENT_ALL, NULL, ERR_FILE_EMPTY, "empty");
 }
 
-/* Recognition ends in time with what it has. */
-static void time_bounds_recognition(void **state) {
-    (void)state;
+static struct str long_page(void) {
     struct buf text = BUF_INIT(65536);
     for (int i = 0; i < 60; i++)
         buf_printf(&text, "line %d of a page that takes rather long to recognise altogether\n", i);
     struct str image = sample_image(buf_terminated(&text), 1600, 3400, IFF_PNG);
-    struct document_result *whole = read_it(image, DOCUMENT_OCR, NULL);
-    const struct document_limits limits = {.quick_ms = 250};
-    struct document_result *result = read_it(image, DOCUMENT_OCR_QUICK, &limits);
+    buf_free(&text);
+    return image;
+}
+
+/* Recognition ends in time with what it has. How much that is depends on the machine, so the time is raised
+ * until there is some text and not yet all of it. */
+static void time_bounds_recognition(void **state) {
+    (void)state;
+    struct str image = long_page();
+    struct document_result *whole =
+        read_it(image, DOCUMENT_OCR_QUICK, &(struct document_limits){.quick_ms = 15000});
     assert_false(whole->partial);
-    assert_true(result->partial);
-    assert_true(result->text.n > 0 && result->text.n < whole->text.n);
-    assert_true(result->ms.ocr < whole->ms.ocr);
+    bool some = false;
+    for (unsigned tenth = 1; tenth < 10 && !some; tenth++) {
+        const struct document_limits limits = {.quick_ms = (unsigned)(whole->ms.ocr * (float)tenth / 10) + 1};
+        struct document_result *result = read_it(image, DOCUMENT_OCR_QUICK, &limits);
+        some = result->partial && result->text.n > 0;
+        assert_true(result->partial || result->text.n == whole->text.n);
+        if (some)
+            assert_true(result->text.n < whole->text.n && result->ms.ocr < whole->ms.ocr);
+        document_result_free(result);
+    }
+    assert_true(some);
     document_result_free(whole);
-    document_result_free(result);
+    sample_free(image);
+}
+
+static void a_document_that_takes_too_long_costs_its_process(void **state) {
+    (void)state;
+    struct parser_pool_stats before, after;
+    struct str image = long_page();
     const struct document_limits impossible = {.wall_ms = 20};
+    parser_pool_stats(pool, &before);
     expect_refusal(image, DOCUMENT_OCR, &impossible, ERR_DOCUMENT_TIMEOUT, "within");
     sample_free(image);
-    buf_free(&text);
     /* The pool goes on with a new process. */
     images_are_read(state);
-    struct parser_pool_stats stats;
-    parser_pool_stats(pool, &stats);
-    assert_true(stats.restarts >= 1 && stats.timeouts >= 1);
+    parser_pool_stats(pool, &after);
+    assert_int_equal(after.restarts, before.restarts + 1);
+    assert_int_equal(after.timeouts, before.timeouts + 1);
 }
 
 /* What several jobs came to. */
@@ -231,15 +251,6 @@ static bool submit(struct str bytes, int64_t deadline, struct tally *tally, stru
     const struct parser_job job = {
         .bytes = bytes, .want = DOCUMENT_OCR, .deadline = deadline, .done = count, .ctx = tally};
     return parser_pool_submit(pool, &job, ticket, err);
-}
-
-static struct str long_page(void) {
-    struct buf text = BUF_INIT(65536);
-    for (int i = 0; i < 60; i++)
-        buf_printf(&text, "line %d of a page that takes rather long to recognise altogether\n", i);
-    struct str image = sample_image(buf_terminated(&text), 1600, 3400, IFF_PNG);
-    buf_free(&text);
-    return image;
 }
 
 static void a_full_queue_refuses(void **state) {
@@ -281,7 +292,7 @@ static void cancelling_a_running_job_is_prompt(void **state) {
     parser_ticket_cancel(ticket);
     wait_for(&tally.calls, 1);
     assert_int_equal(tally.cancelled, 1);
-    assert_true(clock_monotonic() - began < 500 * NS_PER_MS);
+    assert_true(clock_monotonic() - began < 2 * NS_PER_SECOND);
     parser_ticket_free(ticket);
     sample_free(page);
 }
@@ -298,7 +309,7 @@ static void a_waiting_job_ends_at_its_deadline(void **state) {
     assert_true(submit(page, began + 100 * NS_PER_MS, &second, NULL, &err));
     wait_for(&second.calls, 1);
     assert_int_equal(second.late, 1);
-    assert_true(clock_monotonic() - began < 600 * NS_PER_MS);
+    assert_true(clock_monotonic() - began < 2 * NS_PER_SECOND);
     parser_ticket_cancel(running);
     wait_for(&first.calls, 1);
     parser_ticket_free(running);
@@ -372,6 +383,7 @@ int main(void) {
         cmocka_unit_test(damaged_images_are_refused_by_their_damage),
         cmocka_unit_test(damaged_pdfs_are_refused),
         cmocka_unit_test(time_bounds_recognition),
+        cmocka_unit_test(a_document_that_takes_too_long_costs_its_process),
         cmocka_unit_test(a_full_queue_refuses),
         cmocka_unit_test(cancelling_a_running_job_is_prompt),
         cmocka_unit_test(a_waiting_job_ends_at_its_deadline),
