@@ -1,6 +1,7 @@
 #include "models/backend.h"
 
 #include "models/linear.h"
+#include "models/rules_backend.h"
 #include "models/scratch.h"
 
 #include <stdlib.h>
@@ -14,9 +15,11 @@ void scratch_free(struct scratch *s) {
 }
 
 bool backend_open(struct backend **out, const char *name, struct str bytes, struct error *err) {
-    static const char *const names[] = {"linear"};
+    static const char *const names[] = {"linear", "rules"};
     if (str_eq(str_from(name), STR("linear")))
         return linear_open(out, bytes, err);
+    if (str_eq(str_from(name), STR("rules")))
+        return rules_backend_open(out, bytes, err);
     const char *near = str_nearest(str_from(name), names, ARRAY_COUNT(names));
     return fail(err, ERR_ARTEFACT, "There is no backend \"%s\"%s%s%s.", name, near ? "; did you mean \"" : "",
                 near ? near : "", near ? "\"?" : "");
