@@ -5,8 +5,10 @@ import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 
-const build = process.env.PENSTOCK_BUILD ?? path.resolve(import.meta.dirname ?? '.', '../../build');
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const build = path.resolve(root, process.env.PENSTOCK_BUILD ?? 'build');
 export const binary = process.env.PENSTOCK_HTTP_ECHO ?? path.join(build, 'tests/e2e/http_echo');
 
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -14,9 +16,11 @@ export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 /** Ends with the test `t`, which fails when the server did not exit cleanly (a sanitizer's report, say). */
 export async function startServer(t, options = {}, { shell } = {}) {
   const args = Object.entries(options).flatMap(([name, value]) => [].concat(value).flatMap((v) => [`--${name}`, `${v}`]));
+  const env = { ...process.env, UBSAN_OPTIONS: 'print_stacktrace=1:halt_on_error=1' };
+  const stdio = ['ignore', 'pipe', 'pipe'];
   const child = shell
-    ? spawn('/bin/sh', ['-c', `${shell}; exec "$0" "$@"`, binary, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
-    : spawn(binary, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    ? spawn('/bin/sh', ['-c', `${shell}; exec "$0" "$@"`, binary, ...args], { env, stdio })
+    : spawn(binary, args, { env, stdio });
   const server = { child, errors: '', exited: once(child, 'exit') };
   child.stderr.on('data', (text) => (server.errors += text));
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
