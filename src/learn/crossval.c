@@ -25,12 +25,24 @@ static void scramble(struct str text, uint32_t row, char *out) {
     }
 }
 
-static bool observe_one(const struct backend *b, struct scratch *s, const struct dataset *d,
-                        struct observation *o, float *room, struct error *err) {
-    const struct data_row *row = &d->rows[o->row];
+/* Scores of all labels are kept behind each other in the run's own memory. */
+static const float *keep_scores(float **room, const float *scores, size_t labels) {
+    float *kept = *room;
+    memcpy(kept, scores, labels * sizeof *kept);
+    *room += labels;
+    return kept;
+}
+
+static bool observe_main(const struct backend *b, struct scratch *s, const struct fit_source *source,
+                         struct observation *o, float **room, struct error *err) {
+    const struct data_row *row = &source->data->rows[o->row];
     struct model_input input = {.text = row->text, .ocr_confidence = row->ocr_confidence};
     struct linear_scores scores;
     char *changed = NULL;
+    if (source->schema) {
+        input.feature_count = source->schema->tabular.count;
+        input.features = source->schema->values + o->row * input.feature_count;
+    }
     if (o->scrambled) {
         changed = malloc(row->text.n + 1);
         if (!changed)
@@ -42,29 +54,40 @@ static bool observe_one(const struct backend *b, struct scratch *s, const struct
     free(changed);
     if (!ok)
         return false;
-    size_t size = d->label_count * sizeof(float);
-    memcpy(room, scores.linear, size);
-    memcpy(room + d->label_count, scores.hidden, size);
-    o->linear = room;
-    o->hidden = room + d->label_count;
+    o->linear = keep_scores(room, scores.linear, scores.labels);
+    o->hidden = keep_scores(room, scores.hidden, scores.labels);
     o->known_words = scores.known_words;
     o->known_grams = scores.known_grams;
     o->words = scores.words;
     return true;
 }
 
-static bool observe(struct training_run *r, const struct dataset *d, struct error *err) {
+static void observe_visual(const struct backend *b, struct scratch *s, const struct dataset *d,
+                           struct observation *o, float **room) {
+    struct linear_scores scores;
+    const float *visual = d->rows[o->row].visual;
+    if (visual && !o->scrambled && linear_score_visual(b, s, visual, d->visual_count, &scores))
+        o->visual = keep_scores(room, scores.linear, scores.labels);
+}
+
+static bool observe(struct training_run *r, const struct fit_source *source, struct error *err) {
+    enum { SCORES_PER_ROW = 3 };
+    size_t labels = source->data->label_count;
     struct backend *b;
     if (!backend_open(&b, "linear", buf_str(&r->artefact), err))
         return false;
     struct scratch *s = scratch_new();
-    r->scores = malloc((r->seen_count + 1) * 2 * d->label_count * sizeof *r->scores);
+    r->scores = malloc((r->seen_count + 1) * SCORES_PER_ROW * labels * sizeof *r->scores);
     bool ok = s && r->scores;
     if (!ok)
-        fail(err, ERR_NO_MEMORY, "Out of memory for the scores of %zu rows and %zu labels.", r->seen_count,
-             d->label_count);
-    for (size_t i = 0; ok && i < r->seen_count; i++)
-        ok = observe_one(b, s, d, &r->seen[i], r->scores + i * 2 * d->label_count, err);
+        fail(err, ERR_NO_MEMORY, "Out of memory for the scores of %zu rows and %zu labels.", r->seen_count, labels);
+    float *room = r->scores;
+    for (size_t i = 0; ok && i < r->seen_count; i++) {
+        if (source->corpus || source->schema)
+            ok = observe_main(b, s, source, &r->seen[i], &room, err);
+        if (source->visual)
+            observe_visual(b, s, source->data, &r->seen[i], &room);
+    }
     scratch_free(s);
     backend_free(b);
     return ok;
@@ -89,7 +112,7 @@ struct runner {
 static bool run_one(struct runner *x, struct training_run *r, struct error *err) {
     r->artefact = BUF_INIT(ARTEFACT_BYTES_MAX);
     if (!fit_artefact(&r->artefact, x->source, r->train, r->train_count, x->o, err) ||
-        !observe(r, x->source->data, err))
+        !observe(r, x->source, err))
         return false;
     if (!r->keep)
         buf_free(&r->artefact);

@@ -11,7 +11,8 @@ struct observation {
     bool known;     /* a row of a class that the run was trained on, in its own letters */
     bool scrambled; /* the text's letters are shuffled before it is observed */
     /* What the artefact said; scores lead into the run's own memory. */
-    const float *linear, *hidden;
+    const float *linear, *hidden; /* of the part over text or features; NULL when there is none */
+    const float *visual;          /* linear scores of the visual part; NULL when the row has no vector */
     float known_words, known_grams;
     uint32_t words;
 };

@@ -213,4 +213,6 @@ void design_free(struct design *d) {
     free(d->pair_feature);
     free(d->word_feature);
     free(d->idf);
+    free(d->mean);
+    free(d->scale);
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "learn/corpus.h"
+#include "learn/schema.h"
 
 #include <stdint.h>
 
@@ -25,6 +26,8 @@ struct design {
     size_t grams, pairs, words;
     float *idf; /* per feature */
     float unseen_idf;
+    /* Visual vectors: how a value is standardised; one for each value. */
+    float *mean, *scale, factor;
 };
 
 struct design_options {
@@ -35,4 +38,10 @@ struct design_options {
 /* The rows `chosen` of the dataset whose texts the corpus holds. */
 bool design_text(struct design *out, const struct corpus *c, const struct dataset *d, const uint32_t *chosen,
                  size_t count, const struct design_options *o, struct error *err) MUST_USE;
+/* Tabular features: a feature is a row of the schema. */
+bool design_features(struct design *out, const struct learned_schema *schema, const struct dataset *d,
+                     const uint32_t *chosen, size_t count, struct error *err) MUST_USE;
+/* Visual vectors of those chosen rows that have one, standardised over them. */
+bool design_visual(struct design *out, const struct dataset *d, const uint32_t *chosen, size_t count,
+                   struct error *err) MUST_USE;
 void design_free(struct design *d);

@@ -11,14 +11,18 @@ struct fit_options {
     struct design_options design;
     struct linear_options linear;
     struct hidden_options hidden;
+    struct linear_options visual;
 };
 
+/* What a version is made of: texts or tabular features or neither, and visual vectors or none. */
 struct fit_source {
     const struct dataset *data;
-    const struct corpus *corpus;
+    const struct corpus *corpus;         /* NULL: no texts */
+    const struct learned_schema *schema; /* NULL: no features */
+    bool visual;
 };
 
-/* The options that fit a dataset of this size. */
+/* The options that suit a dataset of this size. */
 struct fit_options fit_defaults(size_t rows);
 
 /* Appends to the empty `out`. The confidence inside is plain until fit_set_confidence. */
