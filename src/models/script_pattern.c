@@ -289,6 +289,32 @@ const char *pattern_match(struct pattern *p, const char *from) {
     return match(p, from, p->text.p);
 }
 
+/* Must every match begin with the pattern's first character itself? */
+static bool begins_plainly(struct str text) {
+    if (text.n == 0 || text.p[0] == '\0' || strchr("$.([%)", text.p[0]))
+        return false;
+    return text.n == 1 || text.p[1] == '\0' || !strchr("*?-", text.p[1]);
+}
+
+const char *pattern_search(struct pattern *p, const char **start) {
+    bool plainly = begins_plainly(p->text);
+    for (const char *s = *start; s <= subject_end(p); s++) {
+        if (plainly) {
+            const char *next = memchr(s, p->text.p[0], (size_t)(subject_end(p) - s));
+            spend(p, (next ? next : subject_end(p)) - s);
+            if (!next)
+                return NULL;
+            s = next;
+        }
+        const char *end = pattern_match(p, s);
+        if (end || p->error) {
+            *start = s;
+            return end;
+        }
+    }
+    return NULL;
+}
+
 bool pattern_is_plain(struct str text) {
     for (size_t i = 0; i < text.n; i++)
         if (text.p[i] && strchr("^$*+?.([%-", text.p[i]))

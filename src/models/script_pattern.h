@@ -29,5 +29,8 @@ extern const char pattern_out_of_steps[];
 /* The end of a match that begins at `from` (inside the subject), or NULL: no match, or p->error. */
 const char *pattern_match(struct pattern *p, const char *from);
 
+/* The first match that begins at *start or later: *start moves to its beginning. NULL: none, or p->error. */
+const char *pattern_search(struct pattern *p, const char **start);
+
 /* Does the text need matching at all, or is it plain? */
 bool pattern_is_plain(struct str text);

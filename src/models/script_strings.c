@@ -95,12 +95,8 @@ static int find_or_match(lua_State *L, bool find) {
     struct pattern p;
     bool anchored = text.n > 0 && text.p[0] == '^';
     pattern_begin(L, &p, subject, str_slice(text, anchored, text.n));
-    const char *start = subject.p + from, *end = NULL;
-    for (;; start++) {
-        end = pattern_match(&p, start);
-        if (end || p.error || anchored || start == subject.p + subject.n)
-            break;
-    }
+    const char *start = subject.p + from;
+    const char *end = anchored ? pattern_match(&p, start) : pattern_search(&p, &start);
     pattern_pay(L, &p);
     if (!end) {
         lua_pushnil(L);
@@ -126,14 +122,16 @@ static int gmatch_next(lua_State *L) {
     struct str subject, text;
     subject.p = lua_tolstring(L, lua_upvalueindex(1), &subject.n);
     text.p = lua_tolstring(L, lua_upvalueindex(2), &text.n);
-    size_t from = (size_t)lua_tointeger(L, lua_upvalueindex(3));
+    lua_Integer from = lua_tointeger(L, lua_upvalueindex(3));
     lua_Integer latest = lua_tointeger(L, lua_upvalueindex(4));
     struct pattern p;
     pattern_begin(L, &p, subject, text);
-    for (; from <= subject.n && !p.error; from++) {
-        const char *start = subject.p + from, *end = pattern_match(&p, start);
-        if (!end || end - subject.p == latest)
+    const char *start = subject.p + from, *end;
+    while ((end = pattern_search(&p, &start))) {
+        if (end - subject.p == latest) {
+            start++;
             continue;
+        }
         pattern_pay(L, &p);
         lua_pushinteger(L, end - subject.p);
         lua_copy(L, -1, lua_upvalueindex(3));
