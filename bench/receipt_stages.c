@@ -46,12 +46,6 @@ static double cpu_ms(void) {
     return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
 
-static int64_t wall_ns(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 static void put_json(const char *key, const char *text) {
     printf("\"%s\":\"", key);
     for (const char *at = text ? text : ""; *at; at++) {
@@ -155,11 +149,12 @@ static PIX *prepare(const struct page *page, const struct way *way) {
 
 static void recognise(struct ocr *ocr, const struct page *page, const struct way *way) {
     double began = cpu_ms();
-    int64_t deadline = way->ms ? wall_ns() + (int64_t)way->ms * 1000000 : INT64_MAX;
+    struct ocr_until until = {.wall = INT64_MAX,
+                              .cpu = way->ms ? (int64_t)((began + way->ms) * 1e6) : INT64_MAX};
     struct ocr_text text;
     PIX *pix = prepare(page, way);
     double prepared = cpu_ms();
-    if (!pix || !ocr_read(ocr, pix, way->layout, deadline, &text))
+    if (!pix || !ocr_read(ocr, pix, way->layout, until, &text))
         return;
     double ended = cpu_ms();
     put_page(page);

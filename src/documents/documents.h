@@ -25,7 +25,7 @@ struct document_limits {
     size_t memory_bytes;   /* address space of one child process (of image processes: what the pool's
                               defaults say); 1 GiB */
     unsigned cpu_seconds;  /* of one child process for one job; 20 */
-    unsigned quick_ms;     /* most time of DOCUMENT_OCR_QUICK per image or page; 300 */
+    unsigned quick_ms;     /* most processor time of DOCUMENT_OCR_QUICK per image or page; 300 */
     unsigned wall_ms;      /* of the whole job from its start, never beyond its deadline; 20,000 */
 };
 

@@ -24,6 +24,7 @@ enum frame_format { FRAME_JPEG = 1, FRAME_PNG, FRAME_PGM };
 struct frame_request {
     uint32_t magic, kind, format, want;
     uint32_t budget_ms;   /* for recognition: end within this with what there is */
+    uint32_t quick_ms;    /* the same in processor time, for quick recognition; 0: no such bound */
     uint32_t cpu_seconds; /* of this request; the worker limits itself, see sandbox_filter.c */
     uint32_t max_text;
     uint64_t max_pixels;

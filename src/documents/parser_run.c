@@ -116,10 +116,8 @@ static bool ready_process(struct parser_bench *bench, const struct patience *pat
 }
 
 /* Recognition should end by itself, with what it has, before its process would be killed. */
-static uint32_t recognition_budget(const struct parser_task *task, unsigned want) {
+static uint32_t recognition_budget(const struct parser_task *task) {
     int64_t left = patience_left_ns(task->patience) / NS_PER_MS * BUDGET_PERCENT / 100 - BUDGET_MARGIN_MS;
-    if (!(want & DOCUMENT_OCR) && left > task->limits.quick_ms)
-        left = task->limits.quick_ms;
     return left > 0 ? (uint32_t)left : 0;
 }
 
@@ -134,7 +132,8 @@ bool parser_run_image(struct parser_bench *bench, const struct parser_task *task
         .kind = FRAME_IMAGE,
         .format = format,
         .want = want,
-        .budget_ms = recognition_budget(task, want),
+        .budget_ms = recognition_budget(task),
+        .quick_ms = task->limits.quick_ms,
         .cpu_seconds = task->limits.cpu_seconds,
         .max_text = (uint32_t)task->limits.max_text_bytes,
         .max_pixels = task->limits.max_pixels,

@@ -17,6 +17,7 @@ struct image_input {
     uint64_t max_pixels;
     size_t max_text;
     int64_t deadline; /* CLOCK_MONOTONIC ns, for recognition */
+    int64_t quick_ns; /* processor time for quick recognition; 0: unbounded */
 };
 
 struct image_output {

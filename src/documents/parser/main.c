@@ -83,6 +83,7 @@ static bool serve(struct ocr *ocr, const struct frame_request *request, const un
             .max_pixels = request->max_pixels,
             .max_text = request->max_text,
             .deadline = deadline_in(request->budget_ms),
+            .quick_ns = (int64_t)request->quick_ms * 1000000,
         };
         image_read(&input, ocr, &output);
         break;

@@ -17,13 +17,13 @@ struct ocr {
     const char *data;
     size_t size;
     TessBaseAPI *tesseract;
-    int64_t deadline; /* of the recognition that runs */
+    struct ocr_until until; /* of the recognition that runs */
     bool late;
 };
 
-static int64_t now_ns(void) {
+static int64_t now_ns(clockid_t clock) {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(clock, &t);
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
@@ -93,7 +93,8 @@ static bool is_late(void *ctx, int words) {
     struct ocr *ocr = ctx;
     (void)words;
     if (!ocr->late)
-        ocr->late = now_ns() >= ocr->deadline;
+        ocr->late =
+            now_ns(CLOCK_MONOTONIC) >= ocr->until.wall || now_ns(CLOCK_PROCESS_CPUTIME_ID) >= ocr->until.cpu;
     return ocr->late;
 }
 
@@ -143,18 +144,21 @@ static char *copy_tidy(const char *text, size_t *size) {
 
 static bool take_text(struct ocr *ocr, struct ocr_text *out) {
     char *text = TessBaseAPIGetUTF8Text(ocr->tesseract);
-    if (!text)
-        return false;
-    struct ocr_text found = {.partial = ocr->late, .confidence = mean_confidence(ocr->tesseract)};
-    found.text = copy_tidy(text, &found.size);
-    TessDeleteText(text);
+    struct ocr_text found = {.partial = ocr->late};
+    /* None at all: the page has no lines. */
+    if (text)
+        found.confidence = mean_confidence(ocr->tesseract);
+    found.text = copy_tidy(text ? text : "", &found.size);
+    if (text)
+        TessDeleteText(text);
     if (!found.text)
         return false;
     *out = found;
     return true;
 }
 
-bool ocr_read(struct ocr *ocr, PIX *grey, enum ocr_layout layout, int64_t deadline, struct ocr_text *out) {
+bool ocr_read(struct ocr *ocr, PIX *grey, enum ocr_layout layout, struct ocr_until until,
+              struct ocr_text *out) {
     static const TessPageSegMode modes[] = {[OCR_LAYOUT_AUTO] = PSM_AUTO,
                                             [OCR_LAYOUT_COLUMN] = PSM_SINGLE_COLUMN,
                                             [OCR_LAYOUT_BLOCK] = PSM_SINGLE_BLOCK};
@@ -163,7 +167,7 @@ bool ocr_read(struct ocr *ocr, PIX *grey, enum ocr_layout layout, int64_t deadli
     ETEXT_DESC *monitor = TessMonitorCreate();
     if (!monitor)
         return false;
-    ocr->deadline = deadline;
+    ocr->until = until;
     ocr->late = false;
     TessMonitorSetCancelFunc(monitor, is_late);
     TessMonitorSetCancelThis(monitor, ocr);

@@ -28,6 +28,13 @@ struct ocr_text {
     bool partial;     /* the deadline came first */
 };
 
-/* Recognises a grey image; ends soon after `deadline` (clock_monotonic ns) with what it has by then. */
-bool ocr_read(struct ocr *ocr, PIX *grey, enum ocr_layout layout, int64_t deadline,
+/* When to end: at a moment (CLOCK_MONOTONIC ns), or when the process has used so much processor time
+ * (CLOCK_PROCESS_CPUTIME_ID ns). The latter gives the same text on a busy machine as on a free one. */
+struct ocr_until {
+    int64_t wall;
+    int64_t cpu;
+};
+
+/* Recognises a grey image; ends soon after either time with what it has by then. */
+bool ocr_read(struct ocr *ocr, PIX *grey, enum ocr_layout layout, struct ocr_until until,
               struct ocr_text *out) MUST_USE;
