@@ -43,7 +43,7 @@ void option_node_path(const struct option_node *at, char text[OPTION_PATH_SIZE])
 /* A problem at `place`, about the option at `at` (NULL: about none). Returns false. */
 bool loader_problem(struct loader *l, struct config_place place, const struct option_node *at,
                     const char *format, ...) PRINTF_LIKE(4, 5);
-/* Enough problems have been found; nothing more needs looking at. */
+/* More problems have been found than can be kept; nothing more needs looking at. */
 bool loader_is_full(const struct loader *l);
 void loader_no_memory(struct loader *l);
 

@@ -65,7 +65,7 @@ void config_problem(struct config_problems *problems, const struct config *confi
 }
 
 bool loader_is_full(const struct loader *l) {
-    return l->problems->count == CONFIG_PROBLEMS_MAX;
+    return l->problems->more;
 }
 
 void loader_no_memory(struct loader *l) {

@@ -322,6 +322,7 @@ static void reports_all_problems_in_the_files_order_up_to_a_cap(void **state) {
     problems = (struct config_problems){0};
     assert_null(config_parse(buf_str(&many), "t.yaml", folder, NULL, &problems));
     assert_int_equal(problems.count, CONFIG_PROBLEMS_MAX);
+    assert_true(problems.more);
 }
 
 static void refuses_yaml_that_is_not_a_configuration(void **state) {
