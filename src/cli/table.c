@@ -12,7 +12,8 @@ void print_plain(FILE *out, struct str s) {
         for (size_t i = 0; i < whole; i++) {
             unsigned char c = (unsigned char)s.p[i];
             bool c1 = c == 0xC2 && i + 1 < whole && (unsigned char)s.p[i + 1] < 0xA0;
-            fputc(c < 0x20 || c == 0x7f || c1 ? '?' : c, out);
+            bool space = c == '\n' || c == '\r' || c == '\t';
+            fputc(space ? ' ' : c < 0x20 || c == 0x7f || c1 ? '?' : c, out);
             i += c1;
         }
         if (whole == s.n)

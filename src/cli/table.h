@@ -5,8 +5,8 @@
 
 #include <stdio.h>
 
-/* Writes s with every control character (escape sequences, line ends) as "?", and bytes that are no UTF-8
- * likewise. */
+/* Writes s on one line: line ends and tabs as spaces, every other control character (escape sequences) and
+ * bytes that are no UTF-8 as "?". */
 void print_plain(FILE *out, struct str s);
 
 enum { TABLE_COLUMNS_MAX = 12 };

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/ids.h"
+#include "store/store.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -34,7 +35,9 @@ static bool path_of(const char *folder, const char *hex, struct blob_path *out, 
 }
 
 static bool io_fail(struct error *err, const char *doing, const char *path) {
-    return fail(err, ERR_STORE, "%s %s failed: %s.", doing, path, strerror(errno));
+    bool full = errno == ENOSPC || errno == EDQUOT;
+    return fail_at(err, ERR_STORE, full ? STORE_DISK_FULL : "", "%s %s failed: %s.", doing, path,
+                   strerror(errno));
 }
 
 static bool make_directories(const char *folder, const char *directory, struct error *err) {

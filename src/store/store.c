@@ -35,8 +35,8 @@ static bool store_fail(struct store *s, int code, struct error *err) {
     int system = s->db ? sqlite3_system_errno(s->db) : 0;
     switch (code & 0xff) {
     case SQLITE_FULL:
-        return fail(err, ERR_STORE, "The disk of %s is full; free some space, nothing else is needed.",
-                    s->folder);
+        return fail_at(err, ERR_STORE, STORE_DISK_FULL,
+                       "The disk of %s is full; free some space, nothing else is needed.", s->folder);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
         return fail(err, ERR_STORE, "%s/store.db was locked by another program for over %d s; try again.",

@@ -8,6 +8,9 @@
 
 struct store;
 
+/* The param of errors that say: the disk is full. */
+#define STORE_DISK_FULL "disk"
+
 /* Creates folder (0700) and database (0600) where they are missing. A database made by a newer program,
  * another program's, or a damaged one is refused. */
 bool store_open(struct store **out, const char *folder, struct error *err) MUST_USE;

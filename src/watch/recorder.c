@@ -57,8 +57,7 @@ struct recorder {
     pthread_t thread, reader;
     struct store *store, *reader_store;
 
-    pthread_mutex_t reason_lock;
-    struct error reason; /* of the last failed commit */
+    atomic_bool disk_full; /* why it is not healthy, as far as a client should know */
 
     /* the recorder's own */
     struct record_writer *writer;
@@ -80,10 +79,11 @@ static void wake_recorder(struct recorder *r) {
         continue;
 }
 
+/* Paths and the system's own words are for the log. */
 static bool refuse_unhealthy(struct recorder *r, struct error *err) {
-    pthread_mutex_lock(&r->reason_lock);
-    fail(err, ERR_STORE, "Requests cannot be recorded at the moment. %s", r->reason.message);
-    pthread_mutex_unlock(&r->reason_lock);
+    fail(err, ERR_STORE, "Requests cannot be recorded at the moment: %s.",
+         atomic_load(&r->disk_full) ? "the disk is full"
+                                    : "the store cannot be written, and the server's log says why");
     if (err)
         err->retry_after_ms = 1000;
     return false;
@@ -193,9 +193,7 @@ static void set_healthy(struct recorder *r, bool healthy) {
     else
         log_event(LOG_ERROR, "recorder.failed", "Records cannot be written; new requests get 503. %s",
                   r->failure.message);
-    pthread_mutex_lock(&r->reason_lock);
-    r->reason = r->failure;
-    pthread_mutex_unlock(&r->reason_lock);
+    atomic_store(&r->disk_full, strcmp(r->failure.param, STORE_DISK_FULL) == 0);
     atomic_store(&r->healthy, healthy);
 }
 
@@ -316,7 +314,6 @@ static void recorder_free(struct recorder *r) {
     free(r->queues);
     job_queue_free(&r->jobs);
     job_queue_free(&r->reads);
-    pthread_mutex_destroy(&r->reason_lock);
     if (r->wake >= 0)
         close(r->wake);
     free(r);
@@ -333,7 +330,6 @@ static struct recorder *recorder_new(const struct recorder_options *options) {
     atomic_store(&r->healthy, true);
     job_queue_init(&r->jobs);
     job_queue_init(&r->reads);
-    pthread_mutex_init(&r->reason_lock, NULL);
     batch_init(&r->batch, NULL, NULL, false);
     size_t size = options->loops * sizeof *r->queues;
     r->queues = aligned_alloc(CACHE_LINE, size ? size : CACHE_LINE);

@@ -283,6 +283,7 @@ static void outage(int code, const char *reason) {
     assert_true(err.retry_after_ms > 0);
     if (!strstr(err.message, reason))
         fail_msg("the reason is missing: %s", err.message);
+    assert_null(strstr(err.message, folder.path)); /* clients read this */
     double cpu = cpu_seconds();
     assert_int_equal(wait_answer(&w, 5000), 2);
     assert_true(w.answered - w.pushed >= 2 * NS_PER_SECOND);
@@ -305,11 +306,11 @@ static void outage(int code, const char *reason) {
 }
 
 static void a_full_disk_is_survived(void **state) {
-    outage(SQLITE_FULL, "disk");
+    outage(SQLITE_FULL, "the disk is full");
 }
 
 static void a_failing_disk_is_survived(void **state) {
-    outage(SQLITE_IOERR_WRITE, "failed");
+    outage(SQLITE_IOERR_WRITE, "cannot be written");
 }
 
 static void stopping_on_a_full_disk_ends(void **state) {
