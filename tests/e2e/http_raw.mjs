@@ -85,9 +85,9 @@ export class Client {
   }
 
   async until(condition, what, ms = 10000) {
-    const end = Date.now() + ms;
+    const end = performance.now() + ms;
     while (!condition()) {
-      if (Date.now() > end) throw new Error(`no ${what} within ${ms} ms; got ${JSON.stringify(this.bytes.toString('latin1', 0, 300))}`);
+      if (performance.now() > end) throw new Error(`no ${what} within ${ms} ms; got ${JSON.stringify(this.bytes.toString('latin1', 0, 300))}`);
       await sleep(2);
     }
   }
@@ -142,11 +142,11 @@ export const counts = async (port) => (await ask(port, get('/counts', 'Connectio
 
 /** Until the server's counts fulfil the condition. */
 export async function untilCounts(port, condition, ms = 10000) {
-  const end = Date.now() + ms;
+  const end = performance.now() + ms;
   for (;;) {
     const now = await counts(port);
     if (condition(now)) return now;
-    if (Date.now() > end) throw new Error(`counts stay at ${JSON.stringify(now)}`);
+    if (performance.now() > end) throw new Error(`counts stay at ${JSON.stringify(now)}`);
     await sleep(20);
   }
 }
