@@ -78,7 +78,9 @@ static void submit(struct document_rows *d, struct reading *reading) {
     struct parser_job job = {
         .bytes = {reading->bytes, n},
         .want = DOCUMENT_TEXT_EMBEDDED | DOCUMENT_VISUAL | DOCUMENT_OCR_QUICK,
-        .limits.wall_ms = DOCUMENT_SECONDS * 1000,
+        /* Recognition that is cut short after so many milliseconds, as in serving, would make the rows depend
+         * on how busy the machine is; a text that was read to its end trains for its beginning too. */
+        .limits = {.wall_ms = DOCUMENT_SECONDS * 1000, .quick_ms = DOCUMENT_SECONDS * 1000},
         /* The time that it waits behind others does not count. */
         .deadline = clock_monotonic() + (int64_t)(d->ahead + 1) * DOCUMENT_SECONDS * NS_PER_SECOND,
         .done = reading_over,
