@@ -3,6 +3,7 @@
  * 2>/dev/null */
 #include "base/clock.h"
 #include "base/ids.h"
+#include "watch/metrics.h"
 #include "watch/recorder.h"
 
 #include <stdio.h>
@@ -81,6 +82,20 @@ static void run(const char *folder, unsigned events, double rate, bool log) {
     recorder_stop(r);
 }
 
+static void count(unsigned requests) {
+    struct metrics *m = metrics_new(1);
+    struct event *e = make_event(1);
+    if (!m)
+        abort();
+    unsigned endpoint = metrics_endpoint(m, "support");
+    double start = seconds(CLOCK_THREAD_CPUTIME_ID);
+    for (unsigned i = 0; i < requests; i++)
+        metrics_request(metrics_shard(m, 0), endpoint, e);
+    printf("metrics  %.3f us CPU per request\n", (seconds(CLOCK_THREAD_CPUTIME_ID) - start) * 1e6 / requests);
+    event_free(e);
+    metrics_free(m);
+}
+
 int main(int argc, char **argv) {
     if (argc < 2) {
         fprintf(stderr, "usage: recorder FOLDER [EVENTS [RATE]] 2>/dev/null\n");
@@ -90,5 +105,6 @@ int main(int argc, char **argv) {
     double rate = argc > 3 ? atof(argv[3]) : 0;
     run(argv[1], events, rate, false);
     run(argv[1], events, rate, true);
+    count(1000000);
     return 0;
 }
