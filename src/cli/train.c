@@ -116,7 +116,7 @@ static void show_progress(void *ctx, size_t done, size_t all) {
 }
 
 static void print_result(const struct train_command *c, const struct trained *t, unsigned version) {
-    const struct quality *m = &t->metrics;
+    const struct quality *m = &t->quality;
     printf("%s@%u\n", c->name, version);
     printf("  rows          %zu (%zu rejected), %zu labels\n", t->rows, t->rejected, m->label_count);
     printf("  dataset       %s\n", t->dataset);
@@ -130,6 +130,13 @@ static void print_result(const struct train_command *c, const struct trained *t,
     for (int i = 0; i < RISK_POINTS; i++)
         printf("  %12.0f %%          %14.2f %%        %12.1f %%\n", risk_reviewed[i] * 100,
                m->risk[i].error_rate * 100, m->risk[i].errors_caught * 100);
+    if (t->has_visual && t->gate.confidence <= 1)
+        printf("\n  By looks alone: accuracy %.4f; sure of %zu of %zu rows (%zu errors there, %zu with the "
+               "text)\n",
+               t->visual_accuracy, t->gate.passed, t->gate.rows, t->gate.passed_errors, t->gate.main_errors);
+    else if (t->has_visual)
+        printf("\n  By looks alone: accuracy %.4f; never sure enough to go without the text\n",
+               t->visual_accuracy);
 }
 
 static bool store_folder_of(const struct train_command *c, char *folder, size_t size, struct error *err) {

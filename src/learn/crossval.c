@@ -80,7 +80,8 @@ static bool observe(struct training_run *r, const struct fit_source *source, str
     r->scores = malloc((r->seen_count + 1) * SCORES_PER_ROW * labels * sizeof *r->scores);
     bool ok = s && r->scores;
     if (!ok)
-        fail(err, ERR_NO_MEMORY, "Out of memory for the scores of %zu rows and %zu labels.", r->seen_count, labels);
+        fail(err, ERR_NO_MEMORY, "Out of memory for the scores of %zu rows and %zu labels.", r->seen_count,
+             labels);
     float *room = r->scores;
     for (size_t i = 0; ok && i < r->seen_count; i++) {
         if (source->corpus || source->schema)

@@ -3,7 +3,7 @@
 #include "learn/profile.h"
 
 static void write_dataset(struct json_writer *w, const struct manifest_facts *f) {
-    const struct dataset *d = f->data;
+    const struct dataset *d = f->source->data;
     json_key(w, "dataset");
     json_object(w);
     json_field_text(w, "sha256", f->dataset_hash);
@@ -17,102 +17,196 @@ static void write_dataset(struct json_writer *w, const struct manifest_facts *f)
     json_object_end(w);
 }
 
+static void write_numbers(struct json_writer *w, const char *key, const float *numbers, int count) {
+    json_key(w, key);
+    json_array(w);
+    for (int i = 0; i < count; i++)
+        json_fixed(w, (double)numbers[i], 5);
+    json_array_end(w);
+}
+
+static void write_confidence(struct json_writer *w, const struct confidence *c) {
+    json_field_fixed(w, "linear_factor", (double)c->linear_factor, 5);
+    json_field_fixed(w, "hidden_factor", (double)c->hidden_factor, 5);
+    write_numbers(w, "novelty_weights", c->novelty, NOVELTY_TERMS);
+    write_numbers(w, "confidence_weights", c->correct, CONFIDENCE_TERMS);
+}
+
 static void write_parameters(struct json_writer *w, const struct manifest_facts *f) {
     const struct fit_options *o = f->fit;
     json_key(w, "parameters");
     json_object(w);
-    json_field_int(w, "folds", f->folds);
-    json_field_fixed(w, "cost", o->linear.cost, 4);
+    json_field_int(w, "folds", f->options->folds);
+    json_field_fixed(w, "cost", (double)o->linear.cost, 4);
     json_field_int(w, "linear_passes", o->linear.passes);
     json_field_int(w, "hidden_units", o->hidden.units);
     json_field_int(w, "hidden_passes", o->hidden.passes);
-    json_field_fixed(w, "step", o->hidden.step, 4);
-    json_field_fixed(w, "input_dropout", o->hidden.input_dropout, 4);
-    json_field_fixed(w, "unit_dropout", o->hidden.unit_dropout, 4);
+    json_field_fixed(w, "step", (double)o->hidden.step, 4);
+    json_field_fixed(w, "input_dropout", (double)o->hidden.input_dropout, 4);
+    json_field_fixed(w, "unit_dropout", (double)o->hidden.unit_dropout, 4);
     json_field_int(w, "seed", (int64_t)o->hidden.seed);
-    json_field_fixed(w, "linear_factor", f->confidence->linear_factor, 5);
-    json_field_fixed(w, "hidden_factor", f->confidence->hidden_factor, 5);
-    json_key(w, "novelty_weights");
-    json_array(w);
-    for (int i = 0; i < NOVELTY_TERMS; i++)
-        json_fixed(w, f->confidence->novelty[i], 5);
-    json_array_end(w);
-    json_key(w, "confidence_weights");
-    json_array(w);
-    for (int i = 0; i < CONFIDENCE_TERMS; i++)
-        json_fixed(w, f->confidence->correct[i], 5);
-    json_array_end(w);
+    write_confidence(w, &f->part->confidence);
     json_object_end(w);
 }
 
-static void write_profile(struct json_writer *w, const struct manifest_facts *f) {
+static void write_visual(struct json_writer *w, const struct manifest_facts *f) {
+    json_key(w, "visual");
+    json_object(w);
+    json_field_int(w, "rows", (int64_t)f->gate->rows);
+    json_field_fixed(w, "accuracy", f->visual->quality.accuracy, 6);
+    json_field_fixed(w, "ece", f->visual->quality.ece, 6);
+    json_key(w, "gate");
+    if (f->gate->confidence <= 1)
+        json_fixed(w, (double)f->gate->confidence, 6);
+    else
+        json_null(w);
+    json_field_int(w, "passed", (int64_t)f->gate->passed);
+    json_field_int(w, "passed_errors", (int64_t)f->gate->passed_errors);
+    json_field_int(w, "text_errors_among_passed", (int64_t)f->gate->main_errors);
+    write_confidence(w, &f->visual->confidence);
+    json_object_end(w);
+}
+
+/* A key that needs escaping. */
+static void any_key(struct json_writer *w, const char *key) {
+    json_text(w, key);
+    buf_add_char(w->out, ':');
+    w->comma = false;
+}
+
+static void write_observed(struct json_writer *w, const struct manifest_facts *f) {
     struct histogram confidence = histogram_linear("confidence", 0.05, 0.05, 19);
     struct histogram novelty = histogram_linear("novelty", 0.05, 0.05, 19);
     struct histogram words = histogram_doubling("text_words", 14);
     struct histogram unseen = histogram_linear("unseen_words", 0.05, 0.05, 19);
     struct histogram grams = histogram_linear("unseen_grams", 0.05, 0.05, 19);
-    size_t rows = 0;
-    for (size_t i = 0; i < f->count; i++) {
-        const struct observation *seen = f->rows[i].seen;
-        if (!f->rows[i].from_fold || !seen->known)
+    for (size_t i = 0; i < f->part->count; i++) {
+        const struct observation *seen = f->part->rows[i].seen;
+        if (!judged_row_counts(f->part, i))
             continue;
-        rows++;
-        histogram_add(&confidence, f->judged[i].confidence);
-        histogram_add(&novelty, f->judged[i].novelty);
+        histogram_add(&confidence, (double)f->part->judged[i].confidence);
+        histogram_add(&novelty, (double)f->part->judged[i].novelty);
         histogram_add(&words, seen->words);
-        histogram_add(&unseen, 1 - seen->known_words);
-        histogram_add(&grams, 1 - seen->known_grams);
+        histogram_add(&unseen, 1 - (double)seen->known_words);
+        histogram_add(&grams, 1 - (double)seen->known_grams);
     }
-    json_key(w, "profile");
-    json_object(w);
-    json_field_int(w, "rows", (int64_t)rows);
     json_key(w, "histograms");
     json_object(w);
     histogram_write(&confidence, w);
     histogram_write(&novelty, w);
-    if (f->data->has_text) {
+    if (f->source->corpus) {
         histogram_write(&words, w);
         histogram_write(&unseen, w);
         histogram_write(&grams, w);
     }
     json_object_end(w);
+}
+
+static void write_number_profile(struct json_writer *w, const struct fit_source *s, size_t column) {
+    const struct tabular *t = &s->schema->tabular;
+    const struct tabular_column *c = &t->columns[column];
+    struct histogram h = {.name = "histogram"};
+    for (; h.edge_count < c->edge_count && h.edge_count < PROFILE_EDGES_MAX; h.edge_count++)
+        h.edges[h.edge_count] = (double)c->edges[h.edge_count];
+    for (size_t i = 0; i < s->data->count; i++) {
+        const struct feature_value *value = &s->schema->values[i * t->count + column];
+        if (value->kind == FEATURE_NUMBER)
+            histogram_add(&h, value->number);
+    }
+    json_field_fixed(w, "missing", 1 - (double)h.rows / (double)s->data->count, 6);
+    histogram_write(&h, w);
+}
+
+static void write_category_profile(struct json_writer *w, const struct fit_source *s, size_t column) {
+    const struct tabular *t = &s->schema->tabular;
+    const struct tabular_column *c = &t->columns[column];
+    size_t counts[TABULAR_CATEGORIES_MAX + 1] = {0};
+    for (size_t i = 0; i < s->data->count; i++) {
+        const struct feature_value *value = &s->schema->values[i * t->count + column];
+        counts[value->kind == FEATURE_CATEGORY ? value->category : c->category_count]++;
+    }
+    json_field_fixed(w, "missing", (double)counts[c->category_count] / (double)s->data->count, 6);
+    json_key(w, "categories");
+    json_object(w);
+    for (uint32_t k = 0; k < c->category_count; k++) {
+        any_key(w, c->categories[k]);
+        json_fixed(w, (double)counts[k] / (double)s->data->count, 6);
+    }
+    json_object_end(w);
+}
+
+static void write_features(struct json_writer *w, const struct fit_source *s) {
+    json_key(w, "features");
+    json_object(w);
+    for (size_t i = 0; i < s->schema->tabular.count; i++) {
+        const struct tabular_column *c = &s->schema->tabular.columns[i];
+        any_key(w, c->name);
+        json_object(w);
+        if (c->numeric)
+            write_number_profile(w, s, i);
+        else
+            write_category_profile(w, s, i);
+        json_object_end(w);
+    }
+    json_object_end(w);
+}
+
+static void write_profile(struct json_writer *w, const struct manifest_facts *f) {
+    const struct quality *q = &f->part->quality;
+    json_key(w, "profile");
+    json_object(w);
+    json_field_int(w, "rows", (int64_t)q->rows);
+    write_observed(w, f);
+    if (f->source->schema)
+        write_features(w, f->source);
     json_key(w, "labels");
     json_object(w);
-    for (size_t k = 0; k < f->data->label_count; k++) {
-        json_str(w, str_from(f->data->labels[k]));
-        buf_add_char(w->out, ':');
-        w->comma = false;
-        json_fixed(w, (double)f->metrics->labels[k].answered / (double)(rows ? rows : 1), 6);
+    for (size_t k = 0; k < q->label_count; k++) {
+        any_key(w, f->source->data->labels[k]);
+        json_fixed(w, (double)q->labels[k].answered / (double)(q->rows ? q->rows : 1), 6);
     }
     json_object_end(w);
     json_object_end(w);
 }
 
+static void write_labels_and_inputs(struct json_writer *w, const struct fit_source *s) {
+    json_key(w, "labels");
+    json_array(w);
+    for (size_t k = 0; k < s->data->label_count; k++)
+        json_text(w, s->data->labels[k]);
+    json_array_end(w);
+    json_key(w, "inputs");
+    json_array(w);
+    if (s->corpus)
+        json_text(w, "text");
+    if (s->schema)
+        json_text(w, "features");
+    if (s->visual)
+        json_text(w, "visual");
+    json_array_end(w);
+    if (s->schema) {
+        json_key(w, "schema");
+        tabular_write_json(&s->schema->tabular, w);
+    }
+}
+
 void manifest_write(struct buf *out, const struct manifest_facts *f) {
     struct json_writer w = JSON_WRITER(out);
-    const struct train_options *o = f->options;
     json_object(&w);
-    json_field_text(&w, "model", o->name);
+    json_field_text(&w, "model", f->options->name);
     json_field_text(&w, "backend", "linear");
-    json_key(&w, "labels");
-    json_array(&w);
-    for (size_t k = 0; k < f->data->label_count; k++)
-        json_text(&w, f->data->labels[k]);
-    json_array_end(&w);
-    json_key(&w, "inputs");
-    json_array(&w);
-    if (f->data->has_text)
-        json_text(&w, "text");
-    json_array_end(&w);
+    write_labels_and_inputs(&w, f->source);
     write_dataset(&w, f);
     write_parameters(&w, f);
     json_key(&w, "metrics");
-    quality_write(f->metrics, f->data->labels, &w);
+    quality_write(&f->part->quality, f->source->data->labels, &w);
+    if (f->visual)
+        write_visual(&w, f);
     write_profile(&w, f);
     json_key(&w, "policy");
     json_object(&w);
-    json_field_fixed(&w, "accept", o->accept, 4);
-    json_field_fixed(&w, "review", o->review, 4);
+    json_field_fixed(&w, "accept", f->options->accept, 4);
+    json_field_fixed(&w, "review", f->options->review, 4);
     json_object_end(&w);
     json_object_end(&w);
 }

@@ -1,23 +1,20 @@
 /* The manifest of a version: JSON that says what it was made of, how good it is, and how its inputs
- * looked. Keys: backend, labels, inputs, dataset, parameters, metrics, profile, policy. */
+ * looked. Keys: model, backend, labels, inputs, schema (of features), dataset, parameters, metrics,
+ * visual (the visual part's figures and gate), profile, policy. */
 #pragma once
 
-#include "learn/calibration.h"
 #include "learn/fit.h"
-#include "learn/quality.h"
+#include "learn/judging.h"
 #include "learn/train.h"
 
 struct manifest_facts {
     const struct train_options *options;
     const struct fit_options *fit;
-    const struct dataset *data;
+    const struct fit_source *source;
     const char *dataset_hash;
-    const struct confidence *confidence;
-    const struct quality *metrics;
-    const struct calibration_row *rows; /* observed, */
-    const struct judged *judged;        /* and answered by a calibration that did not see them */
-    size_t count;
-    unsigned folds;
+    const struct judged_part *part;   /* the one that the version's figures are about */
+    const struct judged_part *visual; /* NULL: no visual part */
+    const struct gate *gate;
 };
 
 void manifest_write(struct buf *out, const struct manifest_facts *f);

@@ -1,7 +1,7 @@
 #include "learn/train.h"
 
 #include "base/clock.h"
-#include "learn/calibration.h"
+#include "learn/judging.h"
 #include "learn/manifest.h"
 
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 enum { FOLDS_DEFAULT = 5, FOLDS_MAX = 20, NOVELTY_RUNS = 2, RUNS_MAX = FOLDS_MAX + NOVELTY_RUNS + 1 };
-enum { LABELS_FOR_NOVELTY = 4, MANIFEST_MAX = 16 << 20 };
+enum { LABELS_FOR_NOVELTY = 4, VISUAL_ROWS_LEAST = 20, VISUAL_ROWS_PER_LABEL = 2, MANIFEST_MAX = 64 << 20 };
 
 /* A training under way. */
 struct training {
@@ -17,13 +17,13 @@ struct training {
     struct fit_options fit;
     struct dataset data;
     struct corpus corpus;
+    struct learned_schema schema;
+    struct fit_source source;
     uint8_t *fold;
     struct training_run runs[RUNS_MAX]; /* the final one first, since it takes longest */
     size_t run_count;
-    struct calibration_row *rows;
-    struct judged *judged;
-    size_t row_count;
-    struct confidence confidence;
+    struct judged_part main_part, visual;
+    struct gate gate;
 };
 
 static void fill_defaults(struct train_options *o) {
@@ -49,6 +49,44 @@ static bool check_options(const struct train_options *o, struct error *err) {
     return true;
 }
 
+/* Worth a part of its own when every label has some pages to look at. */
+static bool visual_usable(const struct dataset *d) {
+    size_t all = 0;
+    uint32_t rows[MODEL_LABELS_MAX] = {0};
+    if (d->visual_count > MODEL_VISUAL_MAX)
+        return false;
+    for (size_t i = 0; i < d->count; i++)
+        if (d->rows[i].visual) {
+            rows[d->rows[i].label]++;
+            all++;
+        }
+    for (size_t k = 0; k < d->label_count; k++)
+        if (rows[k] < VISUAL_ROWS_PER_LABEL)
+            return false;
+    return all >= VISUAL_ROWS_LEAST;
+}
+
+static bool prepare_source(struct training *t, struct error *err) {
+    struct error problem = {0};
+    t->source = (struct fit_source){.data = &t->data, .visual = visual_usable(&t->data)};
+    if (t->data.column_count) {
+        t->source.schema = &t->schema;
+        return schema_learn(&t->schema, &t->data, err);
+    }
+    if (t->data.has_text && corpus_build(&t->corpus, &t->data, &problem)) {
+        t->source.corpus = &t->corpus;
+        return true;
+    }
+    /* Pages without any text are fine as long as their looks tell them apart. */
+    if (t->source.visual && (problem.code == ERR_NONE || problem.code == ERR_DATA))
+        return true;
+    if (problem.code == ERR_NONE)
+        return fail(err, ERR_DATA, "The rows have neither text, nor features, nor enough page images.");
+    if (err)
+        *err = problem;
+    return false;
+}
+
 static bool plan_runs(struct training *t, struct error *err) {
     t->fold = malloc(t->data.count + 1);
     if (!t->fold)
@@ -65,52 +103,23 @@ static bool plan_runs(struct training *t, struct error *err) {
     return true;
 }
 
-static bool collect(struct training *t, struct error *err) {
-    size_t count = 0;
-    for (size_t i = 0; i < t->run_count; i++)
-        count += t->runs[i].seen_count;
-    t->rows = malloc((count + 1) * sizeof *t->rows);
-    t->judged = calloc(count + 1, sizeof *t->judged);
-    if (!t->rows || !t->judged)
-        return fail(err, ERR_NO_MEMORY, "out of memory");
-    for (size_t i = 1; i < t->run_count; i++)
-        for (size_t k = 0; k < t->runs[i].seen_count; k++) {
-            const struct observation *seen = &t->runs[i].seen[k];
-            t->rows[t->row_count++] = (struct calibration_row){.seen = seen,
-                                                               .label = t->data.rows[seen->row].label,
-                                                               .fold = t->fold[seen->row],
-                                                               .from_fold = i <= t->o.folds};
-        }
+static bool judge(struct training *t, struct error *err) {
+    const struct training_run *observed = t->runs + 1;
+    size_t count = t->run_count - 1;
+    bool has_main = t->source.corpus || t->source.schema;
+    if (has_main &&
+        !judge_part(&t->main_part, PART_MAIN, observed, count, &t->data, t->fold, t->o.folds, err))
+        return false;
+    if (t->source.visual &&
+        !judge_part(&t->visual, PART_VISUAL, observed, count, &t->data, t->fold, t->o.folds, err))
+        return false;
+    if (!t->source.visual)
+        return true;
+    if (!choose_gate(&t->gate, &t->visual, has_main ? &t->main_part : &t->visual, t->data.count, t->o.accept,
+                     err))
+        return false;
+    t->visual.confidence.gate = t->gate.confidence;
     return true;
-}
-
-/* Every row is answered by a calibration fitted without its fold; the version gets the one of all rows. */
-static bool calibrate(struct training *t, struct error *err) {
-    size_t labels = t->data.label_count;
-    float *probabilities = malloc(labels * sizeof *probabilities);
-    bool ok = probabilities || fail(err, ERR_NO_MEMORY, "out of memory");
-    for (unsigned fold = 0; ok && fold < t->o.folds; fold++) {
-        struct confidence c;
-        ok = calibration_fit(&c, t->rows, t->row_count, labels, fold, err);
-        for (size_t i = 0; ok && i < t->row_count; i++)
-            if (t->rows[i].fold == fold)
-                t->judged[i] = calibration_judge(&c, t->rows[i].seen, labels, probabilities);
-    }
-    free(probabilities);
-    return ok && calibration_fit(&t->confidence, t->rows, t->row_count, labels, CALIBRATION_ALL, err);
-}
-
-static bool grade(const struct training *t, struct quality *out, struct error *err) {
-    struct graded *graded = malloc((t->row_count + 1) * sizeof *graded);
-    size_t count = 0;
-    if (!graded)
-        return fail(err, ERR_NO_MEMORY, "out of memory");
-    for (size_t i = 0; i < t->row_count; i++)
-        if (t->rows[i].from_fold && t->rows[i].seen->known)
-            graded[count++] = (struct graded){t->rows[i].label, t->judged[i].label, t->judged[i].confidence};
-    bool ok = quality_of(out, graded, count, t->data.label_count, err);
-    free(graded);
-    return ok;
 }
 
 static bool copy_labels(const struct dataset *d, struct trained *out) {
@@ -123,78 +132,91 @@ static bool copy_labels(const struct dataset *d, struct trained *out) {
     return true;
 }
 
+static bool write_manifest(struct training *t, struct trained *r, struct error *err) {
+    struct manifest_facts facts = {.options = &t->o,
+                                   .fit = &t->fit,
+                                   .source = &t->source,
+                                   .dataset_hash = r->dataset,
+                                   .part = t->main_part.rows ? &t->main_part : &t->visual,
+                                   .visual = t->visual.rows ? &t->visual : NULL,
+                                   .gate = &t->gate};
+    r->manifest = BUF_INIT(MANIFEST_MAX);
+    manifest_write(&r->manifest, &facts);
+    return !r->manifest.failed ||
+           fail(err, ERR_NO_MEMORY, "The manifest is over its limit of %d bytes.", MANIFEST_MAX);
+}
+
+/* Hands artefact and figures over to the caller. */
+static void take_results(struct training *t, struct trained *r) {
+    if (t->main_part.rows)
+        fit_set_confidence(&t->runs[0].artefact, ARTEFACT_CONFIDENCE, &t->main_part.confidence);
+    if (t->visual.rows)
+        fit_set_confidence(&t->runs[0].artefact, ARTEFACT_VISUAL_CONFIDENCE, &t->visual.confidence);
+    r->artefact = t->runs[0].artefact;
+    t->runs[0].artefact = (struct buf){0};
+    struct quality *q = t->main_part.rows ? &t->main_part.quality : &t->visual.quality;
+    r->quality = *q;
+    q->labels = NULL;
+    r->has_visual = t->visual.rows != NULL;
+    r->visual_accuracy = t->visual.quality.accuracy;
+    r->gate = t->gate;
+}
+
 static bool deliver(struct training *t, struct trained *out, struct error *err) {
-    struct trained r = {
-        .rows = t->data.count, .rejected = t->data.rejected, .manifest = BUF_INIT(MANIFEST_MAX)};
-    bool ok = dataset_hash(&t->data, r.dataset, err) && grade(t, &r.metrics, err);
+    struct trained r = {.rows = t->data.count, .rejected = t->data.rejected};
+    bool ok = dataset_hash(&t->data, r.dataset, err);
     if (ok && !copy_labels(&t->data, &r))
         ok = fail(err, ERR_NO_MEMORY, "out of memory");
-    if (ok) {
-        struct manifest_facts facts = {.options = &t->o,
-                                       .fit = &t->fit,
-                                       .data = &t->data,
-                                       .dataset_hash = r.dataset,
-                                       .confidence = &t->confidence,
-                                       .metrics = &r.metrics,
-                                       .rows = t->rows,
-                                       .judged = t->judged,
-                                       .count = t->row_count,
-                                       .folds = t->o.folds};
-        manifest_write(&r.manifest, &facts);
-        ok = !r.manifest.failed ||
-             fail(err, ERR_NO_MEMORY, "The manifest is over its limit of %d bytes.", MANIFEST_MAX);
-    }
+    r.label_count = t->data.label_count;
+    ok = ok && write_manifest(t, &r, err);
     if (!ok) {
         trained_free(&r);
         return false;
     }
-    fit_set_confidence(&t->runs[0].artefact, ARTEFACT_CONFIDENCE, &t->confidence);
-    r.artefact = t->runs[0].artefact;
-    t->runs[0].artefact = (struct buf){0};
+    take_results(t, &r);
     *out = r;
     return true;
 }
 
 static bool run(struct training *t, struct row_reader *reader, struct error *err) {
     struct dataset_limits limits = {.rejected_share = t->o.rejected_share, .least_per_label = 2};
-    if (!dataset_load(&t->data, reader, &limits, err))
+    if (!dataset_load(&t->data, reader, &limits, err) || !prepare_source(t, err))
         return false;
-    if (!t->data.has_text)
-        return fail(err, ERR_DATA, "There is no text in the rows.");
     t->fit = fit_defaults(t->data.count);
-    if (!corpus_build(&t->corpus, &t->data, err) || !plan_runs(t, err))
-        return false;
-    struct fit_source source = {&t->data, &t->corpus};
-    return training_runs(t->runs, t->run_count, &source, &t->fit, t->o.threads, t->o.progress, t->o.ctx,
+    return plan_runs(t, err) &&
+           training_runs(t->runs, t->run_count, &t->source, &t->fit, t->o.threads, t->o.progress, t->o.ctx,
                          err) &&
-           collect(t, err) && calibrate(t, err);
+           judge(t, err);
 }
 
 bool learn_train(const struct train_options *o, struct row_reader *reader, struct trained *out,
                  struct error *err) {
-    struct training t = {.o = *o};
+    struct training *t = calloc(1, sizeof *t);
     int64_t start = clock_monotonic();
-    fill_defaults(&t.o);
-    if (!check_options(&t.o, err))
-        return false;
-    bool ok = run(&t, reader, err) && deliver(&t, out, err);
+    if (!t)
+        return fail(err, ERR_NO_MEMORY, "out of memory");
+    t->o = *o;
+    fill_defaults(&t->o);
+    bool ok = check_options(&t->o, err) && run(t, reader, err) && deliver(t, out, err);
     if (ok)
         out->seconds = (double)(clock_monotonic() - start) / NS_PER_SECOND;
-    for (size_t i = 0; i < t.run_count; i++)
-        training_run_free(&t.runs[i]);
-    free(t.rows);
-    free(t.judged);
-    free(t.fold);
-    corpus_free(&t.corpus);
-    dataset_free(&t.data);
+    for (size_t i = 0; i < t->run_count; i++)
+        training_run_free(&t->runs[i]);
+    judged_part_free(&t->main_part);
+    judged_part_free(&t->visual);
+    free(t->fold);
+    corpus_free(&t->corpus);
+    schema_free(&t->schema);
+    dataset_free(&t->data);
+    free(t);
     return ok;
 }
 
 void trained_free(struct trained *t) {
-    for (size_t i = 0; t->labels && i < t->metrics.label_count; i++)
+    for (size_t i = 0; t->labels && i < t->label_count; i++)
         free((char *)t->labels[i]);
     free(t->labels);
     buf_free(&t->artefact);
     buf_free(&t->manifest);
-    quality_free(&t->metrics);
+    quality_free(&t->quality);
 }

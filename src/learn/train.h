@@ -6,7 +6,7 @@
  * runs. */
 #pragma once
 
-#include "learn/crossval.h"
+#include "learn/judging.h"
 #include "learn/quality.h"
 
 struct train_options {
@@ -21,11 +21,15 @@ struct train_options {
 
 struct trained {
     struct buf artefact;
-    struct buf manifest; /* JSON text */
-    struct quality metrics;
-    const char **labels; /* of the metrics; terminated */
+    struct buf manifest;    /* JSON text */
+    struct quality quality; /* cross-validated, of the part over text or features when there is one */
+    const char **labels;    /* terminated */
+    size_t label_count;
     size_t rows, rejected;
-    char dataset[65]; /* hash */
+    bool has_visual;
+    double visual_accuracy; /* of the visual part alone */
+    struct gate gate;       /* of the visual part */
+    char dataset[65];       /* hash */
     double seconds;
 };
 
