@@ -158,6 +158,16 @@ static void refuse_late(struct connection *c, const char *what) {
     connection_refuse(c, &err);
 }
 
+/* After a FIN nobody can tell a client that waits for its reply from one that closed its socket, but a client
+ * that is gone answers any byte with a reset. RFC 9110, 15.2, has every HTTP/1.1 client take interim replies.
+ */
+static void ask_whether_it_is_there(struct connection *c) {
+    if (!c->half_closed || !c->live->head.is_1_1)
+        return;
+    if (connection_send_interim(c, 102))
+        connection_set_phase(c, PHASE_BUSY, c->home->now_ns + HALF_CLOSED_MS * NS_PER_MS);
+}
+
 static void on_deadline(struct loop_timer *timer) {
     struct connection *c = CONTAINER_OF(timer, struct connection, timer);
     c->home->now_ns = clock_monotonic();
@@ -177,8 +187,8 @@ static void on_deadline(struct loop_timer *timer) {
     case PHASE_HANDSHAKE:
     case PHASE_SKIP:
     case PHASE_LINGER: connection_close(c); break;
+    case PHASE_BUSY: ask_whether_it_is_there(c); break;
     case PHASE_ASKING:
-    case PHASE_BUSY:
     case PHASE_CLOSED: break;
     }
     connection_watch(c);
@@ -216,9 +226,11 @@ void connection_watch(struct connection *c) {
 static void busy_event(struct connection *c, int events) {
     if (events & UV_PRIORITIZED)
         connection_lost(c);
-    else if (events & UV_DISCONNECT)
+    else if (events & UV_DISCONNECT) {
+        c->half_closed = true;
+        connection_set_phase(c, PHASE_BUSY, c->home->now_ns + HALF_CLOSED_MS * NS_PER_MS);
         wait_for(c, UV_PRIORITIZED);
-    else
+    } else
         wait_for(c, UV_DISCONNECT | UV_PRIORITIZED);
 }
 

@@ -20,8 +20,9 @@
 enum {
     READ_SIZE = 16384,      /* per read, while heads are expected */
     READ_BODY_SIZE = 65536, /* per read, while a body is */
-    SMALL_BODY = 16384, /* up to here bodies lie in the arena and are not counted against body_total_max */
-    SKIP_MAX = 65536,   /* an unwanted body up to this size is skipped, a larger one ends the connection */
+    SMALL_BODY = 16384,    /* up to here bodies lie in the arena and are not counted against body_total_max */
+    SKIP_MAX = 65536,      /* an unwanted body up to this size is skipped, a larger one ends the connection */
+    HALF_CLOSED_MS = 3000, /* between questions to a half-closed client whether it is still there */
     LINGER_MS = 2000,
     LINGER_BYTES = 16 << 20,
     PIPELINE_RUN = 32, /* requests answered in one go before others get their turn */
@@ -74,7 +75,8 @@ struct connection {
     uint8_t phase;
     uint8_t interest; /* events that `poll` waits for */
     bool keep;        /* the connection goes on after the reply being written */
-    bool ended;       /* the client will send nothing more */
+    bool ended;       /* the client will send nothing more, and all it sent was read */
+    bool half_closed; /* … and there may be something to read */
     bool consuming;   /* connection_consume is on the stack and goes on after a reply */
     bool loopback;
     uint8_t peer_length;
@@ -156,6 +158,7 @@ void live_exchange_free(struct server_loop *home, struct live_exchange *live);
 void connection_refuse(struct connection *c, const struct error *why);
 /* The socket takes bytes again. */
 void connection_write_more(struct connection *c);
-/* Sends at once or closes: for the few bytes of handshakes and "100 Continue". false: it is closed. */
+/* Sends at once or closes: for the few bytes of handshakes. false: it is closed. */
 bool connection_send_now(struct connection *c, struct str wire) MUST_USE;
-bool connection_send_continue(struct connection *c) MUST_USE;
+/* A reply before the reply, such as "100 Continue" (RFC 9110, 15.2), in the same way. */
+bool connection_send_interim(struct connection *c, int status) MUST_USE;

@@ -25,6 +25,7 @@ static const struct server_shared *shared_of(const struct connection *c) {
 static struct str reason_of(int status) {
     switch (status) {
     case 100: return STR("Continue");
+    case 102: return STR("Processing");
     case 200: return STR("OK");
     case 201: return STR("Created");
     case 202: return STR("Accepted");
@@ -187,12 +188,15 @@ bool connection_send_now(struct connection *c, struct str wire) {
     return false;
 }
 
-bool connection_send_continue(struct connection *c) {
-    struct str text = STR("HTTP/1.1 100 Continue\r\n\r\n");
+bool connection_send_interim(struct connection *c, int status) {
+    struct buf *text = &c->home->text;
+    buf_clear(text);
+    add_status_line(text, status);
+    buf_add_str(text, STR("\r\n"));
     if (!c->tls)
-        return connection_send_now(c, text);
+        return connection_send_now(c, buf_str(text));
     buf_clear(&c->home->wire);
-    if (tls_send(c->tls, text, &c->home->wire))
+    if (tls_send(c->tls, buf_str(text), &c->home->wire))
         return connection_send_now(c, buf_str(&c->home->wire));
     connection_lost(c);
     return false;

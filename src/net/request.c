@@ -150,7 +150,7 @@ static size_t start_body(struct connection *c, struct str behind, size_t body_ma
     }
     live->body.cap = head->chunked ? body_max : (size_t)head->content_length;
     c->phase = PHASE_BODY;
-    if (head->expects_continue && behind.n == 0 && !connection_send_continue(c))
+    if (head->expects_continue && behind.n == 0 && !connection_send_interim(c, 100))
         return 0;
     connection_set_phase(c, PHASE_BODY, c->home->now_ns + shared_of(c)->options.body_timeout_ms * NS_PER_MS);
     return 0;

@@ -96,6 +96,24 @@ test('a client that leaves is noticed before the reply', async (t) => {
   assert.equal(after.connections_open, 1);
 });
 
+test('a client that closes its socket is noticed, one that waits is not mistaken for it', async (t) => {
+  const { port } = await startServer(t);
+  const gone = await Client.connect(port);
+  gone.send(get('/never'));
+  const waiting = await Client.connect(port);
+  waiting.send(get('/slow?ms=7000'));
+  const old = await Client.connect(port);
+  old.send('GET /slow?ms=7000 HTTP/1.0\r\n\r\n');
+  await untilCounts(port, (c) => c.waiting === 3);
+  gone.close(); // sends FIN, as the others do
+  waiting.socket.end();
+  old.socket.end();
+  await untilCounts(port, (c) => c.gone_total === 1 && c.waiting === 2);
+  for (const status of [102, 102, 200]) assert.equal((await waiting.reply({ bodiless: status === 102 })).status, status);
+  assert.equal((await old.reply()).body, 'slow');
+  assert.equal((await counts(port)).gone_total, 1);
+});
+
 test('a client that leaves within its request is forgotten', async (t) => {
   const { port } = await startServer(t);
   for (const text of ['GET /con', 'POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\nabc']) {
