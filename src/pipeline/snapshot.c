@@ -145,6 +145,16 @@ static bool add_steps(struct build *b, struct endpoint *e) {
     return good;
 }
 
+/* An answer that was sure enough under other thresholds, or passed other rules, is not to be given again. */
+static uint64_t policy_of(const struct snapshot *s, const struct endpoint *e) {
+    const struct config_endpoint *c = e->config;
+    const double thresholds[] = {c->has_accept_threshold ? c->accept_threshold : -1,
+                                 c->has_review_threshold ? c->review_threshold : -1};
+    uint64_t policy = hash64((struct str){(const char *)thresholds, sizeof thresholds}, 0);
+    return e->verify_script == NO_SCRIPT ? policy
+                                         : hash64(str_from(s->scripts[e->verify_script].text), policy);
+}
+
 static bool add_endpoints(struct build *b) {
     struct snapshot *s = b->s;
     const struct config *config = b->from->config;
@@ -166,6 +176,7 @@ static bool add_endpoints(struct build *b) {
             e->verify_script = add_script(b, e->config->rules, "verify", &e->config->rules_place);
             good &= e->verify_script != NO_SCRIPT;
         }
+        e->policy = policy_of(s, e);
         if (b->from->metrics)
             e->metrics = metrics_endpoint(b->from->metrics, e->config->name);
     }

@@ -44,6 +44,7 @@ struct endpoint {
     int verify_script;
     unsigned rate_index; /* in client_rate.limiters; 0: the general one */
     unsigned metrics;    /* its handle */
+    uint64_t policy;     /* names thresholds and rules as they are: part of the cache's key */
 };
 
 struct snapshot {

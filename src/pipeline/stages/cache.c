@@ -5,8 +5,10 @@
 
 struct str cache_key(struct request *r, const struct model_version *version) {
     struct str tenant = request_tenant(r), endpoint = r->endpoint->name,
-               artefact = str_from(version->artefact);
-    size_t n = tenant.n + 1 + endpoint.n + 1 + artefact.n + 1 + sizeof r->input.hash;
+               reference = str_from(version->reference), artefact = str_from(version->artefact);
+    uint64_t policy = r->endpoint->policy;
+    size_t n = tenant.n + 1 + endpoint.n + 1 + reference.n + 1 + artefact.n + sizeof policy + 1 +
+               sizeof r->input.hash;
     char *key = arena_alloc(r->arena, n);
     if (!key)
         return STR("");
@@ -15,7 +17,10 @@ struct str cache_key(struct request *r, const struct model_version *version) {
     *p++ = '\0';
     p = mempcpy(p, endpoint.p, endpoint.n);
     *p++ = '\0';
+    p = mempcpy(p, reference.p, reference.n);
+    *p++ = '\0';
     p = mempcpy(p, artefact.p, artefact.n);
+    p = mempcpy(p, &policy, sizeof policy);
     *p++ = (char)r->input.kind;
     memcpy(p, r->input.hash, sizeof r->input.hash);
     return (struct str){key, n};

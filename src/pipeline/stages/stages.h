@@ -24,7 +24,8 @@ extern const struct stage stage_reply;
 bool authenticate(const struct snapshot *snapshot, const struct exchange *x, enum role needed,
                   const struct client **client, struct error *err) MUST_USE;
 
-/* The cache's key of this request: tenant, endpoint, version and its artefact, kind and hash of the input. */
+/* The cache's key of this request: tenant, endpoint with its thresholds and rules, version and its artefact,
+ * kind and hash of the input. */
 struct str cache_key(struct request *r, const struct model_version *version);
 /* Answers from the cache when it can; `stale`: however old. */
 bool cache_answer(struct request *r, const struct model_version *version, bool stale);
