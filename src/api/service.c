@@ -63,6 +63,19 @@ static void refuse(struct loop_state *loop, struct exchange *x, struct str id, c
     reply_error(x, err, id, &loop->reply);
 }
 
+/* RFC 9110, 15.5.6: the reply names the methods that are possible. */
+static void refuse_method(struct loop_state *loop, struct exchange *x, struct str id, struct str allow) {
+    struct error err;
+    struct reply_headers headers;
+    fail(&err, ERR_METHOD, "%.*s is not possible here; %.*s is.", STR_ARG(str_slice(x->method_name, 0, 20)),
+         STR_ARG(allow));
+    reply_headers_begin(&headers, id);
+    headers.list[headers.count++] = (struct http_header){STR("allow"), allow};
+    buf_clear(&loop->reply);
+    reply_write_error(&loop->reply, &err, id);
+    exchange_reply(x, error_status(err.code), headers.list, headers.count, buf_str(&loop->reply));
+}
+
 static struct visit *visit_new(struct exchange *x) {
     struct visit *v = arena_zalloc(x->arena, sizeof *v);
     x->user = v;
@@ -74,8 +87,7 @@ static bool start_prediction(struct loop_state *loop, struct exchange *x, struct
     struct error err;
     struct str decoded;
     if (x->method != METHOD_POST) {
-        fail(&err, ERR_METHOD, "Predictions are asked for with POST, not %.*s.", STR_ARG(x->method_name));
-        refuse(loop, x, id, &err);
+        refuse_method(loop, x, id, STR("POST"));
         return false;
     }
     const struct endpoint *e = NULL;
@@ -125,20 +137,22 @@ static bool on_head(void *loop_ctx, struct exchange *x, size_t *body_max) {
     if (path_matches(x->path, predict_path, &argument))
         return start_prediction(loop, x, id, argument, body_max);
     enum http_method method = x->method == METHOD_HEAD ? METHOD_GET : x->method;
-    const struct route *other_method = NULL;
+    bool get = false, post = false;
     for (size_t i = 0; i < ARRAY_COUNT(routes); i++) {
         if (!path_matches(x->path, routes[i].path, &argument))
             continue;
         if (routes[i].method == method)
             return start_call(loop, x, id, &routes[i], argument, body_max);
-        other_method = &routes[i];
+        get |= routes[i].method == METHOD_GET;
+        post |= routes[i].method == METHOD_POST;
+    }
+    if (get || post) {
+        refuse_method(loop, x, id, !post ? STR("GET, HEAD") : get ? STR("GET, HEAD, POST") : STR("POST"));
+        return false;
     }
     struct error err;
-    if (other_method)
-        fail(&err, ERR_METHOD, "%.*s is not possible here.", STR_ARG(str_slice(x->method_name, 0, 20)));
-    else
-        fail(&err, ERR_NOT_FOUND, "There is nothing at %.*s; GET /openapi.json describes what there is.",
-             STR_ARG(str_slice(x->path, 0, 120)));
+    fail(&err, ERR_NOT_FOUND, "There is nothing at %.*s; GET /openapi.json describes what there is.",
+         STR_ARG(str_slice(x->path, 0, 120)));
     refuse(loop, x, id, &err);
     return false;
 }
