@@ -202,8 +202,8 @@ static void patterns_end(void **state) {
         "for i = 1, 1e9 do local _ = s < s end",
         "local p = '[' .. ('b'):rep(100000) .. ']' return s:find(p)",
         "local t = {} for i = 1, 20000 do t[i] = s end while true do table.sort(t) end",
-        "local t = {} for i = 1, 1e5 do t[i] = i end while true do table.insert(t, 1, 1) table.remove(t, 1) "
-        "end",
+        "local t = {} for i = 1, 1e5 do t[i] = i end while true do table.insert(t, 1, 1) end",
+        "local t = {} for i = 1, 1e5 do t[i] = i end while true do table.remove(t, 1) t[#t + 1] = 1 end",
     };
     char body[400];
     for (size_t i = 0; i < ARRAY_COUNT(calls); i++) {
