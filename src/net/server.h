@@ -64,7 +64,9 @@ struct http_service {
     /* Once on_head has returned true, exactly one of two things follows: the service's exchange_reply, or
      * this. It is called when the client left, the body broke a limit or a deadline (the server answers that
      * itself), or the server was stopped, whether on_request had been called or not: do not call
-     * exchange_reply for it any more; x is freed after this returns. */
+     * exchange_reply for it any more; x is freed after this returns. Never called from inside exchange_reply.
+     * A reset is noticed at once; a client that closed its socket within some seconds, by a "102 Processing"
+     * that it answers with a reset (one that closed only its sending side gets its reply). */
     void (*on_gone)(void *loop_ctx, struct exchange *x);
 
     /* Writes the body (JSON) of a reply that the server itself gives: errors of the protocol, limits,
@@ -76,7 +78,7 @@ struct http_service {
 
 /* Answers x; x is not to be touched afterwards. Date, Content-Length and Connection are added here (do not
  * pass them); the reply to HEAD, and statuses 204 and 304, send no body. Nothing is borrowed after it
- * returns. Header names and values are the caller's own text: a control character in one aborts. */
+ * returns. Control characters in header names and values are sent as spaces. */
 void exchange_reply(struct exchange *x, int status, const struct http_header *headers, size_t count,
                     struct str body);
 
@@ -109,7 +111,7 @@ struct server_options server_options_default(void);
 struct server;
 
 /* Binds, starts the loops, accepts. Views in the options are not kept; `service` is. Raises the soft limit of
- * open files to the hard one. */
+ * open files to the hard one. *server is set before the first request is accepted, and NULL on failure. */
 bool server_start(struct server **server, const struct server_options *options,
                   const struct http_service *service, void *ctx, struct error *err) MUST_USE;
 
@@ -122,8 +124,9 @@ struct loop *server_loop(const struct server *server, unsigned index);
 bool server_reload_tls(struct server *server, const char *certificate, const char *key,
                        struct error *err) MUST_USE;
 
-/* Stops accepting, lets idle connections go, answers what is running with "Connection: close". Returns when
- * all connections are closed, or cuts what is left after drain_timeout_ms and returns false. */
+/* Stops accepting, lets idle connections go, answers what is running with "Connection: close". Returns
+ * true when all connections are closed, false when some are left after drain_timeout_ms (server_stop cuts
+ * them). */
 bool server_drain(struct server *server);
 
 /* Cuts what is left, ends the loops, frees everything. Other threads that loop_post to its loops have ended

@@ -60,12 +60,13 @@ static void reads_fields_and_files(void **state) {
     done(&p);
 }
 
+#define FIELD "Content-Disposition: form-data; name=\"a\"\r\n"
+
 static void takes_the_shapes_that_clients_send(void **state) {
     static const char *const bodies[] = {
-        "--XX\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nb\r\n--XX--",
-        "\r\n--XX\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nb\r\n--XX--\r\n",
-        "--XX\r\nContent-Disposition: form-data; name=\"a\"\r\nContent-Transfer-Encoding: "
-        "binary\r\n\r\nb\r\n--XX--",
+        "--XX\r\n" FIELD "\r\nb\r\n--XX--",
+        "\r\n--XX\r\n" FIELD "\r\nb\r\n--XX--\r\n",
+        "--XX\r\n" FIELD "Content-Transfer-Encoding: 8bit\r\n\r\nb\r\n--XX--",
         "--XX\r\nContent-Disposition:form-data;name=a\r\n\r\nb\r\n--XX--",
     };
     for (size_t i = 0; i < ARRAY_COUNT(bodies); i++) {
