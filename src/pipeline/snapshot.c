@@ -1,5 +1,6 @@
 #include "pipeline/snapshot.h"
 
+#include "base/clock.h"
 #include "models/rules.h"
 #include "store/keys.h"
 #include "watch/metrics.h"
@@ -255,10 +256,13 @@ const struct endpoint *snapshot_endpoint(const struct snapshot *s, struct str na
     return NULL;
 }
 
+/* While a script runs, its loop answers nobody else. */
+static const struct script_limits on_a_loop = {.instructions = 100000, .cpu_time = 10 * NS_PER_MS};
+
 struct script *snapshot_script(struct snapshot *s, unsigned loop, int script, struct error *err) {
     struct script **state = &s->states[loop * s->script_count + (size_t)script];
     const struct script_source *source = &s->scripts[script];
     if (!*state)
-        *state = script_new(str_from(source->text), source->path, source->function, NULL, err);
+        *state = script_new(str_from(source->text), source->path, source->function, &on_a_loop, err);
     return *state;
 }
