@@ -1,6 +1,7 @@
 #include "cli/cli.h"
 
 #include "config/config.h"
+#include "learn/document_rows.h"
 #include "learn/train.h"
 #include "store/registry.h"
 
@@ -14,9 +15,8 @@
 static const char help[] =
     "Usage: penstock train NAME --data FOLDER|FILE.csv (-c FILE | --store FOLDER) [OPTION…]\n\n"
     "Trains the next version of model NAME, judges it by cross-validation and stores it.\n\n"
-    "  -d, --data PATH          a folder with a sub-folder of .txt files for each class, or a CSV file with "
-    "a\n"
-    "                           header: columns text and label, or a label and tabular columns\n"
+    "  -d, --data PATH          a folder with a sub-folder of files (PDF, JPEG, PNG, text) for each class, or\n"
+    "                           a CSV file with a header: text and label, or tabular columns and label\n"
     "  -c, --config FILE        the configuration that names the store\n"
     "      --store FOLDER       the store itself\n"
     "      --label COLUMN       the column with the answer (label, category, intent, class or target)\n"
@@ -170,7 +170,7 @@ static bool add_version(const struct train_command *c, const struct trained *t, 
 static struct row_reader *open_rows(const struct train_command *c, struct error *err) {
     struct stat st;
     if (stat(c->data, &st) == 0 && S_ISDIR(st.st_mode))
-        return folder_rows_open(c->data, err);
+        return document_rows_open(c->data, err);
     return csv_rows_open(c->data, &c->csv, err);
 }
 

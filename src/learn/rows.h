@@ -52,9 +52,6 @@ struct csv_rows_options {
 struct row_reader *csv_rows_open(const char *path, const struct csv_rows_options *o,
                                  struct error *err) MUST_USE;
 
-/* A folder with a sub-folder of .txt files for each class. NULL and *err. */
-struct row_reader *folder_rows_open(const char *path, struct error *err) MUST_USE;
-
 static inline void row_reader_free(struct row_reader *r) {
     if (r)
         r->free(r);
