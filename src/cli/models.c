@@ -2,16 +2,23 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "cli/models_add.h"
 #include "cli/store_option.h"
 #include "cli/table.h"
 #include "store/registry.h"
 
 #include <string.h>
 
-static const char help[] = "Usage: penstock models list\n"
-                           "       penstock models show NAME[@VERSION]\n\n"
-                           "  list   all models and versions, the newest first\n"
-                           "  show   what a version was made of and how good it was\n\n" STORE_OPTIONS_HELP;
+static const char help[] =
+    "Usage: penstock models list\n"
+    "       penstock models show NAME[@VERSION]\n"
+    "       penstock models add NAME --rules FILE --label LABEL [--label LABEL…]\n\n"
+    "  list   all models and versions, the newest first\n"
+    "  show   what a version was made of and how good it was\n"
+    "  add    a version made of rules: a Lua file with classify(r), see docs/rules.md;\n"
+    "         \"penstock train\" makes those that learn\n\n"
+    "      --rules FILE      the Lua file\n"
+    "      --label LABEL     an answer that the rules may give\n" STORE_OPTIONS_HELP;
 
 enum { OUTPUT_MAX = 64 << 20 };
 
@@ -179,20 +186,41 @@ static bool show(struct store *store, const char *reference, bool json, struct e
     return ok;
 }
 
-static bool run(const struct store_option *option, char **words, int count, bool json, struct error *err) {
+enum models_verb { VERB_LIST, VERB_SHOW, VERB_ADD, VERB_NONE };
+
+static enum models_verb verb_of(char **words, int count) {
+    if (count == 1 && strcmp(words[0], "list") == 0)
+        return VERB_LIST;
+    if (count == 2 && strcmp(words[0], "show") == 0)
+        return VERB_SHOW;
+    return count == 2 && strcmp(words[0], "add") == 0 ? VERB_ADD : VERB_NONE;
+}
+
+static bool run(const struct store_option *option, struct rules_version *rules, char **words, int count,
+                bool json, struct error *err) {
     struct store *store;
-    bool is_list = strcmp(words[0], "list") == 0 && count == 1, ok;
-    if (!is_list && !(strcmp(words[0], "show") == 0 && count == 2))
-        return fail(err, ERR_USAGE, "expected \"list\" or \"show NAME[@VERSION]\"");
-    if (!store_option_open(option, false, &store, err))
+    enum models_verb verb = verb_of(words, count);
+    bool ok = false;
+    if (verb == VERB_NONE)
+        return fail(err, ERR_USAGE, "expected \"list\", \"show NAME[@VERSION]\" or \"add NAME\"");
+    if (!store_option_open(option, verb == VERB_ADD, &store, err))
         return false;
-    ok = is_list ? list(store, json, err) : show(store, words[1], json, err);
+    switch (verb) {
+    case VERB_LIST: ok = list(store, json, err); break;
+    case VERB_SHOW: ok = show(store, words[1], json, err); break;
+    default: rules->name = words[1]; ok = models_add(store, rules, err);
+    }
     store_close(store);
     return ok;
 }
 
 int cli_models(int argc, char **argv) {
-    static const struct option options[] = {STORE_LONG_OPTIONS, {0}};
+    enum { OPTION_RULES = OPTION_OWN, OPTION_LABEL };
+    static const struct option options[] = {STORE_LONG_OPTIONS,
+                                            {"rules", required_argument, NULL, OPTION_RULES},
+                                            {"label", required_argument, NULL, OPTION_LABEL},
+                                            {0}};
+    struct rules_version rules = {0};
     struct store_option store = {0};
     struct error err;
     bool json = false;
@@ -202,6 +230,11 @@ int cli_models(int argc, char **argv) {
         case 'c': store.config = optarg; break;
         case OPTION_STORE: store.folder = optarg; break;
         case OPTION_JSON: json = true; break;
+        case OPTION_RULES: rules.rules = optarg; break;
+        case OPTION_LABEL:
+            if (rules.label_count < RULES_LABELS_MAX)
+                rules.labels[rules.label_count++] = optarg;
+            break;
         case 'h': fputs(help, stdout); return EXIT_DONE;
         default: return EXIT_USAGE;
         }
@@ -210,5 +243,6 @@ int cli_models(int argc, char **argv) {
         fputs(help, stderr);
         return EXIT_USAGE;
     }
-    return run(&store, argv + optind, argc - optind, json, &err) ? EXIT_DONE : cli_complain("models", &err);
+    return run(&store, &rules, argv + optind, argc - optind, json, &err) ? EXIT_DONE
+                                                                         : cli_complain("models", &err);
 }
