@@ -45,7 +45,8 @@ static struct connection *new_connection(struct server_loop *home) {
     if (!c)
         return NULL;
     *c = (struct connection){.home = home, .timer.fire = on_deadline};
-    c->held.cap = options_of(c)->head_max + 4 * READ_SIZE;
+    /* Part of a head, and what one read (with the rest of a TLS record) brought behind it. */
+    c->held.cap = options_of(c)->head_max + READ_BODY_SIZE + 2 * READ_SIZE;
     c->out.cap = c->tail.cap = SIZE_MAX / 2; /* what a service replies is its own affair */
     return c;
 }
@@ -98,7 +99,7 @@ void connection_open(struct server_loop *home, int fd, const struct sockaddr_sto
     if (c->tls)
         connection_set_phase(c, PHASE_HANDSHAKE, home->now_ns + o->head_timeout_ms * NS_PER_MS);
     else
-        connection_set_phase(c, PHASE_IDLE, home->now_ns + o->idle_timeout_ms * NS_PER_MS);
+        connection_set_idle(c);
     if (refused)
         refuse_newcomer(c);
     connection_watch(c);
@@ -140,9 +141,9 @@ void connection_lost(struct connection *c) {
     connection_close(c);
 }
 
-void connection_drain(struct connection *c, int64_t grace_ns) {
-    if (c->phase == PHASE_IDLE)
-        connection_set_phase(c, PHASE_IDLE, grace_ns);
+void connection_drain(struct connection *c) {
+    if (c->phase == PHASE_IDLE && !c->held.n)
+        connection_set_idle(c);
 }
 
 /* ---- phases ---- */
@@ -150,6 +151,11 @@ void connection_drain(struct connection *c, int64_t grace_ns) {
 void connection_set_phase(struct connection *c, enum phase phase, int64_t deadline_ns) {
     c->phase = (uint8_t)phase;
     loop_timer_arm(c->home->loop, &c->timer, deadline_ns);
+}
+
+void connection_set_idle(struct connection *c) {
+    int64_t wait_ms = c->home->draining ? DRAIN_GRACE_MS : options_of(c)->idle_timeout_ms;
+    connection_set_phase(c, PHASE_IDLE, c->home->now_ns + wait_ms * NS_PER_MS);
 }
 
 static void refuse_late(struct connection *c, const char *what) {
@@ -246,7 +252,7 @@ static void receive_tls(struct connection *c, struct str cipher) {
         return;
     }
     if (c->phase == PHASE_HANDSHAKE && tls_is_ready(c->tls))
-        connection_set_phase(c, PHASE_IDLE, home->now_ns + options_of(c)->idle_timeout_ms * NS_PER_MS);
+        connection_set_idle(c);
     if (home->plain.n)
         connection_input(c, buf_str(&home->plain));
     if (state == TLS_ENDED && c->phase != PHASE_CLOSED)

@@ -23,6 +23,7 @@ enum {
     SMALL_BODY = 16384,    /* up to here bodies lie in the arena and are not counted against body_total_max */
     SKIP_MAX = 65536,      /* an unwanted body up to this size is skipped, a larger one ends the connection */
     HALF_CLOSED_MS = 3000, /* between questions to a half-closed client whether it is still there */
+    DRAIN_GRACE_MS = 300,  /* while draining: a client just answered may have sent its next request already */
     LINGER_MS = 2000,
     LINGER_BYTES = 16 << 20,
     PIPELINE_RUN = 32, /* requests answered in one go before others get their turn */
@@ -135,8 +136,10 @@ void connection_open(struct server_loop *home, int fd, const struct sockaddr_sto
 void connection_close(struct connection *c);
 /* The client is gone: tells the service where it has to know, then closes. */
 void connection_lost(struct connection *c);
-/* `closing` after its grace, or at once when nothing is in progress. For draining. */
-void connection_drain(struct connection *c, int64_t grace_ns);
+/* The server ends: an idle connection only has its grace left. */
+void connection_drain(struct connection *c);
+/* Waits for a request, for as long as one may take to come. */
+void connection_set_idle(struct connection *c);
 void connection_set_phase(struct connection *c, enum phase phase, int64_t deadline_ns);
 /* Waits for the events of the present phase. */
 void connection_watch(struct connection *c);

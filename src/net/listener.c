@@ -70,11 +70,15 @@ static int open_socket(const struct addrinfo *a, bool both_families) {
         return -1;
     int on = 1, only = !both_families;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* accepted sockets inherit it */
     if (a->ai_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof only);
     return fd;
+}
+
+static void share_port(int fd) {
+    int on = 1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
 }
 
 static uint16_t *port_of(struct sockaddr_storage *address) {
@@ -91,6 +95,35 @@ static void fall_back_to_v4(struct sockaddr_storage *address, struct addrinfo *a
     a->ai_addrlen = sizeof *v4;
 }
 
+/* Sharing the port among the loops would also share it, unnoticed, with another server of the same user: so a
+ * socket that does not share has to get it first. */
+static bool is_free(const struct addrinfo *a, const struct sockaddr_storage *at, bool any) {
+    int fd = open_socket(a, any);
+    bool is_bound = fd >= 0 && bind(fd, (const void *)at, a->ai_addrlen) == 0;
+    int reason = errno;
+    if (fd >= 0)
+        close(fd);
+    errno = reason;
+    return is_bound;
+}
+
+static int open_listener(struct addrinfo *a, struct sockaddr_storage *at, bool any, bool is_first) {
+    if (is_first && !is_free(a, at, any))
+        return -1;
+    int fd = open_socket(a, any);
+    if (fd < 0)
+        return -1;
+    share_port(fd);
+    socklen_t n = sizeof *at;
+    if (bind(fd, (const void *)at, a->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0 &&
+        getsockname(fd, (void *)at, &n) == 0)
+        return fd;
+    int reason = errno;
+    close(fd);
+    errno = reason;
+    return -1;
+}
+
 int listener_bind(const char *address, uint16_t port, uint16_t *bound, struct error *err) {
     struct addrinfo *found = resolve(address, err);
     if (!found)
@@ -99,23 +132,19 @@ int listener_bind(const char *address, uint16_t port, uint16_t *bound, struct er
     struct sockaddr_storage at = {0};
     memcpy(&at, found->ai_addr, found->ai_addrlen);
     freeaddrinfo(found);
-    if (port)
+    bool is_first = port == 0;
+    if (!is_first)
         *port_of(&at) = htons(port);
     bool any = address[0] == '*' || address[0] == ':';
-    int fd = open_socket(&a, any);
-    if (fd < 0 && errno == EAFNOSUPPORT && any) {
+    int fd = open_listener(&a, &at, any, is_first);
+    if (fd < 0 && any && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL)) {
         fall_back_to_v4(&at, &a);
-        fd = open_socket(&a, false);
+        fd = open_listener(&a, &at, false, is_first);
     }
-    socklen_t n = sizeof at;
-    if (fd < 0 || bind(fd, (const void *)&at, a.ai_addrlen) != 0 || listen(fd, BACKLOG) != 0 ||
-        getsockname(fd, (void *)&at, &n) != 0) {
+    if (fd >= 0)
+        *bound = ntohs(*port_of(&at));
+    else
         fail(err, ERR_CONFIG, "cannot listen on \"%s\": %s", address, strerror(errno));
-        if (fd >= 0)
-            close(fd);
-        return -1;
-    }
-    *bound = ntohs(*port_of(&at));
     return fd;
 }
 

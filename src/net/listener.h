@@ -7,7 +7,8 @@
 #include <netinet/in.h>
 
 /* A bound, listening, non-blocking socket that shares its port (SO_REUSEPORT), or -1. `address` is one of
- * options.listen; `port` replaces its port when not 0; *bound is the port it got. */
+ * options.listen. `port`: 0 for the first socket of an address, whose port must be free; for the others the
+ * port that the first one got (*bound). */
 int listener_bind(const char *address, uint16_t port, uint16_t *bound, struct error *err) MUST_USE;
 
 struct listener {

@@ -233,7 +233,7 @@ static void reply_is_out(struct connection *c) {
     else if (c->skip_left)
         connection_set_phase(c, PHASE_SKIP, c->home->now_ns + o->body_timeout_ms * NS_PER_MS);
     else
-        connection_set_phase(c, PHASE_IDLE, c->home->now_ns + o->idle_timeout_ms * NS_PER_MS);
+        connection_set_idle(c);
 }
 
 static void after_sending(struct connection *c, enum sent sent) {

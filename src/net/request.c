@@ -241,8 +241,7 @@ static size_t take_skipped(struct connection *c, struct str bytes) {
     size_t take = bytes.n < c->skip_left ? bytes.n : (size_t)c->skip_left;
     c->skip_left -= take;
     if (c->skip_left == 0)
-        connection_set_phase(c, PHASE_IDLE,
-                             c->home->now_ns + shared_of(c)->options.idle_timeout_ms * NS_PER_MS);
+        connection_set_idle(c);
     return take;
 }
 

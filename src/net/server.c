@@ -17,7 +17,6 @@ enum {
     LOOPS_MAX = 256,
     LISTEN_MAX = 16,
     TEXT_MAX = 1 << 20,
-    DRAIN_GRACE_MS = 300, /* a client that was just answered may have sent its next request already */
 };
 
 /* One loop and what the server keeps for it. */
@@ -183,8 +182,9 @@ static void run_drain(struct loop_task *task) {
     struct server_loop *home = &shard->home;
     close_listeners(shard);
     home->draining = true;
+    home->now_ns = clock_monotonic();
     for (struct connection *c = home->connections; c; c = c->next)
-        connection_drain(c, home->now_ns + DRAIN_GRACE_MS * NS_PER_MS);
+        connection_drain(c);
     if (home->connection_count == 0)
         server_loop_drained(home);
 }

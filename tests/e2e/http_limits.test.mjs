@@ -292,3 +292,41 @@ test('an address that cannot be used is explained', async (t) => {
   for (const [address, reason] of [['127.0.0.1', /no port/], ['127.0.0.1:99999', /0 to 65535/], ['nowhere:1', /numeric/], ['::1:80', /brackets/], ['203.0.113.1:8080', /cannot listen/]])
     await assert.rejects(startServer(t, { listen: address }), reason);
 });
+
+test('two servers do not share a port unnoticed', async (t) => {
+  const { port } = await startServer(t, { loops: 2 });
+  await assert.rejects(startServer(t, { listen: `127.0.0.1:${port}` }), /cannot listen on "127\.0\.0\.1:\d+": Address already in use/);
+  await assert.rejects(startServer(t, { listen: `*:${port}` }), /already in use/);
+  assert.equal((await ask(port, get('/constant'))).status, 200);
+});
+
+test('a server that was stopped with connections open can be started again at once', async (t) => {
+  const first = await startServer(t);
+  const client = await Client.connect(first.port);
+  await client.send(get('/constant')).reply();
+  await first.stop();
+  const second = await startServer(t, { listen: `127.0.0.1:${first.port}` });
+  assert.equal((await ask(second.port, get('/constant'))).status, 200);
+  client.close();
+});
+
+test('draining takes requests whose connection was still to be answered', async (t) => {
+  const { child, port, nextLine } = await startServer(t, { loops: 1 });
+  // The skipped body and the unread reply end after the drain began; neither may wait for an idle timeout.
+  const skipping = await Client.connect(port);
+  skipping.send('POST /refused HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n12345');
+  assert.equal((await skipping.reply()).status, 401);
+  const reading = await Client.connect(port);
+  reading.socket.pause();
+  reading.send(get('/large?bytes=30000000'));
+  await sleep(300);
+  child.kill('SIGTERM');
+  await sleep(100);
+  const start = performance.now();
+  skipping.send('67890');
+  reading.socket.resume();
+  assert.equal((await reading.reply()).body.length, 30000000);
+  assert.deepEqual(await nextLine(), { drained: true });
+  assert.ok(performance.now() - start < 8000);
+  for (const client of [skipping, reading]) client.close();
+});
