@@ -114,7 +114,7 @@ static bool train(struct store *store, const char *name, struct row_reader *read
     if (good) {
         snprintf(reference, 80, "%s@%u", name, version);
         printf("%.1f s: %s, %zu rows, accuracy %.1f %% (cross-validated)\n", since(start), reference,
-               trained.rows, trained.metrics.accuracy * 100);
+               trained.rows, trained.quality.accuracy * 100);
     }
     trained_free(&trained);
     return good;
