@@ -22,13 +22,13 @@ struct way {
     int long_side;
     float part;
     int ms;
-    bool normalise;
+    bool even; /* evened out and straightened first */
 };
 
 static const struct way ways[] = {
     {"full", OCR_LAYOUT_AUTO, 0, 1, 0, false},
     {"300 dpi", OCR_LAYOUT_AUTO, 2400, 1, 0, false},
-    {"normalised", OCR_LAYOUT_AUTO, 0, 1, 0, true},
+    {"even", OCR_LAYOUT_AUTO, 0, 1, 0, true},
     {"column", OCR_LAYOUT_COLUMN, 0, 1, 0, false},
     {"block", OCR_LAYOUT_BLOCK, 0, 1, 0, false},
     {"1200 px", OCR_LAYOUT_BLOCK, 1200, 1, 0, false},
@@ -37,6 +37,8 @@ static const struct way ways[] = {
     {"top 40 %", OCR_LAYOUT_BLOCK, 0, 0.4F, 0, false},
     {"300 ms", OCR_LAYOUT_BLOCK, 0, 1, 300, false},
     {"300 ms, 1200 px", OCR_LAYOUT_BLOCK, 1200, 1, 300, false},
+    {"300 ms, 1200 px, even", OCR_LAYOUT_BLOCK, 1200, 1, 300, true},
+    {"300 ms, even", OCR_LAYOUT_BLOCK, 0, 1, 300, true},
     {"200 ms, 1200 px", OCR_LAYOUT_BLOCK, 1200, 1, 200, false},
 };
 
@@ -130,21 +132,21 @@ static PIX *prepare(const struct page *page, const struct way *way) {
     if (!pix)
         return NULL;
     l_int32 w = pixGetWidth(pix), h = pixGetHeight(pix), longest = w > h ? w : h;
-    PIX *changed = NULL;
+    PIX *sized = NULL;
     if (way->long_side) {
         float scale = (float)way->long_side / (float)longest;
-        changed = scale < 0.95F ? pixScaleAreaMap(pix, scale, scale) : pixScale(pix, scale, scale);
-    } else if (way->part < 1) {
-        BOX *top = boxCreate(0, 0, w, (l_int32)((float)h * way->part));
-        changed = pixClipRectangle(pix, top, NULL);
-        boxDestroy(&top);
-    } else if (way->normalise) {
-        changed = image_normalise(pix);
+        sized = scale < 0.95F ? pixScaleAreaMap(pix, scale, scale) : pixScale(pix, scale, scale);
     } else {
-        return pix;
+        BOX *top = boxCreate(0, 0, w, (l_int32)((float)h * way->part));
+        sized = pixClipRectangle(pix, top, NULL);
+        boxDestroy(&top);
     }
     pixDestroy(&pix);
-    return changed;
+    if (!sized || !way->even)
+        return sized;
+    PIX *even = image_even_out(sized);
+    pixDestroy(&sized);
+    return even;
 }
 
 static void recognise(struct ocr *ocr, const struct page *page, const struct way *way) {

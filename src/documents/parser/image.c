@@ -16,7 +16,7 @@ enum {
     SMALL_LONG_SIDE = 1500,  /* below it letters are small enough to gain from enlarging */
     SECOND_PASS_MIN_MS = 150 /* less time left than this buys no second recognition */
 };
-static const float RAW_IS_GOOD_ENOUGH = 0.85F;
+static const float RAW_IS_GOOD_ENOUGH = 0.9F;
 
 static int64_t now_ns(void) {
     struct timespec t;
@@ -177,18 +177,22 @@ static PIX *straighten(PIX *grey) {
     return pixRotate(grey, angle * 3.14159265F / 180, L_ROTATE_AREA_MAP, L_BRING_IN_WHITE, 0, 0);
 }
 
-PIX *image_normalise(PIX *grey) {
+PIX *image_even_out(PIX *grey) {
     PIX *smooth = pixBlockconv(grey, 1, 1);
     PIX *even = smooth ? pixBackgroundNormMorph(smooth, NULL, 6, 15, 220) : NULL;
     PIX *straight = even ? straighten(even) : NULL;
-    PIX *large = NULL;
-    if (straight) {
-        l_int32 w = pixGetWidth(straight), h = pixGetHeight(straight);
-        large = (w > h ? w : h) < SMALL_LONG_SIDE ? pixScale(straight, 2, 2) : pixClone(straight);
-    }
     pixDestroy(&smooth);
     pixDestroy(&even);
-    pixDestroy(&straight);
+    return straight;
+}
+
+PIX *image_normalise(PIX *grey) {
+    PIX *even = image_even_out(grey);
+    if (!even)
+        return NULL;
+    l_int32 w = pixGetWidth(even), h = pixGetHeight(even);
+    PIX *large = (w > h ? w : h) < SMALL_LONG_SIDE ? pixScale(even, 2, 2) : pixClone(even);
+    pixDestroy(&even);
     return large;
 }
 

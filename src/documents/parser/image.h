@@ -37,5 +37,8 @@ struct image_output {
 void image_read(const struct image_input *input, struct ocr *ocr, struct image_output *out);
 void image_output_free(struct image_output *out);
 
-/* Evens out the background, straightens and, where letters are small, enlarges. A new image, or NULL. */
+/* Smooths, evens out the background and straightens. A new image, or NULL. */
+PIX *image_even_out(PIX *grey) MUST_USE;
+
+/* The same, and enlarges where letters are small. */
 PIX *image_normalise(PIX *grey) MUST_USE;
