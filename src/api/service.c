@@ -93,6 +93,11 @@ static bool start_prediction(struct loop_state *loop, struct exchange *x, struct
     const struct endpoint *e = NULL;
     if (percent_decode(name, false, x->arena, &decoded, &err))
         e = snapshot_endpoint(loop->snapshot, decoded);
+    const struct client *client;
+    if (!e && !authenticate(loop->snapshot, x, ROLE_CLIENT, &client, &err)) {
+        refuse(loop, x, id, &err); /* which endpoints there are is not told to strangers */
+        return false;
+    }
     if (!e) {
         fail(&err, ERR_NOT_FOUND, "There is no endpoint \"%.*s\"; GET /v1/endpoints lists them.",
              STR_ARG(str_slice(name, 0, 80)));
