@@ -10,6 +10,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { checkReply } from './openapi.mjs';
+import { texts } from './samples.mjs';
 
 export const root = fileURLToPath(new URL('../../', import.meta.url));
 export const build = path.resolve(root, process.env.PENSTOCK_BUILD ?? 'build');
@@ -53,7 +54,7 @@ export function assertNoReport(stderr) {
 }
 
 // Runs one command to its end: {code, stdout, stderr}. `code`: what it must end with (undefined: anything).
-export function command(args, { code = 0, env, cwd, timeout = 60_000, program = binary, input = '' } = {}) {
+export function command(args, { code = 0, env, cwd, timeout = 120_000, program = binary, input = '' } = {}) {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { cwd, env: environment(env), stdio: ['pipe', 'pipe', 'pipe'] });
     const out = { stdout: '', stderr: '' };
@@ -91,6 +92,24 @@ export async function train(store, name, rows, ...more) {
   fs.writeFileSync(csv, rows.map((cells) => cells.map((cell) => `"${String(cell).replaceAll('"', '""')}"`).join(',') + '\n').join(''));
   const { stdout } = await command(['train', name, '--data', csv, '--store', store, ...more]);
   return /^\S+@\d+/m.exec(stdout)[0];
+}
+
+// A store with the model that most tests need, in two versions: tickets@1 and tickets@2. Trained once for each build,
+// since training takes seconds under a sanitizer, and kept in the build folder; the caller gets a copy.
+export async function storeWithModels(t) {
+  const { mtimeMs, size } = fs.statSync(binary);
+  const kept = path.join(build, `e2e-models-${Math.round(mtimeMs)}-${size}`);
+  if (!fs.existsSync(kept)) {
+    for (const old of fs.readdirSync(build).filter((name) => name.startsWith('e2e-models-')))
+      fs.rmSync(path.join(build, old), { recursive: true, force: true });
+    const made = fs.mkdtempSync(path.join(build, 'e2e-models-new-'));
+    await train(made, 'tickets', texts(120, 7), '--folds', '2');
+    await train(made, 'tickets', texts(90, 8), '--folds', '2');
+    fs.renameSync(made, kept);
+  }
+  const copy = folder(t);
+  fs.cpSync(kept, copy, { recursive: true });
+  return copy;
 }
 
 class Server {

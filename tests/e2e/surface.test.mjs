@@ -1,15 +1,14 @@
 // What every route has in common: request IDs, methods, unknown paths, health.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { folder, serve, train } from './penstock.mjs';
-import { billingText, texts } from './samples.mjs';
+import { serve, storeWithModels } from './penstock.mjs';
+import { billingText } from './samples.mjs';
 
 const pattern = /^[0-9A-HJKMNP-TV-Z]{26}$/;
 
 async function tickets(t) {
-  const dir = folder(t);
-  await train(dir, 'tickets', texts());
-  return serve(t, { endpoints: { tickets: { owner: 'support@example.com', rollout: [{ model: 'tickets' }] } } }, { store: dir });
+  const endpoints = { tickets: { owner: 'support@example.com', rollout: [{ model: 'tickets' }] } };
+  return serve(t, { endpoints }, { store: await storeWithModels(t) });
 }
 
 test('the surface', { timeout: 60_000 }, async (t) => {
@@ -73,7 +72,7 @@ test('the surface', { timeout: 60_000 }, async (t) => {
   await t.test('readyz names each endpoint, /v1/endpoints what answers', async () => {
     assert.deepEqual((await server.get('/readyz')).json, { status: 'ready', endpoints: { tickets: 'ready' } });
     assert.deepEqual((await server.get('/v1/endpoints')).json, {
-      data: [{ name: 'tickets', kind: 'classify', description: null, owner: 'support@example.com', accepts: ['text'], rollout: [{ model: 'tickets@1', weight: 1, loaded: true }], fallbacks: [] }],
+      data: [{ name: 'tickets', kind: 'classify', description: null, owner: 'support@example.com', accepts: ['text'], rollout: [{ model: 'tickets@2', weight: 1, loaded: true }], fallbacks: [] }],
     });
   });
 
