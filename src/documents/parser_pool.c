@@ -133,7 +133,7 @@ static void count_end(struct parser_pool *pool, const struct worker *worker, boo
     stats->busy--;
     stats->jobs++;
     stats->failed += !ok;
-    stats->restarts += bench->last_end != PARSER_FINE;
+    stats->restarts += bench->replaced + (bench->last_end != PARSER_FINE);
     stats->crashes += !ok && code == ERR_DOCUMENT_UNREADABLE;
     stats->timeouts += !ok && code == ERR_DOCUMENT_TIMEOUT;
     stats->memory_kills += !ok && code == ERR_DOCUMENT_TOO_COMPLEX;

@@ -116,6 +116,11 @@ bool parser_process_start(struct parser_process *process, const char *program, s
     return fail(err, ERR_INTERNAL, "%s ended while starting", program);
 }
 
+bool parser_process_idle(const struct parser_process *process) {
+    struct pollfd fd = {.fd = process->fd, .events = POLLIN};
+    return process->pid != 0 && poll(&fd, 1, 0) == 0;
+}
+
 void parser_process_stop(struct parser_process *process) {
     int status;
     if (process->pid == 0)

@@ -28,6 +28,9 @@ bool parser_process_start(struct parser_process *process, const char *program, s
                           unsigned required_layers, const struct patience *patience,
                           struct error *err) MUST_USE;
 
+/* Between jobs a process is silent. One that is not has died, or talks out of turn: it is not to be used. */
+bool parser_process_idle(const struct parser_process *process);
+
 /* Kills and reaps it; nothing when none runs. */
 void parser_process_stop(struct parser_process *process);
 

@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "documents/image_header.h"
 
 #include <stdlib.h>
@@ -103,12 +104,18 @@ static bool image_refused(const struct parser_answer *answer, const char *what, 
     }
 }
 
-/* A process that sat idle may have died meanwhile (the machine out of memory); that is no job's fault. */
+/* A process that sat idle may have died meanwhile (the machine out of memory): no fault of this job, which
+ * gets a new one. */
 static bool ready_process(struct parser_bench *bench, const struct patience *patience, struct error *err) {
     struct patience starting = *patience;
     int64_t most = clock_monotonic() + START_MS * NS_PER_MS;
-    if (bench->process.pid != 0)
-        return true;
+    if (bench->process.pid != 0) {
+        if (parser_process_idle(&bench->process))
+            return true;
+        log_event(LOG_WARN, "parser.lost", "a parser process ended between two documents; it is replaced");
+        parser_process_stop(&bench->process);
+        bench->replaced++;
+    }
     if (starting.until > most)
         starting.until = most;
     return parser_process_start(&bench->process, bench->programs->parser, bench->start_memory,
@@ -209,6 +216,7 @@ bool parser_run(struct parser_bench *bench, const struct parser_task *task, stru
     struct document_result *result = calloc(1, sizeof *result);
     bool ok = false;
     bench->last_end = PARSER_FINE;
+    bench->replaced = 0;
     if (!result)
         return fail(err, ERR_NO_MEMORY, "no memory was left for reading a document");
     result->type = task->type;

@@ -15,6 +15,7 @@ struct parser_bench {
     unsigned required_layers;
     unsigned pdf_layers;      /* seen so far */
     enum parser_end last_end; /* of the process in this job */
+    unsigned replaced;        /* processes that were found dead before this job used them */
 };
 
 struct parser_task {

@@ -65,6 +65,22 @@ static void each_misbehaviour_costs_one_request(void **state) {
     parser_pool_free(pool);
 }
 
+static void a_process_that_leaves_between_jobs_costs_nobody(void **state) {
+    (void)state;
+    struct parser_pool *pool = open_pool("");
+    struct document_result *result = NULL;
+    assert_int_equal(ask(pool, JPEG("leave  "), &result), ERR_NONE);
+    document_result_free(result);
+    usleep(200 * 1000);
+    assert_int_equal(ask(pool, JPEG("well   "), &result), ERR_NONE);
+    document_result_free(result);
+    struct parser_pool_stats stats;
+    parser_pool_stats(pool, &stats);
+    assert_int_equal(stats.restarts, 1);
+    assert_int_equal(stats.failed, 0);
+    parser_pool_free(pool);
+}
+
 static void numbers_and_text_from_a_liar_are_made_safe(void **state) {
     (void)state;
     struct parser_pool *pool = open_pool("");
@@ -109,6 +125,7 @@ static void a_process_that_is_silent_from_the_start_ends_at_the_deadline(void **
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_misbehaviour_costs_one_request),
+        cmocka_unit_test(a_process_that_leaves_between_jobs_costs_nobody),
         cmocka_unit_test(numbers_and_text_from_a_liar_are_made_safe),
         cmocka_unit_test(a_process_that_never_becomes_ready_fails_its_requests),
         cmocka_unit_test(a_process_that_is_silent_from_the_start_ends_at_the_deadline),

@@ -7,6 +7,7 @@
 #include "documents/parser/probe.h"
 #include "documents/poppler.h"
 
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
@@ -113,6 +114,19 @@ static void a_crash_is_told_as_such(void **state) {
     expect_end(PROBE_CRASH, 5000, PARSER_CRASHED, ERR_DOCUMENT_UNREADABLE);
 }
 
+static void a_process_that_died_between_jobs_is_noticed(void **state) {
+    (void)state;
+    struct parser_process process = {0};
+    start(&process);
+    assert_true(parser_process_idle(&process));
+    assert_int_equal(kill(process.pid, SIGKILL), 0);
+    for (int i = 0; i < 2000 && parser_process_idle(&process); i++)
+        usleep(1000);
+    assert_false(parser_process_idle(&process));
+    parser_process_stop(&process);
+    assert_false(parser_process_idle(&process));
+}
+
 static void a_required_layer_that_is_missing_refuses_to_start(void **state) {
     (void)state;
     struct parser_process process = {0};
@@ -213,6 +227,7 @@ int main(void) {
         cmocka_unit_test(an_endless_loop_is_stopped_by_the_processor_limit),
         cmocka_unit_test(a_hang_is_stopped_by_the_clock),
         cmocka_unit_test(a_crash_is_told_as_such),
+        cmocka_unit_test(a_process_that_died_between_jobs_is_noticed),
         cmocka_unit_test(a_required_layer_that_is_missing_refuses_to_start),
         cmocka_unit_test(a_program_sees_its_document_and_no_other_file),
         cmocka_unit_test(a_program_cannot_write_fork_or_start_another),
