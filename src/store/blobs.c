@@ -148,6 +148,15 @@ bool blob_put_unsynced(const char *folder, struct str bytes, char hex[SHA256_HEX
     return put(folder, bytes, false, hex, err);
 }
 
+bool blob_sync(const char *folder, struct error *err) {
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return io_fail(err, "Opening", folder);
+    bool ok = syncfs(fd) == 0 || io_fail(err, "Syncing the file system of", folder);
+    close(fd);
+    return ok;
+}
+
 static bool map_file(const char *file, struct blob *out, struct error *err) {
     int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)

@@ -11,6 +11,9 @@ bool blob_put(const char *folder, struct str bytes, char hex[SHA256_HEX_SIZE], s
  * blob_map with `verify` tells). For kept inputs, which come with every request. */
 bool blob_put_unsynced(const char *folder, struct str bytes, char hex[SHA256_HEX_SIZE],
                        struct error *err) MUST_USE;
+/* Makes all that was put without syncing safe at once: one wait for the disk where blob_put waits two or
+ * three times for each. */
+bool blob_sync(const char *folder, struct error *err) MUST_USE;
 
 /* Maps a blob read-only and, when `verify`, checks that its bytes still have its hash (ERR_ARTEFACT).
  * ERR_NOT_FOUND when there is none. */

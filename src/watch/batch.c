@@ -63,13 +63,9 @@ static void acknowledge(struct batch *b, struct event *e) {
     event_free(e);
 }
 
-/* A review item is kept until somebody has seen it, power failure or not, and so is its input. */
 static bool keep_input(struct batch *b, struct event *e, struct error *err) {
-    if (e->input.n == 0 || e->input_blob[0])
-        return true;
-    const char *folder = store_inputs_folder(b->store);
-    return e->review ? blob_put(folder, e->input, e->input_blob, err)
-                     : blob_put_unsynced(folder, e->input, e->input_blob, err);
+    return e->input.n == 0 || e->input_blob[0] ||
+           blob_put_unsynced(store_inputs_folder(b->store), e->input, e->input_blob, err);
 }
 
 static bool insert(struct batch *b, struct event *e, struct error *err) {
@@ -114,13 +110,17 @@ static bool fill_transaction(struct batch *b, size_t count, struct store_job *jo
 
 static bool commit_chunk(struct batch *b, size_t count, struct store_job *jobs, struct job_result *results,
                          size_t *culprit, struct error *err) {
-    bool durable = jobs != NULL;
+    /* A review item is kept until somebody has seen it, power failure or not, and so is its input. */
+    bool durable = jobs != NULL, sync = false;
     struct event *e = b->first;
     for (size_t i = 0; i < count; i++, e = e->next) {
         durable |= e->review != NULL;
+        sync |= e->review && e->input.n > 0;
         if (!keep_input(b, e, err))
             return false;
     }
+    if (sync && !blob_sync(store_inputs_folder(b->store), err))
+        return false;
     if (!store_begin(b->store, durable, err))
         return false;
     if (fill_transaction(b, count, jobs, results, culprit, err))

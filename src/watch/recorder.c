@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -30,7 +31,8 @@ enum {
     PATIENCE_MS = 1500, /* for another program's write lock: less than GIVE_UP_MS */
     TICK_MS = 1000,
     RETENTION_S = 60,
-    RETENTION_ROWS = 256
+    RETENTION_ROWS = 256,
+    ROOM_LEAST = 1 << 20 /* bytes that a disk that was full must have free before requests are taken again */
 };
 
 /* What the recorder's thread is doing, as far as a producer must know. */
@@ -211,6 +213,15 @@ static void publish(struct recorder *r) {
     atomic_store_explicit(&r->oldest, b->first ? b->first->pushed_ns : 0, memory_order_relaxed);
 }
 
+/* A full disk mostly has room for one more small record: going by that, requests would be taken, kept
+ * waiting and refused by turns. */
+static bool still_full(struct recorder *r) {
+    struct statvfs disk;
+    return atomic_load(&r->disk_full) && !atomic_load(&r->healthy) &&
+           statvfs(store_folder(r->store), &disk) == 0 &&
+           (uint64_t)disk.f_bavail * disk.f_frsize < ROOM_LEAST;
+}
+
 /* Without anything to commit: finds out whether the store works again. */
 static bool commit(struct recorder *r, struct store_job *jobs) {
     uint64_t reviews = r->batch.reviews, done = r->batch.jobs;
@@ -221,6 +232,7 @@ static bool commit(struct recorder *r, struct store_job *jobs) {
     if (!ok)
         atomic_fetch_add(&r->failed_commits, 1);
     publish(r);
+    ok = ok && !still_full(r);
     set_healthy(r, ok);
     return ok;
 }

@@ -42,6 +42,7 @@ static void a_blob_comes_back(void **state) {
     assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     assert_true(blob_put(folder.path, STR("abc"), again, &err));
     assert_true(blob_put_unsynced(folder.path, STR("abc"), again, &err));
+    assert_true(blob_sync(folder.path, &err));
     assert_string_equal(hex, again);
     assert_true(blob_map(folder.path, hex, true, &b, &err));
     assert_str(b.bytes, "abc");
