@@ -12,7 +12,7 @@ enum { CSV_BYTES_MAX = 1 << 30, NAMES_SHOWN = 400 };
 
 struct csv_rows {
     struct row_reader reader;
-    char *bytes;
+    char *bytes, *name;
     struct csv csv;
     size_t width;       /* of the header */
     size_t label, text; /* columns; text is SIZE_MAX for tabular data */
@@ -30,6 +30,7 @@ static void csv_rows_free(struct row_reader *r) {
     for (size_t i = 0; i < c->width; i++)
         free(c->header[i]);
     free(c->bytes);
+    free(c->name);
     free(c);
 }
 
@@ -205,10 +206,13 @@ struct row_reader *csv_rows_open(const char *path, const struct csv_rows_options
     }
     c->reader.next = csv_rows_next;
     c->reader.free = csv_rows_free;
+    const char *slash = strrchr(path, '/');
+    c->name = str_dup(str_from(slash ? slash + 1 : path));
     c->bytes = file_text(path, CSV_BYTES_MAX, &n, err);
-    if (c->bytes) {
-        const char *slash = strrchr(path, '/');
-        csv_begin(&c->csv, slash ? slash + 1 : path, c->bytes, n);
+    if (!c->name)
+        fail(err, ERR_NO_MEMORY, "out of memory");
+    if (c->bytes && c->name) {
+        csv_begin(&c->csv, c->name, c->bytes, n);
         if (read_header(c, o, err))
             return &c->reader;
     }

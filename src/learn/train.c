@@ -182,7 +182,7 @@ static bool run(struct training *t, struct row_reader *reader, struct error *err
     struct dataset_limits limits = {.rejected_share = t->o.rejected_share, .least_per_label = 2};
     if (!dataset_load(&t->data, reader, &limits, err) || !prepare_source(t, err))
         return false;
-    t->fit = fit_defaults(t->data.count);
+    t->fit = t->o.fit ? *t->o.fit : fit_defaults(t->data.count);
     return plan_runs(t, err) &&
            training_runs(t->runs, t->run_count, &t->source, &t->fit, t->o.threads, t->o.progress, t->o.ctx,
                          err) &&

@@ -10,11 +10,12 @@
 #include "learn/quality.h"
 
 struct train_options {
-    const char *name;      /* of the model, for the manifest */
-    double accept, review; /* thresholds of the version's policy; 0: 0.85 and 0.60 */
-    unsigned folds;        /* 0: 5 */
-    unsigned threads;      /* 0: 2, or 1 where there is one core */
-    double rejected_share; /* more bad rows than this share is an error; 0: 0.05 */
+    const char *name;              /* of the model, for the manifest */
+    double accept, review;         /* thresholds of the version's policy; 0: 0.85 and 0.60 */
+    unsigned folds;                /* 0: 5 */
+    unsigned threads;              /* 0: 2, or 1 where there is one core */
+    double rejected_share;         /* more bad rows than this share is an error; 0: 0.05 */
+    const struct fit_options *fit; /* NULL: fit_defaults() */
     training_progress *progress;
     void *ctx;
 };
