@@ -20,7 +20,7 @@ void buf_clear(struct buf *b) {
     b->failed = false;
 }
 
-static bool grow(struct buf *b, size_t more) {
+bool buf_grow(struct buf *b, size_t more) {
     if (b->failed || more > b->cap - b->n) {
         b->failed = true;
         return false;
@@ -39,28 +39,6 @@ static bool grow(struct buf *b, size_t more) {
     b->p = p;
     b->room = room;
     return true;
-}
-
-bool buf_reserve(struct buf *b, size_t more) {
-    if (LIKELY(!b->failed && more <= b->room - b->n && more <= b->cap - b->n))
-        return true;
-    return grow(b, more);
-}
-
-void buf_add(struct buf *b, const void *bytes, size_t n) {
-    if (n == 0 || !buf_reserve(b, n))
-        return;
-    memcpy(b->p + b->n, bytes, n);
-    b->n += n;
-}
-
-void buf_add_str(struct buf *b, struct str s) {
-    buf_add(b, s.p, s.n);
-}
-
-void buf_add_char(struct buf *b, char c) {
-    if (buf_reserve(b, 1))
-        b->p[b->n++] = c;
 }
 
 void buf_printf(struct buf *b, const char *format, ...) {
@@ -88,24 +66,26 @@ void buf_add_u64(struct buf *b, uint64_t value) {
 }
 
 void buf_add_fixed(struct buf *b, double value, int decimals) {
-    static const uint64_t powers[] = {1,      10,      100,      1000,      10000,
-                                      100000, 1000000, 10000000, 100000000, 1000000000};
+    static const double powers[] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9};
     if (!isfinite(value) || decimals < 0 || decimals > 9)
         value = 0, decimals = 0;
     if (fabs(value) >= 9e9) {
         buf_printf(b, "%.*f", decimals, value);
         return;
     }
-    uint64_t scaled = (uint64_t)(fabs(value) * (double)powers[decimals] + 0.5);
-    if (value < 0 && scaled)
-        buf_add_char(b, '-');
-    buf_add_u64(b, scaled / powers[decimals]);
-    uint64_t fraction = scaled % powers[decimals];
-    if (decimals == 0)
-        return;
-    buf_add_char(b, '.');
-    for (int i = decimals - 1; i >= 0; i--)
-        buf_add_char(b, (char)('0' + fraction / powers[i] % 10));
+    uint64_t scaled = (uint64_t)(fabs(value) * powers[decimals] + 0.5);
+    bool negative = value < 0 && scaled;
+    char digits[24];
+    size_t n = sizeof digits;
+    for (int i = 0; i <= decimals || scaled; i++) {
+        if (i == decimals && decimals > 0)
+            digits[--n] = '.';
+        digits[--n] = (char)('0' + scaled % 10);
+        scaled /= 10;
+    }
+    if (negative)
+        digits[--n] = '-';
+    buf_add(b, digits + n, sizeof digits - n);
 }
 
 void buf_consume(struct buf *b, size_t n) {

@@ -4,6 +4,8 @@
 
 #include "base/str.h"
 
+#include <string.h>
+
 struct buf {
     char *p;
     size_t n;
@@ -18,10 +20,25 @@ void buf_free(struct buf *b);
 void buf_clear(struct buf *b); /* keeps the memory, forgets content and failure */
 
 /* Room for `more` bytes at b->p + b->n; false marks the buffer failed. */
-bool buf_reserve(struct buf *b, size_t more);
-void buf_add(struct buf *b, const void *bytes, size_t n);
-void buf_add_str(struct buf *b, struct str s);
-void buf_add_char(struct buf *b, char c);
+bool buf_grow(struct buf *b, size_t more);
+static inline bool buf_reserve(struct buf *b, size_t more) {
+    return LIKELY(!b->failed && more <= b->room - b->n) || buf_grow(b, more);
+}
+
+/* Inline, since replies and log lines are made of hundreds of these. */
+static inline void buf_add(struct buf *b, const void *bytes, size_t n) {
+    if (n == 0 || !buf_reserve(b, n))
+        return;
+    memcpy(b->p + b->n, bytes, n);
+    b->n += n;
+}
+static inline void buf_add_str(struct buf *b, struct str s) {
+    buf_add(b, s.p, s.n);
+}
+static inline void buf_add_char(struct buf *b, char c) {
+    if (buf_reserve(b, 1))
+        b->p[b->n++] = c;
+}
 void buf_printf(struct buf *b, const char *format, ...) PRINTF_LIKE(2, 3);
 void buf_add_u64(struct buf *b, uint64_t value);
 /* `value` with `decimals` digits behind the point (0..9); NaN and infinities become 0. */

@@ -131,14 +131,6 @@ void json_array_end(struct json_writer *w) {
     close_container(w, ']');
 }
 
-void json_key(struct json_writer *w, const char *key) {
-    before_value(w);
-    buf_add_char(w->out, '"');
-    buf_add_str(w->out, str_from(key));
-    buf_add(w->out, "\":", 2);
-    w->comma = false;
-}
-
 static void escape(struct buf *out, unsigned char c) {
     static const char digits[] = "0123456789abcdef";
     switch (c) {
@@ -167,9 +159,37 @@ static void add_escaped(struct buf *out, struct str s) {
     buf_add(out, s.p + start, s.n - start);
 }
 
+/* Which of eight bytes is below 0x20, a quote, a backslash or not ASCII: bit 7 of each such byte
+ * (Bit Twiddling Hacks, "determine if a word has a byte less than n / equal to n"). A byte behind one that
+ * counts may count by a carry: that only costs the slow way. */
+static uint64_t special_bytes(uint64_t word) {
+    const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones * 0x80;
+    uint64_t quote = word ^ ones * '"', backslash = word ^ ones * '\\';
+    uint64_t below = word - ones * 0x20, no_quote = quote - ones, no_backslash = backslash - ones;
+    return ((below & ~word) | (no_quote & ~quote) | (no_backslash & ~backslash) | word) & tops;
+}
+
+/* Most strings need nothing done to them. */
+static bool is_plain(struct str s) {
+    uint64_t word, found = 0;
+    size_t i = 0;
+    for (; i + 8 <= s.n; i += 8) {
+        memcpy(&word, s.p + i, 8);
+        found |= special_bytes(word);
+    }
+    word = UINT64_C(0x2020202020202020);
+    memcpy(&word, s.p + i, s.n - i);
+    return (found | special_bytes(word)) == 0;
+}
+
 void json_str(struct json_writer *w, struct str s) {
     before_value(w);
     buf_add_char(w->out, '"');
+    if (s.n == 0 || is_plain(s)) {
+        buf_add(w->out, s.p, s.n);
+        buf_add_char(w->out, '"');
+        return;
+    }
     size_t bad;
     while (!str_is_utf8(s, &bad)) {
         add_escaped(w->out, str_slice(s, 0, bad));
@@ -219,29 +239,4 @@ void json_null(struct json_writer *w) {
 void json_raw(struct json_writer *w, struct str json) {
     before_value(w);
     buf_add_str(w->out, json);
-}
-
-void json_field_str(struct json_writer *w, const char *key, struct str s) {
-    json_key(w, key);
-    json_str(w, s);
-}
-
-void json_field_text(struct json_writer *w, const char *key, const char *terminated) {
-    json_key(w, key);
-    json_text(w, terminated);
-}
-
-void json_field_int(struct json_writer *w, const char *key, int64_t value) {
-    json_key(w, key);
-    json_int(w, value);
-}
-
-void json_field_fixed(struct json_writer *w, const char *key, double value, int decimals) {
-    json_key(w, key);
-    json_fixed(w, value, decimals);
-}
-
-void json_field_bool(struct json_writer *w, const char *key, bool value) {
-    json_key(w, key);
-    json_bool(w, value);
 }

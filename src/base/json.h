@@ -29,7 +29,6 @@ void json_object(struct json_writer *w);
 void json_object_end(struct json_writer *w);
 void json_array(struct json_writer *w);
 void json_array_end(struct json_writer *w);
-void json_key(struct json_writer *w, const char *key);         /* key needs no escaping */
 void json_str(struct json_writer *w, struct str s);            /* bytes that are not UTF-8 become U+FFFD */
 void json_text(struct json_writer *w, const char *terminated); /* NULL writes null */
 void json_int(struct json_writer *w, int64_t value);
@@ -39,9 +38,40 @@ void json_bool(struct json_writer *w, bool value);
 void json_null(struct json_writer *w);
 void json_raw(struct json_writer *w, struct str json); /* already JSON */
 
+/* `key` needs no escaping. Inline, so that a literal's length is known where it is written. */
+static inline void json_key(struct json_writer *w, const char *key) {
+    size_t n = strlen(key);
+    if (!buf_reserve(w->out, n + 4))
+        return;
+    char *p = w->out->p + w->out->n;
+    if (w->comma)
+        *p++ = ',';
+    *p++ = '"';
+    memcpy(p, key, n);
+    p[n] = '"';
+    p[n + 1] = ':';
+    w->out->n = (size_t)(p + n + 2 - w->out->p);
+    w->comma = false;
+}
+
 /* key and value in one */
-void json_field_str(struct json_writer *w, const char *key, struct str s);
-void json_field_text(struct json_writer *w, const char *key, const char *terminated);
-void json_field_int(struct json_writer *w, const char *key, int64_t value);
-void json_field_fixed(struct json_writer *w, const char *key, double value, int decimals);
-void json_field_bool(struct json_writer *w, const char *key, bool value);
+static inline void json_field_str(struct json_writer *w, const char *key, struct str s) {
+    json_key(w, key);
+    json_str(w, s);
+}
+static inline void json_field_text(struct json_writer *w, const char *key, const char *terminated) {
+    json_key(w, key);
+    json_text(w, terminated);
+}
+static inline void json_field_int(struct json_writer *w, const char *key, int64_t value) {
+    json_key(w, key);
+    json_int(w, value);
+}
+static inline void json_field_fixed(struct json_writer *w, const char *key, double value, int decimals) {
+    json_key(w, key);
+    json_fixed(w, value, decimals);
+}
+static inline void json_field_bool(struct json_writer *w, const char *key, bool value) {
+    json_key(w, key);
+    json_bool(w, value);
+}

@@ -2,6 +2,8 @@
 
 #include "../unit.h"
 
+#include <math.h>
+
 static bool parses(const char *text, struct error *err) {
     yyjson_doc *doc = json_parse(str_from(text), err);
     bool good = doc != NULL;
@@ -71,12 +73,52 @@ static void writes_what_it_can_read(void **state) {
     assert_true(parses(buf_terminated(&out), &err));
 }
 
+/* Every byte at every place of a word: what is written reads back as what was given. */
+static void writes_every_byte_at_every_place(void **state) {
+    for (int place = 0; place < 19; place++)
+        for (int byte = 0; byte < 128; byte++) {
+            char text[19];
+            memset(text, 'x', sizeof text);
+            text[place] = (char)byte;
+            AUTO_BUF out = BUF_INIT(1024);
+            struct json_writer w = JSON_WRITER(&out);
+            json_str(&w, (struct str){text, sizeof text});
+            struct error err;
+            yyjson_doc *doc = json_parse(buf_str(&out), &err);
+            assert_non_null(doc);
+            assert_true(str_eq(json_str_of(yyjson_doc_get_root(doc)), (struct str){text, sizeof text}));
+            yyjson_doc_free(doc);
+        }
+}
+
+static void fixed(double value, int decimals, const char *expected) {
+    AUTO_BUF out = BUF_INIT(100);
+    buf_add_fixed(&out, value, decimals);
+    assert_str(buf_str(&out), expected);
+}
+
+static void writes_fixed_numbers(void **state) {
+    fixed(0, 0, "0");
+    fixed(0, 3, "0.000");
+    fixed(0.045, 3, "0.045");
+    fixed(-0.045, 3, "-0.045");
+    fixed(-0.0001, 2, "0.00");
+    fixed(1234.5678, 2, "1234.57");
+    fixed(0.999999, 4, "1.0000");
+    fixed(7, 0, "7");
+    fixed(8999999999.0, 3, "8999999999.000");
+    fixed(1e12, 1, "1000000000000.0");
+    fixed((double)INFINITY, 3, "0");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refuses_what_two_parsers_could_read_differently),
         cmocka_unit_test(finds_a_duplicate_among_many_keys),
         cmocka_unit_test(refuses_deep_nesting),
         cmocka_unit_test(writes_what_it_can_read),
+        cmocka_unit_test(writes_every_byte_at_every_place),
+        cmocka_unit_test(writes_fixed_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
