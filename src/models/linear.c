@@ -80,12 +80,11 @@ bool linear_score_visual(const struct backend *b, struct scratch *s, const float
     return true;
 }
 
-static size_t first_of(const float *values, size_t n) {
-    size_t best = 0;
-    for (size_t i = 1; i < n; i++)
-        if (values[i] > values[best])
-            best = i;
-    return best;
+static size_t index_of(const float *values, size_t n, float value) {
+    for (size_t i = 0; i < n; i++)
+        if (values[i] == value)
+            return i;
+    return 0; /* only where a damaged artefact made scores that are no numbers */
 }
 
 unsigned linear_signals(const struct linear_scores *scores, const struct confidence *c, float *p,
@@ -93,27 +92,23 @@ unsigned linear_signals(const struct linear_scores *scores, const struct confide
     size_t n = scores->labels;
     for (size_t i = 0; i < n; i++)
         p[i] = c->linear_factor * scores->linear[i] + c->hidden_factor * scores->hidden[i];
-    size_t best = first_of(p, n);
-    float top = p[best], sum = 0, second = 0;
-    for (size_t i = 0; i < n; i++) {
-        /* Beyond e^-20 nothing is left of a probability in any place that is looked at. */
-        p[i] = top - p[i] < 20 ? expf(p[i] - top) : 0;
-        sum += p[i];
-    }
-    for (size_t i = 0; i < n; i++) {
-        p[i] /= sum;
-        if (i != best)
-            second = fmaxf(second, p[i]);
-    }
+    float top = vector_max(p, n);
+    size_t best = index_of(p, n, top);
+    float factor = 1 / vector_exp(p, top, n);
+    for (size_t i = 0; i < n; i++)
+        p[i] *= factor;
+    float first = p[best];
+    p[best] = 0;
     *out = (struct confidence_signals){
-        .best = p[best],
-        .second = second,
+        .best = first,
+        .second = vector_max(p, n),
         .decision = scores->linear[best],
         .known_words = scores->known_words,
         .known_grams = scores->known_grams,
-        .parts_agree = c->hidden_factor <= 0 ||
-                       (first_of(scores->linear, n) == best && first_of(scores->hidden, n) == best),
+        .parts_agree = c->hidden_factor <= 0 || (scores->linear[best] >= vector_max(scores->linear, n) &&
+                                                 scores->hidden[best] >= vector_max(scores->hidden, n)),
     };
+    p[best] = first;
     return (unsigned)best;
 }
 

@@ -1,5 +1,7 @@
 #include "models/vector.h"
 
+#include <string.h>
+
 #if defined(__x86_64__)
 #define WIDE __attribute__((target("avx2,fma")))
 #endif
@@ -31,6 +33,54 @@ static inline __attribute__((always_inline)) float dot(const float *restrict a, 
     return sum;
 }
 
+static inline __attribute__((always_inline)) float max_of(const float *restrict values, size_t n) {
+    float lane[VECTOR_ALIGN], top = values[0];
+    size_t i = 0;
+    if (n >= VECTOR_ALIGN) {
+        for (size_t j = 0; j < VECTOR_ALIGN; j++)
+            lane[j] = values[j];
+        for (i = VECTOR_ALIGN; i + VECTOR_ALIGN <= n; i += VECTOR_ALIGN)
+            for (size_t j = 0; j < VECTOR_ALIGN; j++)
+                lane[j] = values[i + j] > lane[j] ? values[i + j] : lane[j];
+        for (size_t j = 0; j < VECTOR_ALIGN; j++)
+            top = lane[j] > top ? lane[j] : top;
+    }
+    for (; i < n; i++)
+        top = values[i] > top ? values[i] : top;
+    return top;
+}
+
+/* exp(x) for x <= 0: 2^n * e^r with |r| <= log(2) / 2, e^r by its series to the sixth power. */
+static inline __attribute__((always_inline)) float exp_of(float x) {
+    float kept = x > -80 ? x : -80;
+    /* Adding and subtracting 1.5 * 2^23 rounds to the nearest whole number. */
+    float whole = (kept * 1.44269504f + 12582912.0f) - 12582912.0f;
+    float r = (kept - whole * 0.693359375f) + whole * 2.12194440e-4f;
+    float series =
+        1 + r * (1 + r * (0.5f + r * (1.0f / 6 + r * (1.0f / 24 + r * (1.0f / 120 + r * (1.0f / 720))))));
+    int32_t bits = ((int32_t)whole + 127) << 23;
+    float power;
+    memcpy(&power, &bits, sizeof power);
+    return x > -80 ? series * power : 0;
+}
+
+static inline __attribute__((always_inline)) float exp_sum(float *restrict values, float top, size_t n) {
+    float lane[VECTOR_ALIGN] = {0}, sum = 0;
+    size_t i = 0;
+    for (; i + VECTOR_ALIGN <= n; i += VECTOR_ALIGN)
+        for (size_t j = 0; j < VECTOR_ALIGN; j++) {
+            values[i + j] = exp_of(values[i + j] - top);
+            lane[j] += values[i + j];
+        }
+    for (; i < n; i++) {
+        values[i] = exp_of(values[i] - top);
+        sum += values[i];
+    }
+    for (size_t j = 0; j < VECTOR_ALIGN; j++)
+        sum += lane[j];
+    return sum;
+}
+
 #ifdef WIDE
 WIDE static void add_bytes_wide(float *sums, const int8_t *row, float scale, size_t n) {
     add_bytes(sums, row, scale, n);
@@ -40,6 +90,12 @@ WIDE static void add_wide(float *sums, const float *row, float scale, size_t n) 
 }
 WIDE static float dot_wide(const float *a, const float *b, size_t n) {
     return dot(a, b, n);
+}
+WIDE static float max_wide(const float *values, size_t n) {
+    return max_of(values, n);
+}
+WIDE static float exp_wide(float *values, float top, size_t n) {
+    return exp_sum(values, top, n);
 }
 /* A test and a well-predicted branch: cheaper than a call through a pointer. */
 #define HAS_WIDE (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
@@ -71,4 +127,20 @@ float vector_dot(const float *a, const float *b, size_t n) {
         return dot_wide(a, b, n);
 #endif
     return dot(a, b, n);
+}
+
+float vector_max(const float *values, size_t n) {
+#ifdef WIDE
+    if (HAS_WIDE)
+        return max_wide(values, n);
+#endif
+    return max_of(values, n);
+}
+
+float vector_exp(float *values, float top, size_t n) {
+#ifdef WIDE
+    if (HAS_WIDE)
+        return exp_wide(values, top, n);
+#endif
+    return exp_sum(values, top, n);
 }
