@@ -12,7 +12,7 @@
 enum {
     RENDER_LONG_SIDE = 2200, /* A4 at 190 dpi; bounds the image whatever size the page claims */
     RENDER_MAX_BYTES = RENDER_LONG_SIDE * RENDER_LONG_SIDE + 4096,
-    VISUAL_RENDER_SIDE = 1280,
+    QUICK_RENDER_SIDE = 1280, /* for looks and for quick recognition, which reads no more than that */
     INFO_MAX_BYTES = 64 * 1024,
     LEAST_MS_FOR_A_PAGE = 100,
 };
@@ -191,7 +191,7 @@ static bool recognise_page(struct pdf *pdf, unsigned page, unsigned want, struct
                            struct error *err) {
     struct buf image = BUF_INIT(RENDER_MAX_BYTES);
     struct parser_answer answer;
-    unsigned side = want & (DOCUMENT_OCR | DOCUMENT_OCR_QUICK) ? RENDER_LONG_SIDE : VISUAL_RENDER_SIDE;
+    unsigned side = want & DOCUMENT_OCR ? RENDER_LONG_SIDE : QUICK_RENDER_SIDE;
     bool ok =
         draw_page(pdf, page, side, &image, err) &&
         parser_run_image(pdf->bench, pdf->task, buf_str(&image), FRAME_PGM, want, pdf->result, &answer, err);
