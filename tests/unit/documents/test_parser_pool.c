@@ -38,7 +38,8 @@ static void expect_refusal(struct str bytes, unsigned want, const struct documen
                            enum error_code code, const char *part) {
     struct document_result *result = NULL;
     struct error err = {0};
-    assert_false(documents_extract(pool, bytes, want, limits, 0, &result, &err));
+    const int64_t deadline = clock_monotonic() + 30 * NS_PER_SECOND;
+    assert_false(documents_extract(pool, bytes, want, limits, deadline, &result, &err));
     if (err.code != code || !strstr(err.message, part))
         fail_msg("got %s: \"%s\", expected \"%s\" in it", error_name(err.code), err.message, part);
     assert_null(result);
