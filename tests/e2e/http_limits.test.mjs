@@ -249,6 +249,7 @@ async function keepAsking(port, state) {
       throw error;
     }
     for (let open = true; open; ) {
+      await sleep(Math.random() * 30); // so that many connections are idle when the end comes
       state.asked++;
       const reply = await client.send(get('/slow?ms=2')).reply();
       assert.equal(reply.body, 'slow');
@@ -271,6 +272,21 @@ test('no request is lost when the server ends under load', async (t) => {
     assert.ok(state.answered > 20);
     assert.equal(state.asked, state.answered);
   }
+});
+
+test('connections that wait to be accepted when the server ends are served', async (t) => {
+  const { child, port, exited } = await startServer(t, { loops: 1 });
+  const busy = await Client.connect(port);
+  busy.send(get('/busy?us=700000'));
+  await sleep(50);
+  const waiting = await Promise.all(Array.from({ length: 150 }, () => Client.connect(port)));
+  for (const client of waiting) client.send(get('/constant'));
+  child.kill('SIGTERM');
+  for (const client of [busy, ...waiting]) {
+    assert.equal((await client.reply()).status, 200);
+    client.close();
+  }
+  assert.equal((await exited)[0], 0);
 });
 
 test('one client that sends ahead does not keep the others waiting', async (t) => {

@@ -21,12 +21,15 @@ export async function startServer(t, options = {}, { shell } = {}) {
   const child = shell
     ? spawn('/bin/sh', ['-c', `${shell}; exec "$0" "$@"`, binary, ...args], { env, stdio })
     : spawn(binary, args, { env, stdio });
-  const server = { child, errors: '', exited: once(child, 'exit') };
+  const server = { child, errors: '', exited: once(child, 'close') };
   child.stderr.on('data', (text) => (server.errors += text));
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   server.nextLine = async () => JSON.parse((await lines.next()).value ?? 'null');
   const first = await server.nextLine();
-  if (!first) throw new Error(`the server did not start: ${server.errors}`);
+  if (!first) {
+    await server.exited;
+    throw new Error(`the server did not start: ${server.errors}`);
+  }
   server.ports = first.ports;
   server.port = first.ports[0];
   server.stop = async () => {
