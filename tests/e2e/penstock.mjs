@@ -53,7 +53,7 @@ export function assertNoReport(stderr) {
   assert.ok(!report, report?.[0]);
 }
 
-// Runs one command to its end: {code, stdout, stderr}. `code`: what it must end with (undefined: anything).
+// Runs one command to its end: {code, stdout, stderr}. `code`: what it must end with (null: anything).
 export function command(args, { code = 0, env, cwd, timeout = 120_000, program = binary, input = '' } = {}) {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { cwd, env: environment(env), stdio: ['pipe', 'pipe', 'pipe'] });
@@ -68,7 +68,7 @@ export function command(args, { code = 0, env, cwd, timeout = 120_000, program =
       try {
         assertNoReport(out.stderr);
         assert.equal(signal, null, `penstock ${args.join(' ')} was ended by ${signal}\n${out.stderr}`);
-        if (code !== undefined) assert.equal(ended, code, `penstock ${args.join(' ')}\n${out.stdout}${out.stderr}`);
+        if (code !== null) assert.equal(ended, code, `penstock ${args.join(' ')}\n${out.stdout}${out.stderr}`);
         resolve({ code: ended, ...out });
       } catch (error) {
         reject(error);
@@ -235,11 +235,17 @@ class Server {
     for (const agent of this.agents) agent.destroy();
   }
 
-  // SIGTERM; it must end with 0 and without a sanitizer's report.
+  // SIGTERM, once: a second one ends the program at once.
+  terminate() {
+    if (!this.terminated) this.child.kill('SIGTERM');
+    this.terminated = true;
+  }
+
+  // Ends it and waits; it must end with 0 and without a sanitizer's report.
   async stop() {
     if (this.stopped) return;
     this.stopped = true;
-    this.child.kill('SIGTERM');
+    this.terminate();
     const late = setTimeout(() => this.child.kill('SIGKILL'), 40_000);
     const end = await this.ended;
     clearTimeout(late);

@@ -1,0 +1,88 @@
+// A disk that is full: what cannot be kept is refused, and the server recovers by itself once there is room.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import test from 'node:test';
+import { serve, sleep, storeWithModels, until } from './penstock.mjs';
+import { billingText } from './samples.mjs';
+
+function smallDisk(t) {
+  const at = fs.mkdtempSync(path.join(os.tmpdir(), 'penstock-e2e-disk-'));
+  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=12m', 'tmpfs', at]).status === 0;
+  t.after(() => {
+    if (mounted) assert.equal(spawnSync('umount', ['--lazy', at]).status, 0);
+    fs.rmdirSync(at);
+  });
+  return mounted ? at : undefined;
+}
+
+// Writes zeros until nothing more fits.
+function fill(file) {
+  const out = fs.openSync(file, 'a');
+  try {
+    for (let size = 1 << 16; size >= 1; size >>= 4)
+      for (;;) {
+        try {
+          fs.writeSync(out, Buffer.alloc(size));
+        } catch (error) {
+          if (error.code !== 'ENOSPC') throw error;
+          break;
+        }
+      }
+  } finally {
+    fs.closeSync(out);
+  }
+}
+
+test('a full disk', { timeout: 90_000 }, async (t) => {
+  const store = await storeWithModels(t);
+  const disk = smallDisk(t);
+  if (!disk) return t.skip('mounting a small tmpfs is not permitted');
+  fs.cpSync(store, path.join(disk, 'store'), { recursive: true });
+  const rollout = [{ model: 'tickets@1' }];
+  const server = await serve(t, {
+    endpoints: {
+      tickets: { rollout, accept_threshold: 0, cache: false },
+      reviewed: { rollout, accept_threshold: '100%', review_threshold: '100%', keep_inputs: 'all' },
+    },
+  }, { store: path.join(disk, 'store') });
+  const ask = (endpoint, n) => server.predict(endpoint, { text: `${billingText} ${n}` });
+  const before = await server.answer('reviewed', { text: 'before' });
+  const answered = [];
+  const ballast = path.join(disk, 'ballast');
+
+  await t.test('what cannot be kept is refused with 503, and nothing else happens', async () => {
+    fill(ballast);
+    const refused = await until('the refusal', async () => {
+      const reply = await ask('reviewed', Math.random());
+      if (reply.status === 200) answered.push(reply.json);
+      return reply.status !== 200 && reply;
+    }, 20_000);
+    assert.equal(`${refused.status} ${refused.json.error.code}`, '503 storage_unavailable', refused.text);
+    assert.ok(Number(refused.headers['retry-after']) >= 1);
+    const plain = await until('predictions that need no person are refused too', async () => {
+      const reply = await ask('tickets', Math.random());
+      if (reply.status === 200) answered.push(reply.json);
+      return reply.status !== 200 && reply;
+    }, 20_000);
+    assert.equal(`${plain.status} ${plain.json.error.code}`, '503 storage_unavailable', plain.text);
+    assert.equal((await server.get('/healthz')).status, 200);
+    const ready = await server.get('/readyz');
+    assert.deepEqual([ready.status, ready.json.status], [503, 'storage unavailable']);
+    await server.logged('recorder.failed');
+  });
+
+  await t.test('once there is room it goes on by itself, and nothing acknowledged is lost', async () => {
+    fs.rmSync(ballast);
+    await until('the recovery', async () => (await ask('reviewed', Math.random())).status === 200, 15_000);
+    await until('readiness', async () => (await server.get('/readyz')).status === 200);
+    assert.equal((await ask('tickets', Math.random())).status, 200);
+    await sleep(150);
+    for (const { request_id: id } of [before, ...answered]) assert.equal((await server.get(`/v1/requests/${id}`)).status, 200, id);
+    for (const { review_id: id } of [before, ...answered.filter((answer) => answer.review_id)]) assert.equal((await server.get(`/v1/review/${id}`)).status, 200, id);
+  });
+
+  await server.stop(); // before the disk goes
+});
