@@ -22,46 +22,47 @@ static const struct server_shared *shared_of(const struct connection *c) {
 
 /* ---- text ---- */
 
+static const char *const reasons[600] = {
+    [100] = "Continue",
+    [102] = "Processing",
+    [200] = "OK",
+    [201] = "Created",
+    [202] = "Accepted",
+    [204] = "No Content",
+    [301] = "Moved Permanently",
+    [302] = "Found",
+    [303] = "See Other",
+    [304] = "Not Modified",
+    [307] = "Temporary Redirect",
+    [308] = "Permanent Redirect",
+    [400] = "Bad Request",
+    [401] = "Unauthorized",
+    [402] = "Payment Required",
+    [403] = "Forbidden",
+    [404] = "Not Found",
+    [405] = "Method Not Allowed",
+    [406] = "Not Acceptable",
+    [408] = "Request Timeout",
+    [409] = "Conflict",
+    [410] = "Gone",
+    [411] = "Length Required",
+    [412] = "Precondition Failed",
+    [413] = "Content Too Large",
+    [415] = "Unsupported Media Type",
+    [417] = "Expectation Failed",
+    [422] = "Unprocessable Content",
+    [429] = "Too Many Requests",
+    [431] = "Request Header Fields Too Large",
+    [500] = "Internal Server Error",
+    [501] = "Not Implemented",
+    [502] = "Bad Gateway",
+    [503] = "Service Unavailable",
+    [504] = "Gateway Timeout",
+    [505] = "HTTP Version Not Supported",
+};
+
 static struct str reason_of(int status) {
-    switch (status) {
-    case 100: return STR("Continue");
-    case 102: return STR("Processing");
-    case 200: return STR("OK");
-    case 201: return STR("Created");
-    case 202: return STR("Accepted");
-    case 204: return STR("No Content");
-    case 301: return STR("Moved Permanently");
-    case 302: return STR("Found");
-    case 303: return STR("See Other");
-    case 304: return STR("Not Modified");
-    case 307: return STR("Temporary Redirect");
-    case 308: return STR("Permanent Redirect");
-    case 400: return STR("Bad Request");
-    case 401: return STR("Unauthorized");
-    case 402: return STR("Payment Required");
-    case 403: return STR("Forbidden");
-    case 404: return STR("Not Found");
-    case 405: return STR("Method Not Allowed");
-    case 406: return STR("Not Acceptable");
-    case 408: return STR("Request Timeout");
-    case 409: return STR("Conflict");
-    case 410: return STR("Gone");
-    case 411: return STR("Length Required");
-    case 412: return STR("Precondition Failed");
-    case 413: return STR("Content Too Large");
-    case 415: return STR("Unsupported Media Type");
-    case 417: return STR("Expectation Failed");
-    case 422: return STR("Unprocessable Content");
-    case 429: return STR("Too Many Requests");
-    case 431: return STR("Request Header Fields Too Large");
-    case 500: return STR("Internal Server Error");
-    case 501: return STR("Not Implemented");
-    case 502: return STR("Bad Gateway");
-    case 503: return STR("Service Unavailable");
-    case 504: return STR("Gateway Timeout");
-    case 505: return STR("HTTP Version Not Supported");
-    default: return STR("Status");
-    }
+    return str_from(reasons[status] ? reasons[status] : "Status");
 }
 
 static struct str date_line(struct server_loop *home) {
