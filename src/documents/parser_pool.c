@@ -109,6 +109,8 @@ static bool run_job(struct worker *worker, struct parser_ticket *ticket, struct 
                                .want = job->want,
                                .limits = job->limits,
                                .patience = &patience};
+    worker->bench.last_end = PARSER_FINE;
+    worker->bench.replaced = 0;
     patience.allowed_ms = (unsigned)(patience_left_ns(&patience) / NS_PER_MS);
     if (job->deadline <= now)
         return fail(err, ERR_DEADLINE, LATE_IN_QUEUE);

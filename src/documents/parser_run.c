@@ -215,8 +215,6 @@ bool parser_run(struct parser_bench *bench, const struct parser_task *task, stru
                 struct error *err) {
     struct document_result *result = calloc(1, sizeof *result);
     bool ok = false;
-    bench->last_end = PARSER_FINE;
-    bench->replaced = 0;
     if (!result)
         return fail(err, ERR_NO_MEMORY, "no memory was left for reading a document");
     result->type = task->type;

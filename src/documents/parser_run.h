@@ -26,7 +26,8 @@ struct parser_task {
     const struct patience *patience;
 };
 
-/* Writes *out, a new result, or fills *err. `ms.wait` and `ms.total` are the caller's to add. */
+/* Writes *out, a new result, or fills *err; adds to the bench what became of its process. `ms.wait` and
+ * `ms.total` are the caller's to add. */
 bool parser_run(struct parser_bench *bench, const struct parser_task *task, struct document_result **out,
                 struct error *err) MUST_USE;
 

@@ -215,6 +215,8 @@ static void a_document_that_takes_too_long_costs_its_process(void **state) {
     parser_pool_stats(pool, &before);
     expect_refusal(image, DOCUMENT_OCR, &impossible, ERR_DOCUMENT_TIMEOUT, "within");
     sample_free(image);
+    /* What ended that process is not counted again for a file that never reaches one. */
+    expect_refusal(STR("\1\2\3"), DOCUMENT_OCR, NULL, ERR_FILE_TYPE, "send a PDF");
     /* The pool goes on with a new process. */
     images_are_read(state);
     parser_pool_stats(pool, &after);
