@@ -20,7 +20,7 @@ static void fill_random(void *out, size_t n) {
 void random_bytes(void *out, size_t n) {
     /* One system call serves many IDs; bytes are wiped as they are handed out. */
     static _Thread_local struct {
-        unsigned char bytes[512];
+        unsigned char bytes[4096];
         size_t left;
     } pool;
     if (n > sizeof pool.bytes) {

@@ -219,6 +219,18 @@ void json_fixed(struct json_writer *w, double value, int decimals) {
     buf_add_fixed(w->out, value, decimals);
 }
 
+void json_ms(struct json_writer *w, uint64_t us) {
+    before_value(w);
+    uint64_t ms = us / 1000;
+    unsigned rest = (unsigned)(us % 1000);
+    if (ms < 10)
+        buf_add_char(w->out, (char)('0' + ms));
+    else
+        buf_add_u64(w->out, ms);
+    char tail[4] = {'.', (char)('0' + rest / 100), (char)('0' + rest / 10 % 10), (char)('0' + rest % 10)};
+    buf_add(w->out, tail, sizeof tail);
+}
+
 void json_double(struct json_writer *w, double value) {
     if (!isfinite(value)) {
         json_null(w);

@@ -34,6 +34,7 @@ void json_text(struct json_writer *w, const char *terminated); /* NULL writes nu
 void json_int(struct json_writer *w, int64_t value);
 void json_fixed(struct json_writer *w, double value, int decimals);
 void json_double(struct json_writer *w, double value); /* 17 digits; not finite writes null */
+void json_ms(struct json_writer *w, uint64_t us);      /* microseconds as milliseconds, 3 decimals */
 void json_bool(struct json_writer *w, bool value);
 void json_null(struct json_writer *w);
 void json_raw(struct json_writer *w, struct str json); /* already JSON */
@@ -70,6 +71,10 @@ static inline void json_field_int(struct json_writer *w, const char *key, int64_
 static inline void json_field_fixed(struct json_writer *w, const char *key, double value, int decimals) {
     json_key(w, key);
     json_fixed(w, value, decimals);
+}
+static inline void json_field_ms(struct json_writer *w, const char *key, uint64_t us) {
+    json_key(w, key);
+    json_ms(w, us);
 }
 static inline void json_field_bool(struct json_writer *w, const char *key, bool value) {
     json_key(w, key);

@@ -5,14 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct str str_from(const char *terminated) {
-    return terminated ? (struct str){terminated, strlen(terminated)} : (struct str){"", 0};
-}
-
-bool str_eq(struct str a, struct str b) {
-    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
-}
-
 static char lower(char c) {
     return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
 }
@@ -40,14 +32,6 @@ struct str str_trim(struct str s) {
     while (s.n > 0 && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
         s.n--;
     return s;
-}
-
-struct str str_slice(struct str s, size_t from, size_t to) {
-    if (to > s.n)
-        to = s.n;
-    if (from > to)
-        from = to;
-    return (struct str){s.p + from, to - from};
 }
 
 size_t str_find(struct str s, struct str needle) {

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct str {
     const char *p;
@@ -17,13 +18,24 @@ struct str {
 /* For printf: "%.*s", STR_ARG(s) */
 #define STR_ARG(s) (int)(s).n, (s).p
 
-struct str str_from(const char *terminated); /* NULL gives the empty view */
-bool str_eq(struct str a, struct str b);
+static inline struct str str_from(const char *terminated) { /* NULL gives the empty view */
+    return terminated ? (struct str){terminated, strlen(terminated)} : (struct str){"", 0};
+}
+static inline bool str_eq(struct str a, struct str b) {
+    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
 bool str_eq_nocase(struct str a, struct str b); /* ASCII letters only, as HTTP wants */
 bool str_starts(struct str s, struct str prefix);
 bool str_ends(struct str s, struct str suffix);
 struct str str_trim(struct str s); /* spaces and tabs at both ends */
-struct str str_slice(struct str s, size_t from, size_t to);
+/* Ends beyond the view are moved to its end. */
+static inline struct str str_slice(struct str s, size_t from, size_t to) {
+    if (to > s.n)
+        to = s.n;
+    if (from > to)
+        from = to;
+    return (struct str){s.p + from, to - from};
+}
 
 /* Index of the first occurrence, or SIZE_MAX. */
 size_t str_find(struct str s, struct str needle);

@@ -11,15 +11,6 @@
 
 enum { COST_DECIMALS = 9 };
 
-static void write_ms(struct json_writer *w, const char *key, uint32_t us) {
-    json_key(w, key);
-    buf_add_u64(w->out, us / 1000);
-    unsigned rest = us % 1000;
-    char digits[4] = {'.', (char)('0' + rest / 100), (char)('0' + rest / 10 % 10), (char)('0' + rest % 10)};
-    buf_add(w->out, digits, sizeof digits);
-    w->comma = true;
-}
-
 static void write_outcome(const struct event *e, struct json_writer *w) {
     json_key(w, "prediction");
     if (e->prediction.n)
@@ -83,11 +74,11 @@ void event_write_fields(const struct event *e, struct json_writer *w) {
     json_field_int(w, "status", e->status);
     json_field_text(w, "decision", decision_name(e->decision));
     write_outcome(e, w);
-    write_ms(w, "latency_ms", e->total_us);
+    json_field_ms(w, "latency_ms", e->total_us);
     json_key(w, "stages");
     json_object(w);
     for (unsigned i = 0; i < e->stage_count; i++)
-        write_ms(w, e->stages[i].name, e->stages[i].us);
+        json_field_ms(w, e->stages[i].name, e->stages[i].us);
     json_object_end(w);
     json_field_bool(w, "cached", e->cache == CACHE_HIT || e->cache == CACHE_STALE);
     json_key(w, "fallback");

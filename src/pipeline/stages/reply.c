@@ -23,7 +23,7 @@ static void write_stages(const struct request *r, struct json_writer *w) {
     json_key(w, "stages");
     json_object(w);
     for (unsigned i = 0; i < r->timed_count; i++)
-        json_field_fixed(w, r->stages[r->timed[i].stage]->name, r->timed[i].us / 1000.0, 3);
+        json_field_ms(w, r->stages[r->timed[i].stage]->name, r->timed[i].us);
     json_object_end(w);
 }
 
@@ -70,7 +70,7 @@ static void write_result(const struct request *r, struct buf *out) {
     }
     if (r->input.kind == INPUT_FILE)
         write_document(r, &w);
-    json_field_fixed(&w, "latency_ms", (double)(clock_monotonic() - r->started_ns) / 1e6, 3);
+    json_field_ms(&w, "latency_ms", (uint64_t)(clock_monotonic() - r->started_ns) / 1000);
     write_stages(r, &w);
     write_cost(r, &w);
     json_object_end(&w);
