@@ -36,9 +36,24 @@ export async function until(what, probe, ms = 10_000) {
   }
 }
 
+// What is to be done at the end of a test, last things first (t.after alone goes in the order of the calls).
+const endings = new WeakMap();
+export function atEnd(t, work) {
+  if (!endings.has(t)) {
+    const list = [];
+    endings.set(t, list);
+    t.after(async () => {
+      const failures = [];
+      while (list.length) await Promise.resolve().then(list.pop()).catch((error) => failures.push(error));
+      if (failures.length) throw failures[0];
+    });
+  }
+  endings.get(t).push(work);
+}
+
 export function folder(t) {
   const made = fs.mkdtempSync(path.join(os.tmpdir(), 'penstock-e2e-'));
-  t.after(() => fs.rmSync(made, { recursive: true, force: true, maxRetries: 3 }));
+  atEnd(t, () => fs.rmSync(made, { recursive: true, force: true, maxRetries: 3 }));
   return made;
 }
 
@@ -113,20 +128,24 @@ export async function storeWithModels(t) {
 }
 
 class Server {
-  constructor(child, config, dir) {
+  constructor(child, config, dir, log) {
     this.child = child;
     this.pid = child.pid;
     this.configPath = config;
     this.folder = dir;
-    this.stderr = '';
-    this.ended = new Promise((done) => child.on('close', (code, signal) => done({ code, signal })));
-    child.stderr.setEncoding('utf8').on('data', (text) => (this.stderr += text));
+    this.logPath = log;
+    this.ended = new Promise((done) => child.on('exit', (code, signal) => done({ code, signal })));
     this.agents = [];
+  }
+
+  get stderr() {
+    return fs.readFileSync(this.logPath, 'utf8');
   }
 
   // Lines of the log, parsed. What is not JSON (problems of a configuration) is left out.
   log(event) {
-    const lines = this.stderr.slice(0, this.stderr.lastIndexOf('\n') + 1).split('\n');
+    const text = this.stderr;
+    const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n');
     const parsed = lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line));
     return event ? parsed.filter((line) => line.event === event) : parsed;
   }
@@ -255,17 +274,22 @@ class Server {
   }
 }
 
+let servers = 0;
+
 // Starts a server. `config` lacks what every test has: the address, the store, and authentication, which is off unless
-// it says otherwise. Options: store (a folder; default one of its own), env, args (before "serve").
+// it says otherwise. Options: store (a folder; default one of its own), env, wrapper (a program and arguments to start it with).
 export async function serve(t, config, { store, dir = folder(t), env, wrapper = [] } = {}) {
   const file = path.join(dir, 'penstock.yaml');
   const whole = complete(config, store ?? path.join(dir, 'store'));
   fs.writeFileSync(file, JSON.stringify(whole, null, 2));
   const [program, ...args] = [...wrapper, binary, 'serve', '-c', file];
-  const child = spawn(program, args, { env: environment(env), stdio: ['ignore', 'inherit', 'pipe'] });
-  const server = new Server(child, file, dir);
+  const log = path.join(dir, `server-${servers++}.log`);
+  const out = fs.openSync(log, 'w'); // a file: a pipe that this process does not empty in time would hold the server up
+  const child = spawn(program, args, { env: environment(env), stdio: ['ignore', 'inherit', out] });
+  fs.closeSync(out);
+  const server = new Server(child, file, dir, log);
   server.config = whole;
-  t.after(() => server.stop());
+  atEnd(t, () => server.stop());
   return server.listening();
 }
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import net from 'node:net';
 import test from 'node:test';
-import { multipart, serve, sleep, storeWithModels } from './penstock.mjs';
+import { atEnd, multipart, serve, sleep, storeWithModels } from './penstock.mjs';
 import { pdf } from './samples.mjs';
 
 // The harmless test file that every scanner knows, put together here so that no scanner finds it in this file.
@@ -41,7 +41,7 @@ async function clamd(t) {
   await new Promise((done) => server.listen(0, '127.0.0.1', done));
   const open = new Set();
   server.on('connection', (socket) => open.add(socket.on('close', () => open.delete(socket))));
-  t.after(() => {
+  atEnd(t, () => {
     for (const socket of open) socket.destroy();
     server.close();
   });
