@@ -32,7 +32,7 @@ static void every_file_gets_a_result_or_a_specific_error(void **state) {
         print_message("PENSTOCK_SHARED_DATA is not set: nothing to read\n");
         skip();
     }
-    const struct parser_pool_options options = {.workers = 2};
+    const struct parser_pool_options options = {.workers = 2, .defaults = {.wall_ms = 60000}};
     struct error err;
     struct parser_pool *pool = parser_pool_new(&options, &err);
     assert_non_null(pool);
@@ -47,7 +47,7 @@ static void every_file_gets_a_result_or_a_specific_error(void **state) {
         snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
         struct str bytes = read_file(path);
         files++;
-        if (documents_extract(pool, bytes, DOCUMENT_ALL, NULL, clock_monotonic() + 20 * NS_PER_SECOND,
+        if (documents_extract(pool, bytes, DOCUMENT_ALL, NULL, clock_monotonic() + 120 * NS_PER_SECOND,
                               &result, &err)) {
             assert_true(result->pages > 0);
             assert_true(str_is_utf8(result->text, NULL));

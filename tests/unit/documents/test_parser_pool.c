@@ -14,7 +14,7 @@ static struct parser_pool *pool;
 static int start_pool(void **state) {
     (void)state;
     struct error err;
-    const struct parser_pool_options options = {.workers = 1, .queue = 4};
+    const struct parser_pool_options options = {.workers = 1, .queue = 4, .defaults = {.wall_ms = 120000}};
     pool = parser_pool_new(&options, &err);
     return pool ? 0 : -1;
 }
@@ -29,7 +29,7 @@ static struct document_result *read_it(struct str bytes, unsigned want,
                                        const struct document_limits *limits) {
     struct document_result *result = NULL;
     struct error err = {0};
-    if (!documents_extract(pool, bytes, want, limits, clock_monotonic() + 30 * NS_PER_SECOND, &result, &err))
+    if (!documents_extract(pool, bytes, want, limits, clock_monotonic() + 120 * NS_PER_SECOND, &result, &err))
         fail_msg("refused: %s", err.message);
     return result;
 }
@@ -38,7 +38,7 @@ static void expect_refusal(struct str bytes, unsigned want, const struct documen
                            enum error_code code, const char *part) {
     struct document_result *result = NULL;
     struct error err = {0};
-    const int64_t deadline = clock_monotonic() + 30 * NS_PER_SECOND;
+    const int64_t deadline = clock_monotonic() + 120 * NS_PER_SECOND;
     assert_false(documents_extract(pool, bytes, want, limits, deadline, &result, &err));
     if (err.code != code || !strstr(err.message, part))
         fail_msg("got %s: \"%s\", expected \"%s\" in it", error_name(err.code), err.message, part);
@@ -244,7 +244,7 @@ static void count(void *ctx, struct document_result *result, const struct error 
 }
 
 static void wait_for(const atomic_uint *value, unsigned expected) {
-    for (int i = 0; i < 20000 && atomic_load(value) < expected; i++)
+    for (int i = 0; i < 120000 && atomic_load(value) < expected; i++)
         nanosleep(&(struct timespec){.tv_nsec = NS_PER_MS}, NULL);
     assert_int_equal(atomic_load(value), expected);
 }

@@ -30,7 +30,7 @@ static const char *parser_program(void) {
 }
 
 static void start(struct parser_process *process) {
-    struct patience patience = wait_ms(10000);
+    struct patience patience = wait_ms(60000);
     struct error err = {0};
     if (!parser_process_start(process, parser_program(), limits.memory_bytes, SANDBOX_REQUIRED, &patience,
                               &err))
@@ -55,7 +55,7 @@ static void what_a_decoder_may_not_do_is_refused(void **state) {
         struct parser_answer answer;
         struct error err = {0};
         enum parser_end end;
-        if (!probe(&process, refused[i], 5000, &answer, &end, &err))
+        if (!probe(&process, refused[i], 30000, &answer, &end, &err))
             fail_msg("probe %d: %s", (int)refused[i], err.message);
         assert_memory_equal(answer.message, "refused", 7);
         parser_answer_free(&answer);
@@ -72,7 +72,7 @@ static void what_only_an_attacker_does_ends_the_process(void **state) {
         struct error err = {0};
         enum parser_end end;
         start(&process);
-        assert_false(probe(&process, fatal[i], 5000, &answer, &end, &err));
+        assert_false(probe(&process, fatal[i], 30000, &answer, &end, &err));
         assert_int_equal(end, PARSER_CRASHED);
         assert_int_equal(err.code, ERR_DOCUMENT_UNREADABLE);
         assert_non_null(strstr(err.message, "forbidden"));
@@ -96,12 +96,12 @@ static void expect_end(enum probe what, unsigned ms, enum parser_end expected, e
 
 static void a_memory_bomb_is_stopped_by_the_limit(void **state) {
     (void)state;
-    expect_end(PROBE_EAT_MEMORY, 20000, PARSER_OUT_OF_MEMORY, ERR_DOCUMENT_TOO_COMPLEX);
+    expect_end(PROBE_EAT_MEMORY, 60000, PARSER_OUT_OF_MEMORY, ERR_DOCUMENT_TOO_COMPLEX);
 }
 
 static void an_endless_loop_is_stopped_by_the_processor_limit(void **state) {
     (void)state;
-    expect_end(PROBE_LOOP, 20000, PARSER_OUT_OF_MEMORY, ERR_DOCUMENT_TOO_COMPLEX);
+    expect_end(PROBE_LOOP, 60000, PARSER_OUT_OF_MEMORY, ERR_DOCUMENT_TOO_COMPLEX);
 }
 
 static void a_hang_is_stopped_by_the_clock(void **state) {
@@ -111,7 +111,7 @@ static void a_hang_is_stopped_by_the_clock(void **state) {
 
 static void a_crash_is_told_as_such(void **state) {
     (void)state;
-    expect_end(PROBE_CRASH, 5000, PARSER_CRASHED, ERR_DOCUMENT_UNREADABLE);
+    expect_end(PROBE_CRASH, 30000, PARSER_CRASHED, ERR_DOCUMENT_UNREADABLE);
 }
 
 static void a_process_that_died_between_jobs_is_noticed(void **state) {
@@ -130,7 +130,7 @@ static void a_process_that_died_between_jobs_is_noticed(void **state) {
 static void a_required_layer_that_is_missing_refuses_to_start(void **state) {
     (void)state;
     struct parser_process process = {0};
-    struct patience patience = wait_ms(10000);
+    struct patience patience = wait_ms(60000);
     struct error err = {0};
     const unsigned no_such_layer = 1U << 30;
     assert_false(parser_process_start(&process, parser_program(), limits.memory_bytes, no_such_layer,
@@ -142,7 +142,7 @@ static void a_required_layer_that_is_missing_refuses_to_start(void **state) {
 static int run_in_sandbox(const char *const *arguments, struct buf *output, unsigned *layers) {
     char sandbox[4096];
     struct error err = {0};
-    struct patience patience = wait_ms(10000);
+    struct patience patience = wait_ms(60000);
     struct poppler_outcome outcome;
     snprintf(sandbox, sizeof sandbox, "%s", parser_program());
     strcpy(strrchr(sandbox, '/') + 1, "penstock-sandbox");
