@@ -9,6 +9,7 @@ enum {
     JPEG_RESTART_LAST = 0xD7,
     JPEG_TEMPORARY = 0x01,
     JPEG_SCAN = 0xDA,
+    JPEG_EXIF = 0xE1,
     JPEG_FRAME_FIRST = 0xC0,
     JPEG_FRAME_LAST = 0xCF,
     JPEG_HUFFMAN = 0xC4,
@@ -52,6 +53,44 @@ static size_t skip_scan(struct str s, size_t at) {
     return s.n;
 }
 
+static bool note_frame(struct str s, size_t at, size_t length, struct image_header *out, const char **why) {
+    if (length < 8 || at + 7 > s.n)
+        return *why = "the frame header is cut short", false;
+    if (out->width == 0) {
+        out->height = big16(s, at + 3);
+        out->width = big16(s, at + 5);
+    }
+    return true;
+}
+
+static uint32_t number16(struct str s, size_t at, bool big) {
+    return big ? big16(s, at) : byte_at(s, at) | byte_at(s, at + 1) << 8;
+}
+
+static uint32_t number32(struct str s, size_t at, bool big) {
+    return big ? big32(s, at) : number16(s, at, false) | number16(s, at + 2, false) << 16;
+}
+
+/* The tag that tells how the camera was held, in the first directory of the segment; 0 when there is none.
+ * Exif 2.3, section 4.6: a TIFF file behind six bytes. */
+static uint32_t exif_orientation(struct str segment) {
+    enum { ORIENTATION = 0x0112, ENTRY = 12, SHORT = 3 };
+    if (segment.n < 14 || memcmp(segment.p, "Exif\0\0", 6) != 0)
+        return 0;
+    struct str tiff = str_slice(segment, 6, segment.n);
+    bool big = tiff.p[0] == 'M';
+    size_t at = number32(tiff, 4, big);
+    if (at > tiff.n || tiff.n - at < 2)
+        return 0;
+    size_t entries = number16(tiff, at, big);
+    for (at += 2; entries > 0 && tiff.n - at >= ENTRY; entries--, at += ENTRY) {
+        uint32_t value = number16(tiff, at + 8, big);
+        if (number16(tiff, at, big) == ORIENTATION && number16(tiff, at + 2, big) == SHORT)
+            return value <= 8 ? value : 0;
+    }
+    return 0;
+}
+
 /* One marker segment at *at, which moves behind it. False when the walk ends: *why says so, or the end
  * marker or the end of the bytes was reached. */
 static bool jpeg_segment(struct str s, size_t *at, struct image_header *out, const char **why) {
@@ -77,16 +116,12 @@ static bool jpeg_segment(struct str s, size_t *at, struct image_header *out, con
     size_t length = big16(s, *at);
     if (length < 2)
         return *why = "a segment states an impossible length", false;
-    if (is_frame(code)) {
-        if (length < 8 || *at + 7 > s.n)
-            return *why = "the frame header is cut short", false;
-        if (out->width == 0) {
-            out->height = big16(s, *at + 3);
-            out->width = big16(s, *at + 5);
-        }
-    }
+    if (is_frame(code) && !note_frame(s, *at, length, out, why))
+        return false;
     if (length > s.n - *at)
         return false;
+    if (code == JPEG_EXIF && !out->orientation)
+        out->orientation = exif_orientation(str_slice(s, *at + 2, *at + length));
     *at += length;
     if (code == JPEG_SCAN) {
         if (out->width == 0)

@@ -12,6 +12,7 @@
 
 struct image_header {
     uint32_t width, height;
+    uint32_t orientation; /* 1 to 8 as in Exif: how the camera was held; 0: not told */
     bool animated;
     bool complete; /* the end marker is there */
     size_t end;    /* the offset behind the end marker; the length when incomplete */

@@ -54,6 +54,11 @@ static bool judge_size(struct image_output *out, uint64_t max_pixels) {
     return true;
 }
 
+/* Clockwise, to have the picture as it was seen. Mirrored kinds (2, 4, 5, 7) come from no camera. */
+static int quarter_turns(uint32_t orientation) {
+    return orientation == 6 ? 1 : orientation == 3 ? 2 : orientation == 8 ? 3 : 0;
+}
+
 static bool read_header(const struct image_input *input, struct image_output *out) {
     struct str bytes = {(const char *)input->bytes, input->size};
     struct image_header header = {0};
@@ -69,6 +74,7 @@ static bool read_header(const struct image_input *input, struct image_output *ou
         return give_up(out, FRAME_CORRUPT, "cannot be decoded: %s", why);
     out->width = header.width;
     out->height = header.height;
+    out->quarter_turns = quarter_turns(header.orientation);
     return judge_size(out, input->max_pixels);
 }
 
@@ -124,6 +130,11 @@ static PIX *decode(const struct image_input *input, struct image_output *out, ui
         float scale = (float)long_side / (float)longest;
         bool shrink = scale < 0.8F && (float)shortest * scale >= 2;
         small = shrink ? pixScaleAreaMap(grey, scale, scale) : pixClone(grey);
+    }
+    if (small && out->quarter_turns) {
+        PIX *upright = pixRotateOrth(small, out->quarter_turns);
+        pixDestroy(&small);
+        small = upright;
     }
     pixDestroy(&raw);
     pixDestroy(&flat);

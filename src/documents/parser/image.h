@@ -24,7 +24,8 @@ struct image_output {
     enum frame_status status;
     char message[FRAME_MESSAGE_MAX]; /* when the status is not FRAME_OK: ends a sentence about the image */
     unsigned flags;                  /* frame_flag */
-    uint32_t width, height;
+    uint32_t width, height;          /* as the header states them */
+    int quarter_turns;               /* clockwise, taken to have it upright */
     float confidence;
     uint32_t microseconds[FRAME_TIMES];
     bool has_visual;

@@ -36,6 +36,27 @@ static void a_jpeg_tells_size_and_end(void **state) {
     assert_int_equal(header.end, whole.n);
 }
 
+#define EXIF(tiff)                                                                                           \
+    "\xff\xe1\0\x22"                                                                                         \
+    "Exif\0\0" tiff
+
+static void a_jpeg_tells_how_the_camera_was_held(void **state) {
+    (void)state;
+    struct image_header header = jpeg(STR("\xff\xd8" EXIF(
+        "MM\0\x2a\0\0\0\x08\0\1\x01\x12\0\3\0\0\0\1\0\x06\0\0\0\0\0\0") SOF("\0\x40", "\0\x40") SCAN END));
+    assert_int_equal(header.orientation, 6);
+    header = jpeg(STR("\xff\xd8" EXIF("II\x2a\0\x08\0\0\0\1\0\x12\x01\3\0\1\0\0\0\x08\0\0\0\0\0\0\0")
+                          SOF("\0\x40", "\0\x40") SCAN END));
+    assert_int_equal(header.orientation, 8);
+    /* A directory that lies beyond the segment, and one with more entries than there are. */
+    header = jpeg(STR("\xff\xd8" EXIF("MM\0\x2a\xff\xff\xff\xff\0\1\x01\x12\0\3\0\0\0\1\0\x06\0\0\0\0\0\0")
+                          SOF("\0\x40", "\0\x40") SCAN END));
+    assert_int_equal(header.orientation, 0);
+    header = jpeg(STR("\xff\xd8" EXIF("MM\0\x2a\0\0\0\x08\xff\xff\x01\x11\0\3\0\0\0\1\0\x06\0\0\0\0\0\0")
+                          SOF("\0\x40", "\0\x40") SCAN END));
+    assert_int_equal(header.orientation, 0);
+}
+
 static void an_end_marker_inside_pixels_or_thumbnails_is_none(void **state) {
     (void)state;
     struct image_header header =
@@ -119,6 +140,7 @@ static void a_grey_map_must_hold_its_pixels(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_jpeg_tells_size_and_end),
+        cmocka_unit_test(a_jpeg_tells_how_the_camera_was_held),
         cmocka_unit_test(an_end_marker_inside_pixels_or_thumbnails_is_none),
         cmocka_unit_test(a_jpeg_cut_anywhere_is_never_complete),
         cmocka_unit_test(impossible_jpegs_are_refused_with_the_reason),

@@ -72,6 +72,28 @@ static void images_are_read(void **state) {
     }
 }
 
+/* As a telephone held sideways stores it: the picture lies down and a tag says so. */
+static void a_picture_taken_sideways_is_read_upright(void **state) {
+    (void)state;
+    static const char exif[] = "\xff\xe1\0\x22"
+                               "Exif\0\0MM\0\x2a\0\0\0\x08\0\1\x01\x12\0\3\0\0\0\1\0\x06\0\0\0\0\0\0";
+    PIX *upright = sample_pix("Invoice number 4711", 1000, 800), *lying = pixRotateOrth(upright, 3);
+    l_uint8 *bytes = NULL;
+    size_t size = 0;
+    assert_int_equal(pixWriteMem(&bytes, &size, lying, IFF_JFIF_JPEG), 0);
+    struct buf tagged = BUF_INIT(size + sizeof exif);
+    buf_add(&tagged, bytes, 2);
+    buf_add(&tagged, exif, sizeof exif - 1);
+    buf_add(&tagged, bytes + 2, size - 2);
+    struct document_result *result = read_it(buf_str(&tagged), DOCUMENT_OCR, NULL);
+    assert_says(result, "number");
+    document_result_free(result);
+    buf_free(&tagged);
+    free(bytes);
+    pixDestroy(&upright);
+    pixDestroy(&lying);
+}
+
 static void only_what_is_wanted_is_done(void **state) {
     (void)state;
     struct str image = sample_image("nobody reads this", 600, 400, IFF_JFIF_JPEG);
@@ -377,6 +399,7 @@ static void a_missing_program_is_named(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(images_are_read),
+        cmocka_unit_test(a_picture_taken_sideways_is_read_upright),
         cmocka_unit_test(only_what_is_wanted_is_done),
         cmocka_unit_test(a_pdf_gives_its_text_page_by_page),
         cmocka_unit_test(a_pdf_of_a_picture_is_recognised),
