@@ -30,7 +30,8 @@ struct visit {
     struct call call;        /* any other call */
 };
 
-/* The caller's own ID when it is a plain token of reasonable length, a new one otherwise. */
+/* The caller's own ID when it is a plain token of reasonable length, a new one otherwise; .p is NULL when
+ * memory is out. */
 static struct str request_id(struct exchange *x) {
     struct str given = exchange_header(x, STR("x-request-id"));
     bool good = given.p && given.n > 0 && given.n <= REQUEST_ID_MAX;
@@ -41,7 +42,7 @@ static struct str request_id(struct exchange *x) {
         return given;
     char *made = arena_alloc(x->arena, ID_SIZE);
     if (!made)
-        return STR("");
+        return (struct str){0};
     id_make(clock_wall(), made);
     return (struct str){made, ID_LENGTH};
 }
@@ -74,6 +75,14 @@ static void refuse_method(struct loop_state *loop, struct exchange *x, struct st
     buf_clear(&loop->reply);
     reply_write_error(&loop->reply, &err, id);
     exchange_reply(x, error_status(err.code), headers.list, headers.count, buf_str(&loop->reply));
+}
+
+static void refuse_without_memory(struct loop_state *loop, struct exchange *x) {
+    struct error err;
+    char id[ID_SIZE];
+    id_make(clock_wall(), id);
+    fail(&err, ERR_NO_MEMORY, "Out of memory for this request.");
+    refuse(loop, x, (struct str){id, ID_LENGTH}, &err);
 }
 
 static struct visit *visit_new(struct exchange *x) {
@@ -139,6 +148,10 @@ static bool start_call(struct loop_state *loop, struct exchange *x, struct str i
 static bool on_head(void *loop_ctx, struct exchange *x, size_t *body_max) {
     struct loop_state *loop = loop_ctx;
     struct str id = request_id(x), argument = STR("");
+    if (!id.p) {
+        refuse_without_memory(loop, x);
+        return false;
+    }
     if (path_matches(x->path, predict_path, &argument))
         return start_prediction(loop, x, id, argument, body_max);
     enum http_method method = x->method == METHOD_HEAD ? METHOD_GET : x->method;
