@@ -92,11 +92,13 @@ static char *join(const char *folder, const char *name) {
     return asprintf(&path, "%s/%s", folder, name) < 0 ? NULL : path;
 }
 
-/* SQLite gives -wal and -shm the database's own mode, so making it first settles all three. */
+/* SQLite gives -wal and -shm the database's own mode, so making it first settles all three. One that is
+ * there is not even opened: POSIX locks belong to the process, and closing any descriptor of the file would
+ * drop those of this process's other connections (SQLite, "How To Corrupt An SQLite Database File", 2.2). */
 static bool make_private_file(const char *path, struct error *err) {
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
-        return fail(err, ERR_STORE, "Cannot open %s: %s.", path, strerror(errno));
+        return errno == EEXIST || fail(err, ERR_STORE, "Cannot make %s: %s.", path, strerror(errno));
     close(fd);
     return true;
 }

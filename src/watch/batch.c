@@ -7,7 +7,7 @@
 #include "store/sql.h"
 #include "store/store.h"
 
-enum { CHUNK = 1024, LOG_CAP = 4 << 20 };
+enum { CHUNK = 1024, LOG_CAP = 4 << 20, SYNC_EACH_MAX = 4 };
 
 void batch_init(struct batch *b, struct store *store, struct record_writer *writer, bool log_requests) {
     *b = (struct batch){.store = store,
@@ -63,9 +63,9 @@ static void acknowledge(struct batch *b, struct event *e) {
     event_free(e);
 }
 
-static bool keep_input(struct batch *b, struct event *e, struct error *err) {
+static bool keep_input(struct batch *b, struct event *e, bool sync, struct error *err) {
     return e->input.n == 0 || e->input_blob[0] ||
-           blob_put_unsynced(store_inputs_folder(b->store), e->input, e->input_blob, err);
+           (sync ? blob_put : blob_put_unsynced)(store_inputs_folder(b->store), e->input, e->input_blob, err);
 }
 
 static bool insert(struct batch *b, struct event *e, struct error *err) {
@@ -111,15 +111,20 @@ static bool fill_transaction(struct batch *b, size_t count, struct store_job *jo
 static bool commit_chunk(struct batch *b, size_t count, struct store_job *jobs, struct job_result *results,
                          size_t *culprit, struct error *err) {
     /* A review item is kept until somebody has seen it, power failure or not, and so is its input. */
-    bool durable = jobs != NULL, sync = false;
+    bool durable = jobs != NULL;
+    size_t inputs = 0;
     struct event *e = b->first;
     for (size_t i = 0; i < count; i++, e = e->next) {
         durable |= e->review != NULL;
-        sync |= e->review && e->input.n > 0;
-        if (!keep_input(b, e, err))
-            return false;
+        inputs += e->review && e->input.n > 0;
     }
-    if (sync && !blob_sync(store_inputs_folder(b->store), err))
+    /* Few are synced one by one, since the file system's own sync waits for what all others wrote too. */
+    bool each = inputs <= SYNC_EACH_MAX;
+    e = b->first;
+    for (size_t i = 0; i < count; i++, e = e->next)
+        if (!keep_input(b, e, each && e->review, err))
+            return false;
+    if (inputs && !each && !blob_sync(store_inputs_folder(b->store), err))
         return false;
     if (!store_begin(b->store, durable, err))
         return false;

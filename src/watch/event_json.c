@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { COST_DECIMALS = 9 };
+enum { COST_DECIMALS = 9, LOG_WAIT_MS = 50 };
 
 static void write_outcome(const struct event *e, struct json_writer *w) {
     json_key(w, "prediction");
@@ -138,7 +138,7 @@ static void flush_to_pipe(struct str lines) {
         if (end)
             n = (size_t)(end - lines.p) + 1;
         struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
-        if (poll(&out, 1, stuck ? 0 : 1000) != 1) {
+        if (poll(&out, 1, stuck ? 0 : LOG_WAIT_MS) != 1) {
             stuck = true;
             return;
         }

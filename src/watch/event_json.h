@@ -20,5 +20,5 @@ struct event_log {
 void event_log_add(struct event_log *log, const struct event *e);
 
 /* Writes the lines to standard error and forgets them. A reader that stopped reading is waited for at
- * most a second, then lines are left out until it reads again, so that it cannot stop the caller. */
+ * most 50 ms, then lines are left out until it reads again, so that it cannot stop the caller. */
 void event_log_flush(struct event_log *log);
