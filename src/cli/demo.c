@@ -15,7 +15,7 @@ static const char help[] =
     "Draws documents, writes texts, trains models on them and writes the configuration that\n"
     "\"penstock serve --demo\" serves. A folder that is already prepared is left as it is.\n\n"
     "      --folder FOLDER  where (demo)\n"
-    "      --count N        documents of each kind to train on (60)\n"
+    "      --count N        documents of each kind to train on (40)\n"
     "      --seed N         another seed draws other documents (1)\n";
 
 static int usage(const char *message) {

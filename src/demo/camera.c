@@ -84,14 +84,17 @@ static void light_and_noise(PIX *pix, struct dice *d, const struct setting *s) {
     int w = pixGetWidth(pix), h = pixGetHeight(pix), words = pixGetWpl(pix);
     for (int y = 0; y < h; y++) {
         l_uint32 *line = pixGetData(pix) + (size_t)y * (size_t)words;
+        double light = 0;
         for (int x = 0; x < w; x++) {
+            /* Light changes slowly. */
+            if (x % 16 == 0)
+                light = brightness(s, (double)x / w - 0.5, (double)y / h - 0.5);
             /* Four uniform draws of 16 bits from one roll: nearly a bell, and fast; deviation 1. */
             uint64_t r = dice_roll(d);
             double sum = (double)(r & 0xffff) + (double)(r >> 16 & 0xffff) + (double)(r >> 32 & 0xffff) +
                          (double)(r >> 48);
             double bell = (sum / 65535 - 2) * 1.7320508;
-            double grey = GET_DATA_BYTE(line, x) * brightness(s, (double)x / w - 0.5, (double)y / h - 0.5) +
-                          bell * s->noise;
+            double grey = GET_DATA_BYTE(line, x) * light + bell * s->noise;
             SET_DATA_BYTE(line, x, grey < 0 ? 0 : grey > 255 ? 255 : (int)grey);
         }
     }

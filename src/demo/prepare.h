@@ -13,7 +13,7 @@ struct demo_options {
     const char *camera_program;
 };
 
-enum { DEMO_COUNT_MIN = 10, DEMO_COUNT_MAX = 900, DEMO_COUNT = 60 };
+enum { DEMO_COUNT_MIN = 10, DEMO_COUNT_MAX = 900, DEMO_COUNT = 40 };
 
 /* Says what it does on standard output. Does nothing when the folder was prepared with the same options by a
  * program of the same kind. ERR_IO when the folder holds other things than an earlier demo. */
