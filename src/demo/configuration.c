@@ -112,7 +112,8 @@ bool demo_write_configuration(const struct demo_folder *folder, const struct dem
     else
         snprintf(rollout, sizeof rollout, "      - model: %s\n", versions->support);
     AUTO_BUF out = BUF_INIT(1 << 16);
-    buf_printf(&out, configuration, versions->documents, rollout, versions->support);
+    buf_printf(&out, configuration, versions->documents, rollout,
+               versions->support_second ? versions->support_second : versions->support);
     if (out.failed)
         return fail(err, ERR_NO_MEMORY, "no memory for the demo's configuration");
     return write_rules(folder, "documents", documents_rules, err) &&
