@@ -161,6 +161,10 @@ static void add_metrics(struct process *p) {
     metrics_set_version(p->metrics, PENSTOCK_VERSION);
 }
 
+static struct tls_files tls_files_of(const struct config_server *c) {
+    return (struct tls_files){c->tls.certificate, c->tls.key, c->tls.key_password};
+}
+
 static bool start_server(struct process *p, struct error *err) {
     const struct config_server *c = &p->config->server;
     const char **listen = calloc(c->listen_count, sizeof(*listen));
@@ -181,8 +185,7 @@ static bool start_server(struct process *p, struct error *err) {
     options.idle_timeout_ms = ms(c->idle_timeout);
     options.write_timeout_ms = ms(c->write_timeout);
     options.drain_timeout_ms = ms(c->drain_timeout);
-    options.tls_certificate = c->tls.certificate;
-    options.tls_key = c->tls.key;
+    options.tls = tls_files_of(c);
     add_metrics(p);
     bool started = server_start(&p->server, &options, &api_service, p->engine, err);
     free(listen);
@@ -252,6 +255,7 @@ static bool reload(struct process *p, const struct config *next) {
                   fixed);
         return false;
     }
+    struct tls_files tls = tls_files_of(&next->server);
     struct snapshot *previous = engine_snapshot(p->engine);
     struct snapshot *snapshot = build_snapshot(p, next, previous, &problems);
     snapshot_unref(previous);
@@ -259,8 +263,7 @@ static bool reload(struct process *p, const struct config *next) {
         log_event(LOG_ERROR, "config.problem", "%s", problems.list[i].message);
     if (!snapshot)
         return false;
-    if (next->server.tls.certificate &&
-        !server_reload_tls(p->server, next->server.tls.certificate, next->server.tls.key, &err)) {
+    if (next->server.tls.certificate && !server_reload_tls(p->server, &tls, &err)) {
         log_event(LOG_ERROR, "config.refused", "%s; nothing was changed", err.message);
         snapshot_unref(snapshot);
         return false;

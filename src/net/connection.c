@@ -57,7 +57,7 @@ static void recycle(struct connection *c) {
 }
 
 static bool start_tls(struct connection *c) {
-    if (!options_of(c)->tls_certificate)
+    if (!options_of(c)->tls.certificate)
         return true;
     c->tls = server_new_tls(c->home->server);
     return c->tls != NULL;

@@ -249,7 +249,7 @@ static bool check_options(const struct server_options *o, struct error *err) {
         return fail(err, ERR_CONFIG, "the largest request head is 256 to 64000 bytes, not %zu", o->head_max);
     if (o->arena_max < o->head_max + SMALL_BODY + o->header_count_max * sizeof(struct http_header))
         return fail(err, ERR_CONFIG, "a request's arena of %zu bytes does not hold its head", o->arena_max);
-    if (!o->tls_certificate != !o->tls_key)
+    if (!o->tls.certificate != !o->tls.key)
         return fail(err, ERR_CONFIG, "TLS needs both a certificate file and a key file");
     return true;
 }
@@ -316,8 +316,8 @@ static bool ask_all_to_start(struct server *server, void (*run)(struct loop_task
 
 static bool start(struct server *server, struct error *err) {
     const struct server_options *o = &server->shared.options;
-    if (o->tls_certificate) {
-        server->tls = tls_context_new(o->tls_certificate, o->tls_key, err);
+    if (o->tls.certificate) {
+        server->tls = tls_context_new(&o->tls, err);
         if (!server->tls)
             return false;
     }
@@ -360,10 +360,10 @@ struct loop *server_loop(const struct server *server, unsigned index) {
     return server->shards[index].home.loop;
 }
 
-bool server_reload_tls(struct server *server, const char *certificate, const char *key, struct error *err) {
+bool server_reload_tls(struct server *server, const struct tls_files *files, struct error *err) {
     if (!server->tls)
         return fail(err, ERR_CONFIG, "the server was started without TLS; switching it on needs a restart");
-    struct tls_context *fresh = tls_context_new(certificate, key, err);
+    struct tls_context *fresh = tls_context_new(files, err);
     if (!fresh)
         return false;
     pthread_mutex_lock(&server->lock);

@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "net/loop.h"
+#include "net/tls.h"
 
 enum http_method {
     METHOD_GET,
@@ -101,8 +102,7 @@ struct server_options {
     uint32_t idle_timeout_ms;  /* between requests, and before the first */
     uint32_t write_timeout_ms; /* from the reply to its last byte taken by the kernel */
     uint32_t drain_timeout_ms;
-    const char *tls_certificate; /* PEM file with the chain; NULL: plain HTTP */
-    const char *tls_key;         /* PEM file */
+    struct tls_files tls; /* certificate NULL: plain HTTP */
 };
 
 /* The defaults that the documentation names; listen is left empty. */
@@ -121,8 +121,7 @@ unsigned server_loop_count(const struct server *server);
 struct loop *server_loop(const struct server *server, unsigned index);
 
 /* New certificate for connections accepted from now on; when it fails, nothing changes. */
-bool server_reload_tls(struct server *server, const char *certificate, const char *key,
-                       struct error *err) MUST_USE;
+bool server_reload_tls(struct server *server, const struct tls_files *files, struct error *err) MUST_USE;
 
 /* Stops accepting, lets idle connections go, answers what is running with "Connection: close". Returns
  * true when all connections are closed, false when some are left after drain_timeout_ms (server_stop cuts

@@ -73,18 +73,33 @@ static int choose_protocol(SSL *ssl, const unsigned char **chosen, unsigned char
     return result == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
-static bool load(SSL_CTX *c, const char *certificate, const char *key, struct error *err) {
+/* OpenSSL would otherwise ask at the terminal. -1: no password, the key cannot be read. */
+static int give_password(char *out, int size, int writing, void *ctx) {
+    const char *password = ctx;
+    size_t n = password ? strlen(password) : 0;
+    if (n == 0 || n > (size_t)size)
+        return -1;
+    memcpy(out, password, n);
+    return (int)n;
+}
+
+static bool load(SSL_CTX *c, const struct tls_files *files, struct error *err) {
+    const char *certificate = files->certificate, *key = files->key;
+    SSL_CTX_set_default_passwd_cb(c, give_password);
+    SSL_CTX_set_default_passwd_cb_userdata(c, (void *)(uintptr_t)files->key_password);
     if (SSL_CTX_use_certificate_chain_file(c, certificate) != 1)
         return fail_ssl(err, "cannot use the TLS certificate", certificate);
     if (SSL_CTX_use_PrivateKey_file(c, key, SSL_FILETYPE_PEM) != 1)
-        return fail_ssl(err, "cannot use the TLS key", key);
+        return fail_ssl(err, "cannot use the TLS key (encrypted? then server.tls.key_password must be right)",
+                        key);
+    SSL_CTX_set_default_passwd_cb_userdata(c, NULL); /* borrowed only while loading */
     if (SSL_CTX_check_private_key(c) != 1)
         return fail(err, ERR_CONFIG, "the TLS key %s does not belong to the certificate %s", key,
                     certificate);
     return true;
 }
 
-struct tls_context *tls_context_new(const char *certificate, const char *key, struct error *err) {
+struct tls_context *tls_context_new(const struct tls_files *files, struct error *err) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, make_method);
     ERR_clear_error();
@@ -100,7 +115,7 @@ struct tls_context *tls_context_new(const char *certificate, const char *key, st
     SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF); /* resumption by tickets needs no memory here */
     SSL_CTX_set_session_id_context(c, (const unsigned char *)"penstock", 8);
     SSL_CTX_set_alpn_select_cb(c, choose_protocol, NULL);
-    if (!load(c, certificate, key, err)) {
+    if (!load(c, files, err)) {
         SSL_CTX_free(c);
         return NULL;
     }

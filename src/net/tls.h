@@ -8,8 +8,15 @@
 
 struct tls_context;
 
-/* Certificate chain and key from PEM files; errors name the file. */
-struct tls_context *tls_context_new(const char *certificate, const char *key, struct error *err) MUST_USE;
+/* PEM files. Borrowed. */
+struct tls_files {
+    const char *certificate; /* with its chain; NULL: no TLS */
+    const char *key;
+    const char *key_password; /* NULL: the key is not encrypted */
+};
+
+/* Errors name the file. Never asks at a terminal. */
+struct tls_context *tls_context_new(const struct tls_files *files, struct error *err) MUST_USE;
 void tls_context_free(struct tls_context *context); /* sessions made from it live on */
 
 struct tls;

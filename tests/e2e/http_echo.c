@@ -223,16 +223,16 @@ static void set_option(struct server_options *o, const char *name, const char *v
     if (strcmp(name, "--listen") == 0 && o->listen_count < ARRAY_COUNT(listen_to))
         listen_to[o->listen_count++] = value;
     if (strcmp(name, "--certificate") == 0)
-        o->tls_certificate = value;
+        o->tls.certificate = value;
     if (strcmp(name, "--key") == 0)
-        o->tls_key = value;
+        o->tls.key = value;
 }
 
 static void wait_for_end(const struct server_options *o, const sigset_t *signals) {
     struct error err;
     int signal_number;
     while (sigwait(signals, &signal_number) == 0 && signal_number == SIGHUP)
-        if (!server_reload_tls(server, o->tls_certificate, o->tls_key, &err))
+        if (!server_reload_tls(server, &o->tls, &err))
             fprintf(stderr, "not reloaded: %s\n", err.message);
 }
 
