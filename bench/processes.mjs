@@ -117,18 +117,21 @@ export async function ready(child, url, seconds = 30) {
     throw new Error(`${url} did not answer 200 within ${seconds} s${child.exitCode === null ? '' : ` (ended with ${child.exitCode})`}\n${said}`);
 }
 
-// Nanoseconds that the scheduler has given to all threads of these processes, those of ended threads left out: servers
-// keep theirs.
-function cpuOf(pids) {
-    let total = 0;
+// Nanoseconds that the scheduler has given to all threads of these processes, and to those among them whose name
+// starts with `name`. Threads that have ended are left out: servers keep theirs.
+function cpuOf(pids, name = 'loop-') {
+    let all = 0, named = 0;
     for (const pid of pids)
-        for (const thread of readdirSafe(`/proc/${pid}/task`))
-            total += Number(read(`/proc/${pid}/task/${thread}/schedstat`).split(' ')[0] || 0);
-    return total;
+        for (const thread of readdirSafe(`/proc/${pid}/task`)) {
+            const ns = Number(read(`/proc/${pid}/task/${thread}/schedstat`).split(' ')[0] || 0);
+            all += ns;
+            if (read(`/proc/${pid}/task/${thread}/comm`).startsWith(name)) named += ns;
+        }
+    return { all, named };
 }
 
-// CPU seconds that a server and its children spend on what `work` does, with what they do shortly after it
-// (records are committed behind the replies).
+// CPU seconds that a server and its children spend on what `work` does, with what they do shortly after it (records
+// are committed behind the replies); of these, its loop threads'.
 export async function cpuDuring(child, work) {
     await sleep(150);
     const pids = tree(child.pid);
@@ -136,13 +139,8 @@ export async function cpuDuring(child, work) {
     const result = await work();
     await sleep(300);
     if (child.exitCode !== null) throw new Error(`the server ended with ${child.exitCode} during the measurement`);
-    return { seconds: (cpuOf(pids) - before) / 1e9, result };
-}
-
-// CPU by thread name, for the record.
-export function cpuByThread(pid) {
-    return Object.fromEntries(readdirSafe(`/proc/${pid}/task`).map((thread) =>
-        [`${read(`/proc/${pid}/task/${thread}/comm`).trim()}/${thread}`, Number(read(`/proc/${pid}/task/${thread}/schedstat`).split(' ')[0] || 0)]));
+    const after = cpuOf(pids);
+    return { seconds: (after.all - before.all) / 1e9, loops: (after.named - before.named) / 1e9, result };
 }
 
 // Resident memory in megabytes (10^6): all of it, and what is not shared with others.
