@@ -9,7 +9,7 @@ enum { FACTOR_ROWS_MAX = 4000, FACTOR_ROUNDS = 25 };
 
 /* How much the rows that belong to no class count in all, against the rows that do. Novelty is asked
  * "which of the two is it", confidence "is the answer right, in traffic where some rows are strange". */
-static const float novelty_share = 0.5f, confidence_share = 0.04f, scrambled_share = 0.2f;
+static const float novelty_share = 0.5f, confidence_share = 0.07f, changed_share = 0.2f;
 
 /* Step 1: the two factors, by Newton's method on the log likelihood, which is concave in them. */
 
@@ -47,7 +47,7 @@ static void add_factor_row(struct factor_sums *sums, const struct calibration_ro
 }
 
 static bool used_for_factors(const struct calibration_row *row, unsigned without) {
-    return row->from_fold && row->seen->known && row->fold != without;
+    return row->from_fold && row->seen->kind == OBSERVED_ROW && row->fold != without;
 }
 
 static struct factor_sums factor_sums(const struct calibration_row *rows, size_t count, size_t labels,
@@ -105,32 +105,28 @@ static unsigned signals_of(const struct confidence *c, const struct observation 
                                    .hidden = seen->hidden,
                                    .known_words = seen->known_words,
                                    .known_grams = seen->known_grams,
+                                   .scarcity = seen->scarcity,
                                    .words = seen->words};
     return linear_signals(&scores, c, probabilities, signals);
 }
 
 struct shares {
-    float known, unknown, scrambled; /* weight of one row */
+    float of[4]; /* weight of one row, by enum observed */
 };
 
+/* The strange kinds together weigh `share` of the rows; what was changed, a part of that. */
 static struct shares row_weights(const struct calibration_row *rows, size_t count, unsigned without,
                                  float share) {
-    float known = 0, unknown = 0, scrambled = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (rows[i].fold == without)
-            continue;
-        known += rows[i].seen->known;
-        scrambled += rows[i].seen->scrambled;
-        unknown += !rows[i].seen->known && !rows[i].seen->scrambled;
-    }
-    float strange = share * known;
-    float noise = unknown > 0 ? scrambled_share * strange : strange;
-    return (struct shares){1, unknown > 0 ? (strange - noise) / unknown : 0,
-                           scrambled > 0 ? noise / scrambled : 0};
-}
-
-static float weight_of(const struct shares *s, const struct observation *seen) {
-    return seen->known ? s->known : seen->scrambled ? s->scrambled : s->unknown;
+    float seen[4] = {0};
+    for (size_t i = 0; i < count; i++)
+        seen[rows[i].seen->kind] += rows[i].fold != without;
+    float strange = share * seen[OBSERVED_ROW];
+    float changed = seen[OBSERVED_STRANGER] > 0 ? changed_share * strange : strange / 2;
+    float part[4] = {seen[OBSERVED_ROW], strange - 2 * changed, changed, changed};
+    struct shares shares = {{0}};
+    for (int kind = 0; kind < 4; kind++)
+        shares.of[kind] = seen[kind] > 0 ? part[kind] / seen[kind] : 0;
+    return shares;
 }
 
 static void fit_novelty(struct confidence *c, const struct calibration_row *rows, size_t count, size_t labels,
@@ -138,16 +134,16 @@ static void fit_novelty(struct confidence *c, const struct calibration_row *rows
     struct shares shares = row_weights(rows, count, without, novelty_share);
     size_t used = 0;
     for (size_t i = 0; i < count; i++) {
-        if (rows[i].fold == without)
-            continue;
+        if (rows[i].fold == without || rows[i].seen->kind == OBSERVED_FRAGMENT)
+            continue; /* a fragment is no stranger, only short of words */
         struct confidence_signals signals;
         struct logistic_row *row = &room[used++];
         signals_of(c, rows[i].seen, labels, probabilities, &signals);
         confidence_novelty_terms(&signals, row->terms);
-        row->weight = weight_of(&shares, rows[i].seen);
-        row->yes = !rows[i].seen->known;
+        row->weight = shares.of[rows[i].seen->kind];
+        row->yes = rows[i].seen->kind != OBSERVED_ROW;
     }
-    if (shares.unknown > 0 || shares.scrambled > 0)
+    if (shares.of[OBSERVED_STRANGER] > 0 || shares.of[OBSERVED_SCRAMBLED] > 0)
         logistic_fit(c->novelty, room, used, NOVELTY_TERMS, 1);
 }
 
@@ -156,14 +152,15 @@ static void fit_correct(struct confidence *c, const struct calibration_row *rows
     struct shares shares = row_weights(rows, count, without, confidence_share);
     size_t used = 0;
     for (size_t i = 0; i < count; i++) {
-        if (rows[i].fold == without || (rows[i].seen->known && !rows[i].from_fold))
+        if (rows[i].fold == without || (rows[i].seen->kind == OBSERVED_ROW && !rows[i].from_fold))
             continue;
         struct confidence_signals signals;
         struct logistic_row *row = &room[used++];
         unsigned label = signals_of(c, rows[i].seen, labels, probabilities, &signals);
         confidence_terms(&signals, confidence_novelty(c, &signals), row->terms);
-        row->weight = weight_of(&shares, rows[i].seen);
-        row->yes = rows[i].seen->known && label == rows[i].label;
+        row->weight = shares.of[rows[i].seen->kind];
+        bool has_answer = rows[i].seen->kind == OBSERVED_ROW || rows[i].seen->kind == OBSERVED_FRAGMENT;
+        row->yes = has_answer && label == rows[i].label;
     }
     logistic_fit(c->correct, room, used, CONFIDENCE_TERMS, 1);
 }

@@ -7,7 +7,7 @@
 
 struct calibration_row {
     const struct observation *seen;
-    uint32_t label; /* the true one; meaningless when the row is not known */
+    uint32_t label; /* the true one; meaningless for a stranger */
     unsigned fold;
     bool from_fold; /* observed by a fold of the cross-validation: these are what confidence is about */
 };

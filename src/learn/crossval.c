@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ARTEFACT_BYTES_MAX = 1 << 30, SCRAMBLED_EVERY = 8 };
+enum { ARTEFACT_BYTES_MAX = 1 << 30, CHANGED_EVERY = 4 };
 
 /* Observing */
 
@@ -33,6 +33,18 @@ static const float *keep_scores(float **room, const float *scores, size_t labels
     return kept;
 }
 
+/* One of the text's words, at random. Returns its length. */
+static size_t fragment(struct str text, uint32_t row, char *out) {
+    struct random random = random_from(row);
+    size_t from = random_below(&random, (uint32_t)text.n), to = from;
+    while (from > 0 && text.p[from - 1] != ' ')
+        from--;
+    while (to < text.n && text.p[to] != ' ')
+        to++;
+    memcpy(out, text.p + from, to - from);
+    return to - from;
+}
+
 static bool observe_main(const struct backend *b, struct scratch *s, const struct fit_source *source,
                          struct observation *o, float **room, struct error *err) {
     const struct data_row *row = &source->data->rows[o->row];
@@ -43,12 +55,15 @@ static bool observe_main(const struct backend *b, struct scratch *s, const struc
         input.feature_count = source->schema->tabular.count;
         input.features = source->schema->values + o->row * input.feature_count;
     }
-    if (o->scrambled) {
+    if (o->kind == OBSERVED_SCRAMBLED || o->kind == OBSERVED_FRAGMENT) {
         changed = malloc(row->text.n + 1);
         if (!changed)
             return fail(err, ERR_NO_MEMORY, "out of memory");
-        scramble(row->text, o->row, changed);
         input.text.p = changed;
+        if (o->kind == OBSERVED_SCRAMBLED)
+            scramble(row->text, o->row, changed);
+        else
+            input.text.n = fragment(row->text, o->row, changed);
     }
     bool ok = linear_score(b, s, &input, &scores, err);
     free(changed);
@@ -58,6 +73,7 @@ static bool observe_main(const struct backend *b, struct scratch *s, const struc
     o->hidden = keep_scores(room, scores.hidden, scores.labels);
     o->known_words = scores.known_words;
     o->known_grams = scores.known_grams;
+    o->scarcity = scores.scarcity;
     o->words = scores.words;
     return true;
 }
@@ -66,7 +82,8 @@ static void observe_visual(const struct backend *b, struct scratch *s, const str
                            struct observation *o, float **room) {
     struct linear_scores scores;
     const float *visual = d->rows[o->row].visual;
-    if (visual && !o->scrambled && linear_score_visual(b, s, visual, d->visual_count, &scores))
+    bool whole = o->kind == OBSERVED_ROW || o->kind == OBSERVED_STRANGER;
+    if (visual && whole && linear_score_visual(b, s, visual, d->visual_count, &scores))
         o->visual = keep_scores(room, scores.linear, scores.labels);
 }
 
@@ -219,9 +236,8 @@ static bool run_room(struct training_run *r, size_t train, size_t seen, struct e
     return fail(err, ERR_NO_MEMORY, "out of memory");
 }
 
-static void add_seen(struct training_run *r, size_t row, bool known, bool scrambled) {
-    r->seen[r->seen_count++] =
-        (struct observation){.row = (uint32_t)row, .known = known, .scrambled = scrambled};
+static void add_seen(struct training_run *r, size_t row, enum observed kind) {
+    r->seen[r->seen_count++] = (struct observation){.row = (uint32_t)row, .kind = kind};
 }
 
 bool fold_run(struct training_run *out, const struct dataset *d, const uint8_t *fold, unsigned number,
@@ -234,9 +250,9 @@ bool fold_run(struct training_run *out, const struct dataset *d, const uint8_t *
             out->train[out->train_count++] = (uint32_t)i;
             continue;
         }
-        add_seen(out, i, true, false);
-        if (d->has_text && i % SCRAMBLED_EVERY == 0)
-            add_seen(out, i, false, true);
+        add_seen(out, i, OBSERVED_ROW);
+        if (d->has_text && d->rows[i].text.n && i % CHANGED_EVERY == 0)
+            add_seen(out, i, i / CHANGED_EVERY % 2 ? OBSERVED_FRAGMENT : OBSERVED_SCRAMBLED);
     }
     return true;
 }
@@ -248,7 +264,7 @@ bool novelty_run(struct training_run *out, const struct dataset *d, const uint8_
     for (size_t i = 0; i < d->count; i++) {
         bool ours = d->rows[i].label % 2 == half;
         if (fold[i] == half)
-            add_seen(out, i, ours, false);
+            add_seen(out, i, ours ? OBSERVED_ROW : OBSERVED_STRANGER);
         else if (ours)
             out->train[out->train_count++] = (uint32_t)i;
     }

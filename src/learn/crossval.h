@@ -6,14 +6,21 @@
 #include "learn/fit.h"
 #include "learn/random.h"
 
+/* What a run looks at, and what is to be learned from it. */
+enum observed {
+    OBSERVED_ROW,       /* a row as it is, of a class that the run was trained on */
+    OBSERVED_STRANGER,  /* a row as it is, of a class that the run was not trained on */
+    OBSERVED_SCRAMBLED, /* a row's text with its letters shuffled: nothing that was trained */
+    OBSERVED_FRAGMENT,  /* one word of a row's text: too little to be sure */
+};
+
 struct observation {
     uint32_t row;
-    bool known;     /* a row of a class that the run was trained on, in its own letters */
-    bool scrambled; /* the text's letters are shuffled before it is observed */
+    enum observed kind;
     /* What the artefact said; scores lead into the run's own memory. */
     const float *linear, *hidden; /* of the part over text or features; NULL when there is none */
     const float *visual;          /* linear scores of the visual part; NULL when the row has no vector */
-    float known_words, known_grams;
+    float known_words, known_grams, scarcity;
     uint32_t words;
 };
 
@@ -41,7 +48,8 @@ void training_run_free(struct training_run *r);
 bool assign_folds(const struct dataset *d, unsigned folds, uint64_t seed, uint8_t *fold,
                   struct error *err) MUST_USE;
 
-/* The run that trains on all rows but those of `fold` and observes these, and some of them scrambled. */
+/* The run that trains on all rows but those of `fold` and observes these, and some of them
+ * scrambled or as fragments. */
 bool fold_run(struct training_run *out, const struct dataset *d, const uint8_t *fold, unsigned number,
               struct error *err) MUST_USE;
 /* Trains on the even (or odd) half of the labels but for one fold, and observes that fold: rows of the

@@ -71,6 +71,12 @@ static bool number_features(struct design *d, const struct corpus *c, const stru
     return d->gram_feature && d->pair_feature && d->word_feature;
 }
 
+/* A row's items are first those of the words block, up to `words`, then those of the n-grams. */
+struct block_lengths {
+    size_t words;
+    double word_mass, gram_mass; /* squared lengths */
+};
+
 /* Where a row's items are put together; `grams` is one sum for each n-gram, zero between rows. */
 struct filling {
     struct design *d;
@@ -131,47 +137,63 @@ static bool fill_grams(struct filling *f, size_t row, double *mass) {
     return ok;
 }
 
-static void scale(struct design_item *items, size_t from, size_t to, double mass) {
-    float factor = mass > 0 ? (float)(1 / sqrt(mass)) : 0;
-    for (size_t i = from; i < to; i++)
-        items[i].value *= factor;
-}
-
-static bool fill_row(struct filling *f, size_t row) {
+static bool fill_row(struct filling *f, size_t row, struct block_lengths *lengths) {
     const struct corpus *c = f->c;
     struct design *d = f->d;
-    double word_mass = 0, gram_mass = 0;
-    size_t start = f->count;
+    *lengths = (struct block_lengths){0};
     if (!fill_tokens(f, c->word_items + c->row_words[row], c->row_words[row + 1] - c->row_words[row],
-                     d->word_feature, &word_mass) ||
+                     d->word_feature, &lengths->word_mass) ||
         !fill_tokens(f, c->pair_items + c->row_pairs[row], c->row_pairs[row + 1] - c->row_pairs[row],
-                     d->pair_feature, &word_mass))
+                     d->pair_feature, &lengths->word_mass))
         return false;
-    size_t grams = f->count;
-    if (!fill_grams(f, row, &gram_mass))
+    lengths->words = f->count;
+    if (!fill_grams(f, row, &lengths->gram_mass))
         return false;
-    for (size_t i = grams; i < f->count; i++) {
+    for (size_t i = lengths->words; i < f->count; i++) {
         uint32_t gram = d->items[i].feature;
         d->items[i] = (struct design_item){d->gram_feature[gram], f->grams[gram]};
         f->grams[gram] = 0;
     }
-    scale(d->items, start, grams, word_mass);
-    scale(d->items, grams, f->count, gram_mass);
     return true;
 }
 
-static bool fill(struct design *d, const struct corpus *c, const uint32_t *chosen) {
-    struct filling f = {.d = d, .c = c, .grams = calloc(c->grams.count + 1, sizeof(float))};
-    bool ok = f.grams != NULL;
-    for (size_t i = 0; ok && i < d->rows; i++) {
-        ok = fill_row(&f, chosen[i]);
-        d->offsets[i + 1] = f.count;
-        float square = 0;
-        for (size_t k = d->offsets[i]; k < f.count; k++)
-            square += d->items[k].value * d->items[k].value;
-        d->squares[i] = square;
+static float shrunk(double mass, float floor) {
+    return mass > 0 ? (float)(1 / sqrt(mass + (double)floor)) : 0;
+}
+
+/* Scales each row's blocks to a length just short of 1. */
+static void scale_rows(struct design *d, const struct block_lengths *lengths, float floor) {
+    double words = 0, grams = 0;
+    for (size_t i = 0; i < d->rows; i++) {
+        words += lengths[i].word_mass;
+        grams += lengths[i].gram_mass;
     }
+    d->word_floor = floor * (float)(words / (double)(d->rows + 1));
+    d->typical_mass = (float)(grams / (double)(d->rows + 1));
+    d->gram_floor = floor * (float)(grams / (double)(d->rows + 1));
+    for (size_t i = 0; i < d->rows; i++) {
+        float word_factor = shrunk(lengths[i].word_mass, d->word_floor);
+        float gram_factor = shrunk(lengths[i].gram_mass, d->gram_floor);
+        d->squares[i] = 0;
+        for (size_t k = d->offsets[i]; k < d->offsets[i + 1]; k++) {
+            d->items[k].value *= k < lengths[i].words ? word_factor : gram_factor;
+            d->squares[i] += d->items[k].value * d->items[k].value;
+        }
+    }
+}
+
+static bool fill(struct design *d, const struct corpus *c, const uint32_t *chosen, float floor) {
+    struct filling f = {.d = d, .c = c, .grams = calloc(c->grams.count + 1, sizeof(float))};
+    struct block_lengths *lengths = malloc((d->rows + 1) * sizeof *lengths);
+    bool ok = f.grams && lengths;
+    for (size_t i = 0; ok && i < d->rows; i++) {
+        ok = fill_row(&f, chosen[i], &lengths[i]);
+        d->offsets[i + 1] = f.count;
+    }
+    if (ok)
+        scale_rows(d, lengths, floor);
     free(f.grams);
+    free(lengths);
     return ok;
 }
 
@@ -192,7 +214,7 @@ bool design_text(struct design *out, const struct corpus *c, const struct datase
         d.label[i] = data->rows[chosen[i]].label;
         count_row(&f, c, chosen[i], (uint32_t)i + 1);
     }
-    ok = ok && number_features(&d, c, &f, o) && fill(&d, c, chosen);
+    ok = ok && number_features(&d, c, &f, o) && fill(&d, c, chosen, o->floor);
     free(f.words);
     free(f.pairs);
     free(f.grams);

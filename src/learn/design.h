@@ -26,6 +26,7 @@ struct design {
     size_t grams, pairs, words;
     float *idf; /* per feature */
     float unseen_idf;
+    float word_floor, gram_floor, typical_mass; /* see models/vocabulary.h */
     /* Visual vectors: how a value is standardised; one for each value. */
     float *mean, *scale, factor;
 };
@@ -33,6 +34,7 @@ struct design {
 struct design_options {
     uint32_t least_rows; /* a pair or n-gram in fewer rows is no feature */
     size_t most_features;
+    float floor; /* of a block's squared length, as a share of its mean over the rows */
 };
 
 /* The rows `chosen` of the dataset whose texts the corpus holds. */

@@ -85,8 +85,14 @@ static bool write_vocabulary(struct buf *out, const struct design *d, const stru
     for (uint32_t i = 0; i < c->words.count; i++)
         if (d->word_feature[i] != DESIGN_NONE)
             entries[at++] = (struct vocabulary_entry){c->words.hashes[i], (uint32_t)word_row(d, i)};
-    vocabulary_write(out, entries, at, (uint32_t)d->words, (uint32_t)d->pairs, (uint32_t)d->grams,
-                     d->unseen_idf);
+    struct vocabulary facts = {.words = (uint32_t)d->words,
+                               .pairs = (uint32_t)d->pairs,
+                               .grams = (uint32_t)d->grams,
+                               .unseen_mass = d->unseen_idf * d->unseen_idf,
+                               .word_floor = d->word_floor,
+                               .gram_floor = d->gram_floor,
+                               .typical_mass = d->typical_mass};
+    vocabulary_write(out, entries, at, &facts);
     free(entries);
     return true;
 }

@@ -10,7 +10,7 @@
 struct fit_options fit_defaults(size_t rows) {
     size_t passes = 100000 / (rows + 1); /* few rows need more passes: it is steps that count */
     return (struct fit_options){
-        .design = {.least_rows = 1, .most_features = 1 << 18},
+        .design = {.least_rows = 1, .most_features = 1 << 18, .floor = 0.1f},
         .linear = {.cost = 1, .passes = 12},
         .hidden = {.units = 128,
                    .passes = passes < 12   ? 12

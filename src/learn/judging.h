@@ -25,7 +25,7 @@ void judged_part_free(struct judged_part *p);
 
 /* Is row i one that the figures are about? */
 static inline bool judged_row_counts(const struct judged_part *p, size_t i) {
-    return p->rows[i].from_fold && p->rows[i].seen->known;
+    return p->rows[i].from_fold && p->rows[i].seen->kind == OBSERVED_ROW;
 }
 
 /* From which confidence the visual part may answer alone. */

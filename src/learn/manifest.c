@@ -79,6 +79,7 @@ static void write_observed(struct json_writer *w, const struct manifest_facts *f
     struct histogram novelty = histogram_linear("novelty", 0.05, 0.05, 19);
     struct histogram words = histogram_doubling("text_words", 14);
     struct histogram unseen = histogram_linear("unseen_words", 0.05, 0.05, 19);
+    struct histogram scarcity = histogram_linear("scarcity", 0.2, 0.2, 20);
     struct histogram grams = histogram_linear("unseen_grams", 0.05, 0.05, 19);
     for (size_t i = 0; i < f->part->count; i++) {
         const struct observation *seen = f->part->rows[i].seen;
@@ -89,6 +90,7 @@ static void write_observed(struct json_writer *w, const struct manifest_facts *f
         histogram_add(&words, seen->words);
         histogram_add(&unseen, 1 - (double)seen->known_words);
         histogram_add(&grams, 1 - (double)seen->known_grams);
+        histogram_add(&scarcity, (double)seen->scarcity);
     }
     json_key(w, "histograms");
     json_object(w);
@@ -98,6 +100,7 @@ static void write_observed(struct json_writer *w, const struct manifest_facts *f
         histogram_write(&words, w);
         histogram_write(&unseen, w);
         histogram_write(&grams, w);
+        histogram_write(&scarcity, w);
     }
     json_object_end(w);
 }

@@ -35,7 +35,7 @@ void confidence_terms(const struct confidence_signals *s, float novelty, float t
     terms[2] = clamp(logf(fmaxf(s->best, 1e-6f) / fmaxf(s->second, 1e-6f)), 0, 9);
     terms[3] = -log_odds(novelty);
     terms[4] = s->parts_agree;
-    terms[5] = clamp(s->decision, -2, 2);
+    terms[5] = -s->scarcity;
 }
 
 float confidence_novelty(const struct confidence *c, const struct confidence_signals *s) {

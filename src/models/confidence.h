@@ -6,7 +6,8 @@
  *  2. novelty: is this anything of what was trained? A logistic model, fitted on texts of classes left
  *     out of training and on texts with shuffled letters, against rows of known classes;
  *  3. confidence: the probability that the answer is right, a logistic model over probabilities, their
- *     margin and novelty, fitted on out-of-fold rows.
+ *     margin, novelty and how little there is in the text, fitted on out-of-fold rows, on strangers, and
+ *     on single words of the texts.
  *
  * Plain values; any thread. */
 #pragma once
@@ -28,6 +29,7 @@ struct confidence_signals {
     float best, second; /* probabilities of the first two labels */
     float decision;     /* linear score of the first label: below 0, no class claims the row */
     float known_words, known_grams;
+    float scarcity;   /* how much less there is in the text than in those of training; 0: as much */
     bool parts_agree; /* linear and hidden part have the same first label */
 };
 

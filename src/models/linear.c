@@ -55,6 +55,7 @@ bool linear_score(const struct backend *b, struct scratch *s, const struct model
                                   .hidden = s->hidden,
                                   .known_words = signals.known_words,
                                   .known_grams = signals.known_grams,
+                                  .scarcity = signals.scarcity,
                                   .words = signals.words};
     return true;
 }
@@ -105,6 +106,7 @@ unsigned linear_signals(const struct linear_scores *scores, const struct confide
         .decision = scores->linear[best],
         .known_words = scores->known_words,
         .known_grams = scores->known_grams,
+        .scarcity = scores->scarcity,
         .parts_agree = c->hidden_factor <= 0 || (scores->linear[best] >= vector_max(scores->linear, n) &&
                                                  scores->hidden[best] >= vector_max(scores->hidden, n)),
     };

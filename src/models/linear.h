@@ -16,7 +16,7 @@ bool linear_open(struct backend **out, struct str bytes, struct error *err) MUST
 struct linear_scores {
     size_t labels;
     const float *linear, *hidden;
-    float known_words, known_grams;
+    float known_words, known_grams, scarcity;
     uint32_t words;
 };
 bool linear_score(const struct backend *b, struct scratch *s, const struct model_input *row,

@@ -86,8 +86,8 @@ static enum character_class classify(uint32_t c) {
 
 /* 0: separates; else what an ASCII character becomes. */
 static const char ascii_letter[128] = {
-    ['0'] = '0', ['1'] = '0', ['2'] = '0', ['3'] = '0', ['4'] = '0', ['5'] = '0', ['6'] = '0', ['7'] = '0',
-    ['8'] = '0', ['9'] = '0', ['_'] = '_', ['A'] = 'a', ['B'] = 'b', ['C'] = 'c', ['D'] = 'd', ['E'] = 'e',
+    ['0'] = '0', ['1'] = '1', ['2'] = '2', ['3'] = '3', ['4'] = '4', ['5'] = '5', ['6'] = '6', ['7'] = '7',
+    ['8'] = '8', ['9'] = '9', ['_'] = '_', ['A'] = 'a', ['B'] = 'b', ['C'] = 'c', ['D'] = 'd', ['E'] = 'e',
     ['F'] = 'f', ['G'] = 'g', ['H'] = 'h', ['I'] = 'i', ['J'] = 'j', ['K'] = 'k', ['L'] = 'l', ['M'] = 'm',
     ['N'] = 'n', ['O'] = 'o', ['P'] = 'p', ['Q'] = 'q', ['R'] = 'r', ['S'] = 's', ['T'] = 't', ['U'] = 'u',
     ['V'] = 'v', ['W'] = 'w', ['X'] = 'x', ['Y'] = 'y', ['Z'] = 'z', ['a'] = 'a', ['b'] = 'b', ['c'] = 'c',
@@ -101,12 +101,27 @@ struct splitter {
     struct text_tokens *t;
     size_t start, at;
     uint64_t hash;
+    bool digits; /* the current word has some */
 };
+
+/* Long numbers differ from text to text, so only their shape is kept: 2026 is 0000, ab12cd is ab00cd. Numbers
+ * of one or two digits mean something. */
+static void keep_shape_of_number(struct splitter *s) {
+    s->hash = SEED_WORD;
+    for (char *p = s->t->letters + s->start; p < s->t->letters + s->at; p++) {
+        if (*p >= '0' && *p <= '9')
+            *p = '0';
+        s->hash = add_byte(s->hash, (unsigned char)*p);
+    }
+}
 
 static inline void end_word(struct splitter *s) {
     if (s->at == s->start)
         return;
     struct text_tokens *t = s->t;
+    if (s->digits && s->at - s->start > 2)
+        keep_shape_of_number(s);
+    s->digits = false;
     t->words[t->word_count++] = (struct text_word){
         .hash = mix(s->hash ^ SEED_WORD), .at = (uint32_t)s->start, .n = (uint32_t)(s->at - s->start)};
     t->letters[s->at++] = ' ';
@@ -133,7 +148,7 @@ static size_t add_wide(struct splitter *s, const unsigned char *p, size_t n) {
 }
 
 static void split_words(struct text_tokens *t, struct str text) {
-    struct splitter s = {t, 1, 1, SEED_WORD};
+    struct splitter s = {t, 1, 1, SEED_WORD, false};
     const unsigned char *p = (const unsigned char *)text.p, *end = p + text.n;
     t->word_count = 0;
     t->letters[0] = ' ';
@@ -149,6 +164,7 @@ static void split_words(struct text_tokens *t, struct str text) {
         if (!letter)
             continue;
         t->letters[s.at++] = letter;
+        s.digits |= letter <= '9';
         s.hash = add_byte(s.hash, (unsigned char)letter);
     }
     end_word(&s);

@@ -1,6 +1,7 @@
-/* Text to tokens, the same way in training and in serving: words (lower case, digits as 0), pairs of
- * neighbouring words, and inside a word its character n-grams (2 to 5 characters, a space at both ends,
- * as scikit-learn's char_wb). Tokens are known by 64-bit hashes, so that nothing is copied or allocated.
+/* Text to tokens, the same way in training and in serving: words (lower case, long numbers by their shape),
+ * pairs of neighbouring words, and inside a word its character n-grams (2 to 5 characters, a space at both
+ * ends, as scikit-learn's char_wb). Tokens are known by 64-bit hashes, so that nothing is copied or
+ * allocated.
  *
  * A repeated token is one token with a count. What is beyond TEXT_WORDS_MAX words or TEXT_LETTERS_MAX
  * bytes of words is not looked at. One struct text_tokens per thread. */

@@ -4,29 +4,31 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHUNK = 64 };
+enum { CHUNK = 64, SCARCITY_MAX = 4 };
 
 bool vocabulary_read(struct vocabulary *out, struct str section, const struct network *n, struct error *err) {
     struct artefact_cursor c = {section, "vocabulary", err};
     struct vocabulary v;
-    uint32_t bits, reserved;
-    const float *unseen;
+    uint32_t bits;
+    const float *numbers;
     const void *slots;
     if (!artefact_take_u32(&c, "slot bits", 1, VOCABULARY_BITS_MAX, &bits) ||
         !artefact_take_u32(&c, "words", 0, n->rows / 2, &v.words) ||
         !artefact_take_u32(&c, "pairs", 0, n->rows, &v.pairs) ||
         !artefact_take_u32(&c, "n-grams", 0, n->rows, &v.grams) ||
-        !artefact_take_floats(&c, "unseen idf", 1, &unseen))
+        !artefact_take_floats(&c, "masses", 4, &numbers))
         return false;
-    for (int i = 0; i < 3; i++)
-        if (!artefact_take_u32(&c, "reserved", 0, 0, &reserved))
-            return false;
     size_t count = (size_t)1 << bits, used = 0;
     if (!artefact_take(&c, "slots", count, sizeof(struct vocabulary_slot), &slots) || !artefact_done(&c))
         return false;
     v.slots = slots;
     v.mask = count - 1;
-    v.unseen_mass = *unseen * *unseen;
+    v.unseen_mass = numbers[0];
+    v.word_floor = numbers[1];
+    v.gram_floor = numbers[2];
+    v.typical_mass = numbers[3];
+    if (v.unseen_mass < 0 || v.word_floor < 0 || v.gram_floor < 0 || v.typical_mass < 0)
+        return fail(err, ERR_ARTEFACT, "The artefact's vocabulary has a negative mass.");
     for (size_t i = 0; i < count; i++) {
         if (v.slots[i].row == VOCABULARY_NONE)
             continue;
@@ -43,17 +45,19 @@ bool vocabulary_read(struct vocabulary *out, struct str section, const struct ne
     return true;
 }
 
-void vocabulary_write(struct buf *out, const struct vocabulary_entry *entries, size_t count, uint32_t words,
-                      uint32_t pairs, uint32_t grams, float unseen_idf) {
+void vocabulary_write(struct buf *out, const struct vocabulary_entry *entries, size_t count,
+                      const struct vocabulary *facts) {
     uint32_t bits = 2;
     while (((size_t)1 << bits) < 2 * count)
         bits++;
     artefact_u32(out, bits);
-    artefact_u32(out, words);
-    artefact_u32(out, pairs);
-    artefact_u32(out, grams);
-    artefact_floats(out, &unseen_idf, 1);
-    artefact_zeros(out, 3 * sizeof(uint32_t));
+    artefact_u32(out, facts->words);
+    artefact_u32(out, facts->pairs);
+    artefact_u32(out, facts->grams);
+    artefact_floats(out, &facts->unseen_mass, 1);
+    artefact_floats(out, &facts->word_floor, 1);
+    artefact_floats(out, &facts->gram_floor, 1);
+    artefact_floats(out, &facts->typical_mass, 1);
     size_t slot_count = (size_t)1 << bits, size = slot_count * sizeof(struct vocabulary_slot);
     if (!buf_reserve(out, size))
         return;
@@ -137,6 +141,13 @@ static void add_chunk(struct summing *s, const struct text_token *tokens, size_t
         add_token(s, &tokens[i], rows[i]);
 }
 
+static float scarcity(float typical, float mass) {
+    if (mass <= 0)
+        return SCARCITY_MAX;
+    float times = typical / mass;
+    return times <= 1 ? 0 : fminf(logf(times), SCARCITY_MAX);
+}
+
 void vocabulary_sum(const struct vocabulary *v, const struct network *n, struct text_tokens *tokens,
                     struct str text, float *sums, struct text_signals *signals) {
     struct summing s = {.v = v, .n = n, .t = tokens, .words = sums, .grams = sums + n->stride};
@@ -146,12 +157,14 @@ void vocabulary_sum(const struct vocabulary *v, const struct network *n, struct 
         size_t left = tokens->token_count - at;
         add_chunk(&s, tokens->tokens + at, left < CHUNK ? left : CHUNK);
     }
-    float word_factor = s.word_mass > 0 ? 1 / sqrtf(s.word_mass) : 0;
-    float gram_factor = s.gram_mass > 0 ? 1 / sqrtf(s.gram_mass) : 0;
+    float all_grams = s.gram_mass + s.unknown_grams;
+    float word_mass = s.word_mass + s.all_words - s.known_words;
+    float word_factor = s.word_mass > 0 ? 1 / sqrtf(word_mass + v->word_floor) : 0;
+    float gram_factor = s.gram_mass > 0 ? 1 / sqrtf(all_grams + v->gram_floor) : 0;
     for (uint32_t i = 0; i < n->stride; i++)
         sums[i] = s.words[i] * word_factor + s.grams[i] * gram_factor;
-    float all_grams = s.gram_mass + s.unknown_grams;
     signals->words = s.distinct_words;
     signals->known_words = s.all_words > 0 ? s.known_words / s.all_words : 0;
     signals->known_grams = all_grams > 0 ? s.gram_mass / all_grams : 0;
+    signals->scarcity = scarcity(v->typical_mass, s.gram_mass);
 }

@@ -4,9 +4,12 @@
  * training never saw. So a text of known words costs three rows a word, however long the words.
  *
  * Weighting is tf-idf (1 + log tf; idf is inside the rows), in two blocks, words and characters, each
- * scaled to length 1. The length of the character block counts a word's n-grams one by one.
+ * scaled to a length of about 1: divided by the root of its squared length, in which a word's n-grams
+ * count one by one and what training never saw counts as much as a rare token, plus a floor. So a text
+ * of which little is known, or that has little in it, comes out short and moves no score far.
  *
- * In the file: u32 slot bits, u32 words, u32 pairs, u32 n-grams, float unseen idf, 3 x u32 0; then slots of
+ * In the file: u32 slot bits, u32 words, u32 pairs, u32 n-grams, float unseen mass, float floor of the
+ * words block, float floor of the n-grams block, float typical mass of that block; then slots of
  * u32 fingerprint, u32 row, open-addressed by linear probing; row 0xffffffff is an empty slot. */
 #pragma once
 
@@ -22,6 +25,8 @@ struct vocabulary {
     uint64_t mask;
     uint32_t words, pairs, grams;
     float unseen_mass; /* squared idf of a token that training never saw */
+    float word_floor, gram_floor;
+    float typical_mass; /* mean squared length of the n-grams block in training */
 };
 
 enum { VOCABULARY_NONE = 0xffffffff, VOCABULARY_BITS_MAX = 26 };
@@ -45,14 +50,16 @@ struct vocabulary_entry {
     uint64_t hash;
     uint32_t row;
 };
-void vocabulary_write(struct buf *out, const struct vocabulary_entry *entries, size_t count, uint32_t words,
-                      uint32_t pairs, uint32_t grams, float unseen_idf);
+/* Of `facts` the numbers count, not the slots. */
+void vocabulary_write(struct buf *out, const struct vocabulary_entry *entries, size_t count,
+                      const struct vocabulary *facts);
 
 /* How much of a text was known. */
 struct text_signals {
     uint32_t words;    /* of the text, repeated ones counted once */
     float known_words; /* share of the words' weight that training saw, 0..1; 0 for no words at all */
     float known_grams; /* the same for the character n-grams */
+    float scarcity;    /* log of how many times more a text of training has in it, 0 to 4 */
 };
 
 /* sums: two blocks of n->stride floats; the first receives the whole. */
