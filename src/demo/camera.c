@@ -4,9 +4,11 @@
 
 struct setting {
     bool scanner;
+    bool flatbed;                           /* a slip of paper somewhere on a scanner's white A4 */
     int table;                              /* grey of what lies around the page */
     double tilt;                            /* radians */
     double perspective;                     /* most that a corner moves, as a part of the page's side */
+    double ink;                             /* 1: black; less: faded, as thermal paper does */
     double light, slope_x, slope_y;         /* brightness in the middle, and its change from edge to edge */
     double shadow, shadow_at, shadow_angle; /* darkness behind a soft line; 0: none */
     double noise;                           /* deviation, in grey levels */
@@ -14,16 +16,23 @@ struct setting {
     int quality;
 };
 
-static struct setting choose(struct dice *d, int longer_side) {
-    if (dice_chance(d, 25))
+/* `slip`: the page is far longer than wide, as a till's. */
+static struct setting choose(struct dice *d, int longer_side, bool slip) {
+    double ink = dice_chance(d, 35) ? dice_real(d, 0.35, 0.9) : 1;
+    if (dice_chance(d, slip ? 50 : 35))
         return (struct setting){.scanner = true,
-                                .table = 255,
-                                .tilt = dice_real(d, -0.012, 0.012),
-                                .light = dice_real(d, 0.95, 1),
-                                .noise = dice_real(d, 0.5, 3),
-                                .quality = dice_between(d, 60, 92)};
+                                .flatbed = slip && dice_chance(d, 40),
+                                .table = dice_chance(d, 80) ? 255 : dice_between(d, 0, 60),
+                                .tilt = dice_bell(d) * 0.008,
+                                .ink = ink,
+                                .light = dice_real(d, 0.85, 1),
+                                .slope_x = dice_real(d, -0.06, 0.06),
+                                .noise = dice_real(d, 0.5, 5),
+                                .blur = dice_chance(d, 25),
+                                .quality = dice_between(d, 40, 92)};
     return (struct setting){
-        .table = dice_between(d, 40, 165),
+        .table = dice_between(d, 20, 200),
+        .ink = ink,
         .tilt = dice_bell(d) * 0.022,
         .perspective = dice_real(d, 0, 0.025),
         .light = dice_real(d, 0.72, 1.0),
@@ -56,9 +65,13 @@ static void place_corners(struct dice *d, const struct setting *s, PIX *table, i
 }
 
 static PIX *lay_on_table(PIX *page, struct dice *d, const struct setting *s) {
-    int shorter = pixGetWidth(page) < pixGetHeight(page) ? pixGetWidth(page) : pixGetHeight(page);
-    int margin = (int)(shorter * (s->scanner ? 0.01 : dice_real(d, 0.02, 0.09)));
-    PIX *table = pixAddBorder(page, margin, (l_uint32)s->table), *laid = NULL;
+    int w = pixGetWidth(page), h = pixGetHeight(page), shorter = w < h ? w : h;
+    int margin = (int)(shorter * (s->scanner ? dice_real(d, 0, 0.03) : dice_real(d, 0.01, 0.09)));
+    /* What a slip lacks to the width of A4, shared out to its left and right. */
+    int missing = s->flatbed ? (int)(h / 1.414) - w : 0;
+    int left = missing > 0 ? (int)(missing * dice_unit(d)) : 0, right = missing > 0 ? missing - left : 0;
+    PIX *table = pixAddBorderGeneral(page, margin + left, margin + right, margin, margin, (l_uint32)s->table);
+    PIX *laid = NULL;
     PTA *from = ptaCreate(4), *to = ptaCreate(4);
     if (table && from && to) {
         place_corners(d, s, table, margin, from, to);
@@ -94,7 +107,8 @@ static void light_and_noise(PIX *pix, struct dice *d, const struct setting *s) {
             double sum = (double)(r & 0xffff) + (double)(r >> 16 & 0xffff) + (double)(r >> 32 & 0xffff) +
                          (double)(r >> 48);
             double bell = (sum / 65535 - 2) * 1.7320508;
-            double grey = GET_DATA_BYTE(line, x) * light + bell * s->noise;
+            double paper = 255 - (255 - GET_DATA_BYTE(line, x)) * s->ink;
+            double grey = paper * light + bell * s->noise;
             SET_DATA_BYTE(line, x, grey < 0 ? 0 : grey > 255 ? 255 : (int)grey);
         }
     }
@@ -102,7 +116,7 @@ static void light_and_noise(PIX *pix, struct dice *d, const struct setting *s) {
 
 PIX *camera_photograph(PIX *page, struct dice *d, int *quality) {
     int longer = pixGetWidth(page) > pixGetHeight(page) ? pixGetWidth(page) : pixGetHeight(page);
-    struct setting s = choose(d, longer);
+    struct setting s = choose(d, longer, pixGetHeight(page) * 10 > pixGetWidth(page) * 16);
     PIX *laid = lay_on_table(page, d, &s);
     if (laid && s.blur) {
         PIX *blurred = pixBlockconv(laid, s.blur, s.blur);

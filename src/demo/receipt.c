@@ -5,6 +5,8 @@
 
 #include <stdio.h>
 
+enum { LAYOUTS = 4 };
+
 /* The strip of paper while it is being printed. */
 struct till {
     struct dice *d;
@@ -12,7 +14,8 @@ struct till {
     enum sheet_font font;
     double size, leading, left, right, middle, y;
     struct words_currency currency;
-    unsigned layout; /* how lines of goods are set: 0 to 2 */
+    unsigned layout; /* how lines of goods are set: 0 to LAYOUTS - 1 */
+    bool detailed;   /* a document's number, salesman and the like, one to a line */
 };
 
 static void centre(struct till *t, enum sheet_font font, double size, const char *text) {
@@ -61,6 +64,18 @@ static void print_shop(struct till *t) {
         centre(t, sheet_bold(t->font), t->size * 1.1, title);
 }
 
+static void print_details(struct till *t) {
+    static const char *const lines[] = {
+        "[Document|Bill|Invoice|Slip] No : [CS|TD|KT|]{number}", "Date : {date} [9:14|11:32|17:05|20:41]",
+        "[Cashier|Salesperson|Operator] : {first}", "Member : [{number}|]", "Ref. : {number}"};
+    for (size_t i = 0, count = (size_t)dice_between(t->d, 2, 5); i < count; i++) {
+        AUTO_BUF line = BUF_INIT(256);
+        phrase_write(&line, t->d, NULL, lines[i]);
+        row(t, t->font, buf_terminated(&line), "");
+    }
+    rule(t);
+}
+
 static void print_sale(struct till *t) {
     char date[WORDS_SIZE], number[WORDS_SIZE], left[WORDS_SIZE], right[WORDS_SIZE];
     int day = words_day(t->d);
@@ -80,12 +95,44 @@ static void print_sale(struct till *t) {
     rule(t);
 }
 
+/* Name or number above, then count, price and amount in columns. */
+static long print_columns(struct till *t, const struct words_good *good, long price, int count) {
+    char line[WORDS_SIZE], number[WORDS_SIZE], figure[WORDS_SIZE];
+    double width = t->right - t->left;
+    words_digits(t->d, 8, number);
+    snprintf(line, sizeof line, "%.12s %.30s", dice_chance(t->d, 50) ? number : "", good->name);
+    sheet_text(t->sheet, t->left, t->y, t->font, t->size, str_trim(str_from(line)));
+    t->y += t->leading;
+    snprintf(line, sizeof line, "%d PC", count);
+    sheet_text(t->sheet, t->left + width * 0.08, t->y, t->font, t->size, str_from(line));
+    words_figure(&t->currency, price, figure);
+    sheet_text_right(t->sheet, t->left + width * 0.58, t->y, t->font, t->size, str_from(figure));
+    words_figure(&t->currency, price * count, figure);
+    sheet_text_right(t->sheet, t->right, t->y, t->font, t->size, str_from(figure));
+    t->y += t->leading;
+    return price * count;
+}
+
+static void print_column_heads(struct till *t) {
+    double width = t->right - t->left;
+    enum sheet_font font = dice_chance(t->d, 50) ? sheet_bold(t->font) : t->font;
+    sheet_text(t->sheet, t->left, t->y, font, t->size,
+               dice_chance(t->d, 50) ? STR("ITEM / QTY") : STR("Description"));
+    sheet_text_right(t->sheet, t->left + width * 0.58, t->y, font, t->size, STR("Price"));
+    sheet_text_right(t->sheet, t->right, t->y, font, t->size,
+                     dice_chance(t->d, 50) ? STR("AMOUNT") : STR("Total"));
+    t->y += t->leading;
+    rule(t);
+}
+
 /* Returns what the line costs. */
 static long print_good(struct till *t) {
     const struct words_good *good = words_grocery(t->d);
     long price = words_price(t->d, good);
     int count = dice_chance(t->d, 70) ? 1 : dice_between(t->d, 2, 6);
     char left[WORDS_SIZE], figure[WORDS_SIZE], total[WORDS_SIZE];
+    if (t->layout == 3)
+        return print_columns(t, good, price, count);
     words_figure(&t->currency, price, figure);
     words_figure(&t->currency, price * count, total);
     if (t->layout == 0) {
@@ -147,6 +194,14 @@ static void print_totals(struct till *t, long sum) {
     words_amount(&t->currency, total, amount);
     row(t, sheet_bold(t->font), DICE_PICK(t->d, totals), amount);
     print_payment(t, total);
+    if (!dice_chance(t->d, 40))
+        return;
+    t->y += t->leading * 0.5;
+    row(t, t->font, dice_chance(t->d, 50) ? "GST Summary   Amount" : "VAT summary   Net", "Tax");
+    words_figure(&t->currency, sum, amount);
+    snprintf(line, sizeof line, "%s @ %ld%%   %.40s", dice_chance(t->d, 50) ? "SR" : "A", rate, amount);
+    words_figure(&t->currency, total * rate / (100 + rate), amount);
+    row(t, t->font, line, amount);
 }
 
 static void print_farewell(struct till *t) {
@@ -171,9 +226,9 @@ static void print_farewell(struct till *t) {
 }
 
 void paper_write_receipt(struct dice *d, struct paper *out) {
-    double width = dice_real(d, 190, 240);
+    double width = dice_real(d, 180, 300);
     /* Its length is what is printed on it: drawn on a strip that is long enough, then cut. */
-    out->sheets[0] = sheet_new(width, 1000);
+    out->sheets[0] = sheet_new(width, 1400);
     out->count = 1;
     struct till t = {
         .d = d,
@@ -183,13 +238,19 @@ void paper_write_receipt(struct dice *d, struct paper *out) {
         .middle = width / 2,
         .y = dice_real(d, 20, 40),
         .currency = words_currency(d),
-        .layout = dice_below(d, 3),
+        .layout = dice_below(d, LAYOUTS),
+        .detailed = dice_chance(d, 40),
     };
-    t.size = t.font == FONT_TYPEWRITER ? width / 29 : width / 25;
-    t.leading = t.size * dice_real(d, 1.15, 1.45);
+    t.size = width / (t.font == FONT_TYPEWRITER ? dice_real(d, 27, 35) : dice_real(d, 21, 31));
+    t.leading = t.size * dice_real(d, 1.1, 1.7);
     t.right = width - t.left;
     print_shop(&t);
-    print_sale(&t);
+    if (t.detailed)
+        print_details(&t);
+    else
+        print_sale(&t);
+    if (t.layout == 3)
+        print_column_heads(&t);
     long sum = 0;
     for (int i = dice_between(d, 2, 14); i > 0; i--)
         sum += print_good(&t);
