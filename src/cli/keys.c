@@ -24,11 +24,10 @@ static const char help[] =
 enum { OPTION_CLIENT = OPTION_OWN, OPTION_ROLE, OPTION_RATE, OPTION_BURST };
 
 struct keys_command {
-    struct store_option store;
     const char *client, *role;
     double rate;
     uint64_t burst;
-    bool json;
+    const struct store_option *store;
 };
 
 static void write_key(struct json_writer *w, const struct key_record *key, const char *text) {
@@ -59,7 +58,7 @@ static bool create(const struct keys_command *c, struct store *store, struct err
         return fail(err, ERR_USAGE, "--role is \"%.40s\"; expected client, reviewer or admin", c->role);
     if (!key_create(store, c->client, role, c->rate, (unsigned)c->burst, text, &key, err))
         return false;
-    if (c->json) {
+    if (c->store->json) {
         AUTO_BUF out = BUF_INIT(8192);
         write_key(&JSON_WRITER(&out), &key, text);
         puts(buf_terminated(&out));
@@ -100,7 +99,7 @@ static bool list(const struct keys_command *c, struct store *store, struct error
     size_t count;
     if (!key_list(store, &keys, &count, err))
         return false;
-    if (c->json) {
+    if (c->store->json) {
         AUTO_BUF out = BUF_INIT(64 << 20);
         struct json_writer w = JSON_WRITER(&out);
         json_array(&w);
@@ -124,12 +123,17 @@ static bool revoke(const char *id, struct store *store, struct error *err) {
     return true;
 }
 
-static bool run(const struct keys_command *c, const char *verb, const char *argument, struct error *err) {
+static bool run(void *ctx, const struct store_option *option, char **words, int count, struct error *err) {
+    struct keys_command *c = ctx;
     struct store *store;
+    const char *verb = words[0], *argument = count > 1 ? words[1] : NULL;
+    c->store = option;
+    if (count > 2)
+        return fail(err, ERR_USAGE, "\"%.40s\" is too much", words[2]);
     bool is_create = strcmp(verb, "create") == 0, ok;
     if (!is_create && strcmp(verb, "list") != 0 && strcmp(verb, "revoke") != 0)
         return fail(err, ERR_USAGE, "\"%.40s\" is no command; expected create, list or revoke", verb);
-    if (!store_option_open(&c->store, is_create, &store, err))
+    if (!store_option_open(c->store, is_create, &store, err))
         return false;
     if (is_create)
         ok = create(c, store, err);
@@ -139,11 +143,9 @@ static bool run(const struct keys_command *c, const char *verb, const char *argu
     return ok;
 }
 
-static bool read_option(struct keys_command *c, int option, const char *value, struct error *err) {
+static bool read_option(void *ctx, int option, const char *value, struct error *err) {
+    struct keys_command *c = ctx;
     switch (option) {
-    case 'c': c->store.config = value; return true;
-    case OPTION_STORE: c->store.folder = value; return true;
-    case OPTION_JSON: c->json = true; return true;
     case OPTION_CLIENT: c->client = value; return true;
     case OPTION_ROLE: c->role = value; return true;
     case OPTION_RATE:
@@ -163,22 +165,7 @@ int cli_keys(int argc, char **argv) {
                                             {"burst", required_argument, NULL, OPTION_BURST},
                                             STORE_LONG_OPTIONS,
                                             {0}};
+    static const struct store_command command = {"keys", help, options, read_option, run};
     struct keys_command c = {0};
-    struct error err;
-    int option;
-    while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
-        if (option == 'h') {
-            fputs(help, stdout);
-            return EXIT_DONE;
-        }
-        if (!read_option(&c, option, optarg, &err))
-            return cli_complain("keys", &err);
-    }
-    int left = argc - optind;
-    if (left < 1 || left > 2) {
-        fputs(help, stderr);
-        return EXIT_USAGE;
-    }
-    return run(&c, argv[optind], left > 1 ? argv[optind + 1] : NULL, &err) ? EXIT_DONE
-                                                                           : cli_complain("keys", &err);
+    return store_command_run(&command, &c, argc, argv);
 }

@@ -196,8 +196,8 @@ static enum models_verb verb_of(char **words, int count) {
     return count == 2 && strcmp(words[0], "add") == 0 ? VERB_ADD : VERB_NONE;
 }
 
-static bool run(const struct store_option *option, struct rules_version *rules, char **words, int count,
-                bool json, struct error *err) {
+static bool run(void *ctx, const struct store_option *option, char **words, int count, struct error *err) {
+    struct rules_version *rules = ctx;
     struct store *store;
     enum models_verb verb = verb_of(words, count);
     bool ok = false;
@@ -206,43 +206,33 @@ static bool run(const struct store_option *option, struct rules_version *rules, 
     if (!store_option_open(option, verb == VERB_ADD, &store, err))
         return false;
     switch (verb) {
-    case VERB_LIST: ok = list(store, json, err); break;
-    case VERB_SHOW: ok = show(store, words[1], json, err); break;
+    case VERB_LIST: ok = list(store, option->json, err); break;
+    case VERB_SHOW: ok = show(store, words[1], option->json, err); break;
     default: rules->name = words[1]; ok = models_add(store, rules, err);
     }
     store_close(store);
     return ok;
 }
 
+enum { OPTION_RULES = OPTION_OWN, OPTION_LABEL };
+
+static bool read_option(void *ctx, int option, const char *value, struct error *err) {
+    struct rules_version *rules = ctx;
+    if (option == OPTION_RULES)
+        rules->rules = value;
+    else if (rules->label_count == RULES_LABELS_MAX)
+        return fail(err, ERR_USAGE, "there are more than %d labels", RULES_LABELS_MAX);
+    else
+        rules->labels[rules->label_count++] = value;
+    return true;
+}
+
 int cli_models(int argc, char **argv) {
-    enum { OPTION_RULES = OPTION_OWN, OPTION_LABEL };
-    static const struct option options[] = {STORE_LONG_OPTIONS,
-                                            {"rules", required_argument, NULL, OPTION_RULES},
+    static const struct option options[] = {{"rules", required_argument, NULL, OPTION_RULES},
                                             {"label", required_argument, NULL, OPTION_LABEL},
+                                            STORE_LONG_OPTIONS,
                                             {0}};
+    static const struct store_command command = {"models", help, options, read_option, run};
     struct rules_version rules = {0};
-    struct store_option store = {0};
-    struct error err;
-    bool json = false;
-    int option;
-    while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
-        switch (option) {
-        case 'c': store.config = optarg; break;
-        case OPTION_STORE: store.folder = optarg; break;
-        case OPTION_JSON: json = true; break;
-        case OPTION_RULES: rules.rules = optarg; break;
-        case OPTION_LABEL:
-            if (rules.label_count < RULES_LABELS_MAX)
-                rules.labels[rules.label_count++] = optarg;
-            break;
-        case 'h': fputs(help, stdout); return EXIT_DONE;
-        default: return EXIT_USAGE;
-        }
-    }
-    if (optind == argc) {
-        fputs(help, stderr);
-        return EXIT_USAGE;
-    }
-    return run(&store, &rules, argv + optind, argc - optind, json, &err) ? EXIT_DONE
-                                                                         : cli_complain("models", &err);
+    return store_command_run(&command, &rules, argc, argv);
 }

@@ -22,10 +22,9 @@ enum { OPTION_ENDPOINT = OPTION_OWN, OPTION_LIMIT };
 enum { LIMIT_DEFAULT = 20, LIMIT_MAX = 100000, OUTPUT_MAX = 256 << 20 };
 
 struct requests_command {
-    struct store_option store;
     struct str endpoint;
     uint64_t limit;
-    bool json;
+    const struct store_option *store;
 };
 
 struct showing {
@@ -57,7 +56,7 @@ static void show_record(const struct record *r, void *ctx) {
 static bool show(const struct requests_command *c, struct store *store, const char *id, struct error *err) {
     AUTO_BUF reviews = BUF_INIT(OUTPUT_MAX);
     struct record_filter filter = {.request_id = str_from(id), .limit = 16};
-    struct showing s = {.store = store, .reviews = &reviews, .json = c->json};
+    struct showing s = {.store = store, .reviews = &reviews, .json = c->store->json};
     if (!review_of_request(store, filter.request_id, &reviews, err) ||
         !records_visit(store, &filter, show_record, &s, err))
         return false;
@@ -100,7 +99,7 @@ static bool list(const struct requests_command *c, struct store *store, struct e
     static const char *const heads[] = {"TIME",  "REQUEST",    "ENDPOINT",   "STATUS", "OUTCOME",
                                         "MODEL", "PREDICTION", "CONFIDENCE", "MS"};
     struct record_filter filter = {.endpoint = c->endpoint, .limit = (unsigned)c->limit};
-    if (!c->json) {
+    if (!c->store->json) {
         struct table t = table_new(heads, ARRAY_COUNT(heads));
         bool ok = records_visit(store, &filter, add_row, &t, err);
         if (ok)
@@ -119,23 +118,23 @@ static bool list(const struct requests_command *c, struct store *store, struct e
     return true;
 }
 
-static bool run(const struct requests_command *c, char **words, int count, struct error *err) {
+static bool run(void *ctx, const struct store_option *option, char **words, int count, struct error *err) {
+    struct requests_command *c = ctx;
+    c->store = option;
     struct store *store;
     bool is_list = strcmp(words[0], "list") == 0 && count == 1, ok;
     if (!is_list && !(strcmp(words[0], "show") == 0 && count == 2))
         return fail(err, ERR_USAGE, "expected \"show ID\" or \"list\"");
-    if (!store_option_open(&c->store, false, &store, err))
+    if (!store_option_open(c->store, false, &store, err))
         return false;
     ok = is_list ? list(c, store, err) : show(c, store, words[1], err);
     store_close(store);
     return ok;
 }
 
-static bool read_option(struct requests_command *c, int option, const char *value, struct error *err) {
+static bool read_option(void *ctx, int option, const char *value, struct error *err) {
+    struct requests_command *c = ctx;
     switch (option) {
-    case 'c': c->store.config = value; return true;
-    case OPTION_STORE: c->store.folder = value; return true;
-    case OPTION_JSON: c->json = true; return true;
     case OPTION_ENDPOINT: c->endpoint = str_from(value); return true;
     case OPTION_LIMIT:
         return (str_to_u64(str_from(value), &c->limit) && c->limit > 0 && c->limit <= LIMIT_MAX) ||
@@ -149,20 +148,7 @@ int cli_requests(int argc, char **argv) {
                                             {"limit", required_argument, NULL, OPTION_LIMIT},
                                             STORE_LONG_OPTIONS,
                                             {0}};
+    static const struct store_command command = {"requests", help, options, read_option, run};
     struct requests_command c = {.limit = LIMIT_DEFAULT};
-    struct error err;
-    int option;
-    while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
-        if (option == 'h') {
-            fputs(help, stdout);
-            return EXIT_DONE;
-        }
-        if (!read_option(&c, option, optarg, &err))
-            return cli_complain("requests", &err);
-    }
-    if (optind == argc) {
-        fputs(help, stderr);
-        return EXIT_USAGE;
-    }
-    return run(&c, argv + optind, argc - optind, &err) ? EXIT_DONE : cli_complain("requests", &err);
+    return store_command_run(&command, &c, argc, argv);
 }

@@ -26,10 +26,9 @@ enum {
 enum { OUTPUT_MAX = 256 << 20 };
 
 struct review_command {
-    struct store_option store;
     struct review_filter filter;
     struct str label, reviewer;
-    bool json;
+    const struct store_option *store;
 };
 
 static void print_list(yyjson_val *root) {
@@ -75,7 +74,7 @@ static void print_item(yyjson_val *item, struct store *store) {
 /* What the verb answers is JSON; people get it as a table or as lines. */
 static bool print(const struct review_command *c, struct buf *out, bool is_list, struct store *store,
                   struct error *err) {
-    if (c->json) {
+    if (c->store->json) {
         puts(buf_terminated(out) ? out->p : "");
         return true;
     }
@@ -90,7 +89,9 @@ static bool print(const struct review_command *c, struct buf *out, bool is_list,
     return true;
 }
 
-static bool run(const struct review_command *c, char **words, int count, struct error *err) {
+static bool run(void *ctx, const struct store_option *option, char **words, int count, struct error *err) {
+    struct review_command *c = ctx;
+    c->store = option;
     static const char *const verbs[] = {"list", "show", "resolve"};
     unsigned verb = 0;
     while (verb < ARRAY_COUNT(verbs) && strcmp(words[0], verbs[verb]) != 0)
@@ -100,7 +101,7 @@ static bool run(const struct review_command *c, char **words, int count, struct 
     if (verb == 2 && (c->label.n == 0 || c->reviewer.n == 0))
         return fail(err, ERR_USAGE, "resolve needs --label LABEL and --reviewer NAME");
     struct store *store;
-    if (!store_option_open(&c->store, false, &store, err))
+    if (!store_option_open(c->store, false, &store, err))
         return false;
     AUTO_BUF out = BUF_INIT(OUTPUT_MAX);
     struct str id = str_from(count > 1 ? words[1] : NULL);
@@ -112,12 +113,10 @@ static bool run(const struct review_command *c, char **words, int count, struct 
     return ok;
 }
 
-static bool read_option(struct review_command *c, int option, const char *value, struct error *err) {
+static bool read_option(void *ctx, int option, const char *value, struct error *err) {
+    struct review_command *c = ctx;
     uint64_t limit;
     switch (option) {
-    case 'c': c->store.config = value; return true;
-    case OPTION_STORE: c->store.folder = value; return true;
-    case OPTION_JSON: c->json = true; return true;
     case OPTION_ENDPOINT: c->filter.endpoint = str_from(value); return true;
     case OPTION_STATUS: c->filter.status = str_from(value); return true;
     case OPTION_AFTER: c->filter.after = str_from(value); return true;
@@ -141,20 +140,7 @@ int cli_review(int argc, char **argv) {
                                             {"reviewer", required_argument, NULL, OPTION_REVIEWER},
                                             STORE_LONG_OPTIONS,
                                             {0}};
+    static const struct store_command command = {"review", help, options, read_option, run};
     struct review_command c = {0};
-    struct error err;
-    int option;
-    while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
-        if (option == 'h') {
-            fputs(help, stdout);
-            return EXIT_DONE;
-        }
-        if (!read_option(&c, option, optarg, &err))
-            return cli_complain("review", &err);
-    }
-    if (optind == argc) {
-        fputs(help, stderr);
-        return EXIT_USAGE;
-    }
-    return run(&c, argv + optind, argc - optind, &err) ? EXIT_DONE : cli_complain("review", &err);
+    return store_command_run(&command, &c, argc, argv);
 }

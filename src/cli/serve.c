@@ -1,5 +1,7 @@
 #include "cli/cli.h"
+#include "cli/demo_config.h"
 #include "cli/server_process.h"
+#include "cli/store_option.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -15,24 +17,6 @@ static const char help[] =
     "      --listen ADDRESS:PORT  instead of the configuration's server.listen\n\n"
     "SIGTERM ends it when the running requests are answered; SIGHUP reloads the configuration.\n";
 
-/* quickstart puts the demonstration beside the folder that the binary lies in. */
-static bool demo_config(char *path, size_t size) {
-    char program[4096];
-    ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
-    if (n > 0) {
-        program[n] = '\0';
-        for (int up = 0; up < 2; up++) {
-            char *slash = strrchr(program, '/');
-            if (slash)
-                *slash = '\0';
-        }
-        if (snprintf(path, size, "%s/demo/penstock.yaml", program) < (int)size && access(path, R_OK) == 0)
-            return true;
-    }
-    snprintf(path, size, "demo/penstock.yaml");
-    return access(path, R_OK) == 0;
-}
-
 int cli_serve(int argc, char **argv) {
     static const struct option options[] = {{"config", required_argument, NULL, 'c'},
                                             {"listen", required_argument, NULL, 'l'},
@@ -40,7 +24,8 @@ int cli_serve(int argc, char **argv) {
                                             {"help", no_argument, NULL, 'h'},
                                             {0}};
     struct server_process_options wanted = {0};
-    char demo_path[4200];
+    char demo_path[DEMO_CONFIG_SIZE];
+    struct error err;
     bool demo = false;
     int c;
     while ((c = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
@@ -56,12 +41,8 @@ int cli_serve(int argc, char **argv) {
         fprintf(stderr, "penstock serve: name one configuration with -c FILE, or --demo\n\n%s", help);
         return EXIT_USAGE;
     }
-    if (demo && !demo_config(demo_path, sizeof demo_path)) {
-        fputs("penstock serve: the demonstration is not prepared; run ./quickstart, or \"penstock demo "
-              "prepare\"\n",
-              stderr);
-        return EXIT_FAILED;
-    }
+    if (demo && !demo_config_path(demo_path, &err))
+        return cli_complain("serve", &err);
     if (demo)
         wanted.config_path = demo_path;
     return server_process_run(&wanted);

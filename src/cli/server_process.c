@@ -215,34 +215,49 @@ static bool same_text(const char *a, const char *b) {
     return a == b || (a && b && strcmp(a, b) == 0);
 }
 
-/* Options that only a restart can change; names the first one that differs, or NULL. */
+static bool same_addresses(const struct config_server *a, const struct config_server *b) {
+    if (a->listen_count != b->listen_count)
+        return false;
+    for (size_t i = 0; i < a->listen_count; i++)
+        if (!same_text(a->listen[i].text, b->listen[i].text))
+            return false;
+    return true;
+}
+
+static bool same_limits(const struct config_server *a, const struct config_server *b) {
+    const int64_t now[] = {a->loops,           a->head_max,      a->body_total_max,
+                           a->connections_max, a->head_timeout,  a->body_timeout,
+                           a->idle_timeout,    a->write_timeout, a->drain_timeout};
+    const int64_t then[] = {b->loops,           b->head_max,      b->body_total_max,
+                            b->connections_max, b->head_timeout,  b->body_timeout,
+                            b->idle_timeout,    b->write_timeout, b->drain_timeout};
+    return memcmp(now, then, sizeof now) == 0;
+}
+
+static bool same_store(const struct config_store *a, const struct config_store *b) {
+    return same_text(a->path, b->path) && a->flush == b->flush && a->queue == b->queue;
+}
+
+/* Options that only a restart can change; names the first that differs, or NULL. */
 static const char *needs_restart(const struct config *a, const struct config *b) {
-    bool listen = a->server.listen_count == b->server.listen_count;
-    for (size_t i = 0; listen && i < a->server.listen_count; i++)
-        listen = same_text(a->server.listen[i].text, b->server.listen[i].text);
-    if (!listen)
-        return "server.listen";
-    struct config_server x = a->server, y = b->server;
-    x.listen = y.listen = NULL;
-    memset(&x.tls, 0, sizeof x.tls);
-    memset(&y.tls, 0, sizeof y.tls);
-    if (x.loops != y.loops || x.head_max != y.head_max || x.body_total_max != y.body_total_max ||
-        x.connections_max != y.connections_max || x.head_timeout != y.head_timeout ||
-        x.body_timeout != y.body_timeout || x.idle_timeout != y.idle_timeout ||
-        x.write_timeout != y.write_timeout || x.drain_timeout != y.drain_timeout)
-        return "server";
-    if (!a->server.tls.certificate != !b->server.tls.certificate)
-        return "server.tls";
-    if (!same_text(a->store.path, b->store.path) || a->store.flush != b->store.flush ||
-        a->store.queue != b->store.queue)
-        return "store";
-    if (!same_text(a->scan.clamd, b->scan.clamd))
-        return "scan.clamd";
-    if (memcmp(&a->parser, &b->parser, sizeof a->parser) != 0 || accepts_files(a) != accepts_files(b))
-        return "parser";
-    if (a->cache.size != b->cache.size)
-        return "cache.size";
-    return a->log.requests != b->log.requests ? "log.requests" : NULL;
+    const struct {
+        bool same;
+        const char *name;
+    } fixed[] = {
+        {same_addresses(&a->server, &b->server), "server.listen"},
+        {same_limits(&a->server, &b->server), "a limit or timeout of server"},
+        {!a->server.tls.certificate == !b->server.tls.certificate, "server.tls"},
+        {same_store(&a->store, &b->store), "store"},
+        {same_text(a->scan.clamd, b->scan.clamd), "scan.clamd"},
+        {memcmp(&a->parser, &b->parser, sizeof a->parser) == 0, "parser"},
+        {accepts_files(a) == accepts_files(b), "whether any endpoint accepts files"},
+        {a->cache.size == b->cache.size, "cache.size"},
+        {a->log.requests == b->log.requests, "log.requests"},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(fixed); i++)
+        if (!fixed[i].same)
+            return fixed[i].name;
+    return NULL;
 }
 
 /* All or nothing: whatever is wrong, the running configuration stays as it is. */

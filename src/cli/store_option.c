@@ -1,6 +1,7 @@
 #include "cli/store_option.h"
 
 #include "cli/cli.h"
+#include "cli/demo_config.h"
 #include "config/config.h"
 
 #include <errno.h>
@@ -18,13 +19,19 @@ static bool exists(const char *folder, struct error *err) {
 
 bool store_option_open(const struct store_option *o, bool create, struct store **out, struct error *err) {
     const struct config *config = NULL;
-    const char *folder = o->folder ? o->folder : "penstock-data";
-    if (o->config && !o->folder) {
+    const char *folder = o->folder ? o->folder : "penstock-data", *file = o->config;
+    char demo[DEMO_CONFIG_SIZE];
+    if (o->demo) {
+        if (!demo_config_path(demo, err))
+            return false;
+        file = demo;
+    }
+    if (file && !o->folder) {
         struct config_problems problems = {0};
-        config = config_load(o->config, NULL, &problems);
+        config = config_load(file, NULL, &problems);
         if (!config) {
             config_problems_print(&problems, stderr);
-            return fail(err, ERR_CONFIG, "%s does not validate", o->config);
+            return fail(err, ERR_CONFIG, "%s does not validate", file);
         }
         folder = config->store.path;
     }
@@ -36,4 +43,40 @@ bool store_option_open(const struct store_option *o, bool create, struct store *
 int cli_complain(const char *command, const struct error *err) {
     fprintf(stderr, "penstock %s: %s\n", command, err->message);
     return err->code == ERR_USAGE || err->code == ERR_CONFIG ? EXIT_USAGE : EXIT_FAILED;
+}
+
+static bool read_common(struct store_option *store, int option, const char *value) {
+    switch (option) {
+    case 'c': store->config = value; return true;
+    case OPTION_STORE: store->folder = value; return true;
+    case OPTION_DEMO: store->demo = true; return true;
+    case OPTION_JSON: store->json = true; return true;
+    default: return false;
+    }
+}
+
+int store_command_run(const struct store_command *command, void *ctx, int argc, char **argv) {
+    struct store_option store = {0};
+    struct error err;
+    int option;
+    while ((option = getopt_long(argc, argv, "c:h", command->options, NULL)) != -1) {
+        if (option == 'h') {
+            fputs(command->help, stdout);
+            return EXIT_DONE;
+        }
+        if (read_common(&store, option, optarg))
+            continue;
+        if (option == '?' || !command->read_option) {
+            fail(&err, ERR_USAGE, "see \"penstock %s --help\"", command->name);
+            return cli_complain(command->name, &err);
+        }
+        if (!command->read_option(ctx, option, optarg, &err))
+            return cli_complain(command->name, &err);
+    }
+    if (optind == argc) {
+        fputs(command->help, stderr);
+        return EXIT_USAGE;
+    }
+    bool ok = command->run(ctx, &store, argv + optind, argc - optind, &err);
+    return ok ? EXIT_DONE : cli_complain(command->name, &err);
 }

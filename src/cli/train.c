@@ -15,7 +15,8 @@
 static const char help[] =
     "Usage: penstock train NAME --data FOLDER|FILE.csv (-c FILE | --store FOLDER) [OPTION…]\n\n"
     "Trains the next version of model NAME, judges it by cross-validation and stores it.\n\n"
-    "  -d, --data PATH          a folder with a sub-folder of files (PDF, JPEG, PNG, text) for each class, or\n"
+    "  -d, --data PATH          a folder with a sub-folder of files (PDF, JPEG, PNG, text) for each class, "
+    "or\n"
     "                           a CSV file with a header: text and label, or tabular columns and label\n"
     "  -c, --config FILE        the configuration that names the store\n"
     "      --store FOLDER       the store itself\n"

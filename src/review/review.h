@@ -5,11 +5,6 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "store/store.h"
-#include "watch/event.h"
-
-/* Inserts the draft of an event that has one; `row` is the event's own, through which the item finds its
- * kept input. Part of the recorder's transaction. */
-bool review_insert(struct store *s, const struct event *e, int64_t row, struct error *err) MUST_USE;
 
 struct review_filter {
     struct str endpoint; /* "" = all */

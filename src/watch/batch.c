@@ -2,10 +2,10 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "review/review.h"
 #include "store/blobs.h"
 #include "store/sql.h"
 #include "store/store.h"
+#include "watch/review_record.h"
 
 enum { CHUNK = 1024, LOG_CAP = 4 << 20, SYNC_EACH_MAX = 4 };
 

@@ -8,6 +8,7 @@
 #include "store/blobs.h"
 #include "store/store.h"
 #include "watch/records.h"
+#include "watch/review_record.h"
 
 static struct test_folder folder;
 static struct store *store;
