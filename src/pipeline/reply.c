@@ -46,8 +46,11 @@ void reply_write_error(struct buf *out, const struct error *err, struct str requ
 }
 
 void reply_headers_error(struct reply_headers *h, const struct error *err) {
-    if (err->retry_after_ms) /* whole seconds, rounded up (RFC 9110, 10.2.3) */
-        add(h, STR("retry-after"), number(h->text[3], (err->retry_after_ms + 999) / 1000, 0, STR("")));
+    uint32_t wait_ms = err->retry_after_ms;
+    if (wait_ms == 0 && error_status(err->code) == 503)
+        wait_ms = 1000; /* whoever set the error knew of nothing better */
+    if (wait_ms)        /* whole seconds, rounded up (RFC 9110, 10.2.3) */
+        add(h, STR("retry-after"), number(h->text[3], (wait_ms + 999) / 1000, 0, STR("")));
     if (err->code == ERR_NO_KEY || err->code == ERR_WRONG_KEY)
         add(h, STR("www-authenticate"), STR("Bearer"));
 }

@@ -10,7 +10,7 @@ void reply_headers_rate(struct reply_headers *h, const struct request *r);
 
 /* {"error":{"message","type","param","code","request_id"}} */
 void reply_write_error(struct buf *out, const struct error *err, struct str request_id);
-/* Retry-After where the error knows, WWW-Authenticate where a key is missing. */
+/* Retry-After where the error knows and with every 503, WWW-Authenticate where a key is missing. */
 void reply_headers_error(struct reply_headers *h, const struct error *err);
 /* Answers an exchange with an error. `out` is overwritten. */
 void reply_error(struct exchange *x, const struct error *err, struct str request_id, struct buf *out);
