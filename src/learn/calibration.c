@@ -9,7 +9,7 @@ enum { FACTOR_ROWS_MAX = 4000, FACTOR_ROUNDS = 25 };
 
 /* How much the rows that belong to no class count in all, against the rows that do. Novelty is asked
  * "which of the two is it", confidence "is the answer right, in traffic where some rows are strange". */
-static const float novelty_share = 0.5f, confidence_share = 0.07f, changed_share = 0.2f;
+static const float novelty_share = 0.5f, confidence_share = 0.05f, changed_share = 0.2f;
 
 /* Step 1: the two factors, by Newton's method on the log likelihood, which is concave in them. */
 
