@@ -14,7 +14,9 @@ const endpoints = {
 
 test('keys and roles', { timeout: 60_000 }, async (t) => {
   const store = await storeWithModels(t);
-  const client = await createKey(store, 'shop'), reviewer = await createKey(store, 'ann', 'reviewer'), admin = await createKey(store, 'root', 'admin');
+  const client = await createKey(store, 'shop'),
+    reviewer = await createKey(store, 'ann', 'reviewer'),
+    admin = await createKey(store, 'root', 'admin');
   const server = await serve(t, { auth: { required: true }, endpoints }, { store });
   const text = { text: billingText };
 
@@ -22,10 +24,20 @@ test('keys and roles', { timeout: 60_000 }, async (t) => {
     const error = await server.refused('tickets', text, 401, 'missing_api_key');
     assert.match(error.message, /penstock keys create/);
     assert.equal(error.headers['www-authenticate'], 'Bearer');
-    await server.refused('tickets', text, 401, 'missing_api_key', { headers: { authorization: `Basic ${btoa(`x:${client}`)}` } });
-    for (const wrong of ['psk_', `${client}x`, client.slice(0, -1), client.toLowerCase(), 'x'.repeat(4000), `${client.slice(0, -1)}\u00ff`])
+    await server.refused('tickets', text, 401, 'missing_api_key', {
+      headers: { authorization: `Basic ${btoa(`x:${client}`)}` },
+    });
+    for (const wrong of [
+      'psk_',
+      `${client}x`,
+      client.slice(0, -1),
+      client.toLowerCase(),
+      'x'.repeat(4000),
+      `${client.slice(0, -1)}\u00ff`,
+    ])
       await server.refused('tickets', text, 401, 'invalid_api_key', { headers: { authorization: `Bearer ${wrong}` } });
-    for (const target of ['/v1/endpoints', '/v1/review', '/v1/requests/x', '/v1/review/x']) assert.equal((await server.get(target)).status, 401, target);
+    for (const target of ['/v1/endpoints', '/v1/review', '/v1/requests/x', '/v1/review/x'])
+      assert.equal((await server.get(target)).status, 401, target);
   });
 
   await t.test('an unknown endpoint is not given away without a key', async () => {
@@ -34,14 +46,19 @@ test('keys and roles', { timeout: 60_000 }, async (t) => {
   });
 
   await t.test('a refused caller need not send its body, and cannot make the server read it', async () => {
-    await server.refused('tickets', Buffer.alloc(9_000_000, 97), 401, 'missing_api_key', { headers: { 'content-type': 'text/plain' } });
+    await server.refused('tickets', Buffer.alloc(9_000_000, 97), 401, 'missing_api_key', {
+      headers: { 'content-type': 'text/plain' },
+    });
     await server.healthy();
   });
 
   await t.test('both ways to present a key', async () => {
     assert.equal((await server.predict('tickets', text, { key: client })).status, 200);
     assert.equal((await server.predict('tickets', text, { headers: { 'x-api-key': client } })).status, 200);
-    assert.equal((await server.predict('tickets', text, { headers: { authorization: `bearer  ${client} ` } })).status, 200);
+    assert.equal(
+      (await server.predict('tickets', text, { headers: { authorization: `bearer  ${client} ` } })).status,
+      200,
+    );
   });
 
   await t.test('a client may predict, not review; a reviewer and an administrator may do both', async () => {
@@ -51,7 +68,10 @@ test('keys and roles', { timeout: 60_000 }, async (t) => {
       assert.match(reply.json.error.message, /reviewer.*client/);
     }
     const { review_id: id } = await server.answer('reviewed', text, { key: client });
-    assert.equal((await server.request('POST', `/v1/review/${id}`, { body: { label: 'billing' }, key: client })).status, 403);
+    assert.equal(
+      (await server.request('POST', `/v1/review/${id}`, { body: { label: 'billing' }, key: client })).status,
+      403,
+    );
     for (const key of [reviewer, admin]) {
       assert.equal((await server.get('/v1/review', { key })).status, 200);
       assert.equal((await server.predict('tickets', text, { key })).status, 200);
@@ -61,22 +81,34 @@ test('keys and roles', { timeout: 60_000 }, async (t) => {
   });
 
   await t.test('health, metrics and the description are open', async () => {
-    for (const target of ['/healthz', '/readyz', '/metrics', '/openapi.json']) assert.equal((await server.get(target)).status, 200, target);
+    for (const target of ['/healthz', '/readyz', '/metrics', '/openapi.json'])
+      assert.equal((await server.get(target)).status, 200, target);
   });
 
-  await t.test('a key made beside the running server works within a second, and ends within one when revoked', async () => {
-    const started = Date.now();
-    const late = await createKey(store, 'late');
-    await until('the new key', async () => (await server.predict('tickets', text, { key: late })).status === 200, 2000);
-    const rows = JSON.parse((await command(['keys', 'list', '--json', '--store', store])).stdout);
-    const id = rows.find((row) => row.client === 'late').id;
-    await command(['keys', 'revoke', id, '--store', store]);
-    const revoked = Date.now();
-    await until('the end of the key', async () => (await server.predict('tickets', text, { key: late })).status === 401, 2000);
-    assert.ok(Date.now() - revoked < 1500 && revoked - started < 10_000);
-    await server.refused('tickets', text, 401, 'invalid_api_key', { key: late });
-    assert.equal((await server.predict('tickets', text, { key: client })).status, 200, 'the others go on');
-  });
+  await t.test(
+    'a key made beside the running server works within a second, and ends within one when revoked',
+    async () => {
+      const started = Date.now();
+      const late = await createKey(store, 'late');
+      await until(
+        'the new key',
+        async () => (await server.predict('tickets', text, { key: late })).status === 200,
+        2000,
+      );
+      const rows = JSON.parse((await command(['keys', 'list', '--json', '--store', store])).stdout);
+      const id = rows.find((row) => row.client === 'late').id;
+      await command(['keys', 'revoke', id, '--store', store]);
+      const revoked = Date.now();
+      await until(
+        'the end of the key',
+        async () => (await server.predict('tickets', text, { key: late })).status === 401,
+        2000,
+      );
+      assert.ok(Date.now() - revoked < 1500 && revoked - started < 10_000);
+      await server.refused('tickets', text, 401, 'invalid_api_key', { key: late });
+      assert.equal((await server.predict('tickets', text, { key: client })).status, 200, 'the others go on');
+    },
+  );
 
   await t.test('no key is in the store or the log', async () => {
     for (const name of fs.readdirSync(store).filter((file) => file.startsWith('store.db')))
@@ -87,7 +119,8 @@ test('keys and roles', { timeout: 60_000 }, async (t) => {
 
 test('rates', { timeout: 60_000 }, async (t) => {
   const store = await storeWithModels(t);
-  const slow = await createKey(store, 'slow', 'client', '--rate', '2', '--burst', '3'), other = await createKey(store, 'other', 'client', '--rate', '2', '--burst', '3');
+  const slow = await createKey(store, 'slow', 'client', '--rate', '2', '--burst', '3'),
+    other = await createKey(store, 'other', 'client', '--rate', '2', '--burst', '3');
   const server = await serve(t, { auth: { required: true }, limits: { rate: 1000 }, endpoints }, { store });
   const ask = (key, endpoint = 'tickets') => server.predict(endpoint, { text: billingText }, { key });
 
@@ -109,13 +142,17 @@ test('rates', { timeout: 60_000 }, async (t) => {
     assert.equal(refused.headers['x-ratelimit-remaining-requests'], '0');
   });
 
-  await t.test('refused requests cost nothing: the rate is there again in time, however many were refused', async () => {
-    const end = Date.now() + 2000;
-    let good = 0, refused = 0;
-    while (Date.now() < end) (await ask(slow)).status === 200 ? good++ : refused++;
-    assert.ok(refused > 20, `${refused} refused`);
-    assert.ok(good >= 3 && good <= 6, `${good} passed within 2 s at 2 per second`);
-  });
+  await t.test(
+    'refused requests cost nothing: the rate is there again in time, however many were refused',
+    async () => {
+      const end = Date.now() + 2000;
+      let good = 0,
+        refused = 0;
+      while (Date.now() < end) (await ask(slow)).status === 200 ? good++ : refused++;
+      assert.ok(refused > 20, `${refused} refused`);
+      assert.ok(good >= 3 && good <= 6, `${good} passed within 2 s at 2 per second`);
+    },
+  );
 
   await t.test('another client has its own', async () => assert.equal((await ask(other)).status, 200));
 
@@ -146,7 +183,8 @@ test('without authentication', { timeout: 30_000 }, async (t) => {
     return command(['serve', '-c', file], { code: 2, timeout: 20_000 });
   };
   await t.test('only on loopback: the server refuses to start otherwise, and says what to do', async () => {
-    for (const listen of ['0.0.0.0:0', '*:0', '[::]:0', '192.0.2.1:0']) assert.match((await check(listen)).stderr, /loopback.*keys create/s, listen);
+    for (const listen of ['0.0.0.0:0', '*:0', '[::]:0', '192.0.2.1:0'])
+      assert.match((await check(listen)).stderr, /loopback.*keys create/s, listen);
   });
   await t.test('on loopback it works, and the log says so', async () => {
     const server = await serve(t, {});

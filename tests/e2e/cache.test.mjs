@@ -6,13 +6,19 @@ import test from 'node:test';
 import { createKey, folder, serve, sleep, storeWithModels } from './penstock.mjs';
 import { billingText } from './samples.mjs';
 
-const one = [{ model: 'tickets@1' }], both = [{ model: 'tickets@1', weight: '90%' }, { model: 'tickets@2', weight: '10%' }];
+const one = [{ model: 'tickets@1' }],
+  both = [
+    { model: 'tickets@1', weight: '90%' },
+    { model: 'tickets@2', weight: '10%' },
+  ];
 const open = { accept_threshold: 0 };
 
 test('the exact cache', { timeout: 90_000 }, async (t) => {
   const store = await storeWithModels(t);
   const dir = folder(t);
-  const shop = await createKey(store, 'shop'), desk = await createKey(store, 'desk'), second = await createKey(store, 'shop');
+  const shop = await createKey(store, 'shop'),
+    desk = await createKey(store, 'desk'),
+    second = await createKey(store, 'shop');
   const rules = path.join(dir, 'verify.lua');
   fs.writeFileSync(rules, 'function verify(r) return true end');
   const ruled = { rollout: one, accept_threshold: '100%', review_threshold: 0, rules };
@@ -33,7 +39,10 @@ test('the exact cache', { timeout: 90_000 }, async (t) => {
     const first = await ask('tickets', billingText);
     const again = await ask('tickets', billingText);
     assert.deepEqual([first.cached, again.cached, again.decision], [false, true, 'cached']);
-    assert.deepEqual([again.prediction, again.confidence, again.labels, again.model], [first.prediction, first.confidence, first.labels, first.model]);
+    assert.deepEqual(
+      [again.prediction, again.confidence, again.labels, again.model],
+      [first.prediction, first.confidence, first.labels, first.model],
+    );
     assert.notEqual(again.request_id, first.request_id);
     assert.ok(!('infer' in again.stages));
   });
@@ -96,7 +105,9 @@ test('the split over versions', { timeout: 90_000 }, async (t) => {
   await t.test('90 % and 10 %', async () => {
     const answers = [];
     for (let i = 0; i < 20; i++) {
-      const calls = Array.from({ length: 50 }, (_, j) => server.answer('drawn', { text: `${billingText} ${i} ${j}` }, { key: keys[0] }));
+      const calls = Array.from({ length: 50 }, (_, j) =>
+        server.answer('drawn', { text: `${billingText} ${i} ${j}` }, { key: keys[0] }),
+      );
       answers.push(...(await Promise.all(calls)));
     }
     const share = shareOfSecond(answers); // 1,000 draws: a standard deviation of 0.0095
@@ -107,7 +118,14 @@ test('the split over versions', { timeout: 90_000 }, async (t) => {
     const of = async (user, text) => (await server.answer('byuser', { text, user }, { key: keys[0] })).model;
     const answers = [];
     for (let i = 0; i < 400; i += 40)
-      answers.push(...(await Promise.all(Array.from({ length: 40 }, async (_, j) => ({ user: `user-${i + j}`, model: await of(`user-${i + j}`, 'first') })))));
+      answers.push(
+        ...(await Promise.all(
+          Array.from({ length: 40 }, async (_, j) => ({
+            user: `user-${i + j}`,
+            model: await of(`user-${i + j}`, 'first'),
+          })),
+        )),
+      );
     const share = shareOfSecond(answers); // 400 draws: 0.015
     assert.ok(share > 0.03 && share < 0.19, `the second version got ${share}`);
     for (const { user, model } of answers.slice(0, 100)) assert.equal(await of(user, `${user} again`), model);
@@ -117,11 +135,13 @@ test('the split over versions', { timeout: 90_000 }, async (t) => {
     const models = [];
     for (const key of keys) {
       const seen = new Set();
-      for (let i = 0; i < 8; i++) seen.add((await server.answer('bykey', { text: `${billingText} ${i}` }, { key })).model);
+      for (let i = 0; i < 8; i++)
+        seen.add((await server.answer('bykey', { text: `${billingText} ${i}` }, { key })).model);
       assert.equal(seen.size, 1);
       models.push([...seen][0]);
     }
     await server.reload(server.config);
-    for (const [i, key] of keys.entries()) assert.equal((await server.answer('bykey', { text: 'later' }, { key })).model, models[i]);
+    for (const [i, key] of keys.entries())
+      assert.equal((await server.answer('bykey', { text: 'later' }, { key })).model, models[i]);
   });
 });

@@ -14,9 +14,11 @@ const sample = (scrape, name) => Number(new RegExp(`^${name} (\\S+)`, 'm').exec(
 
 async function eachAtOnce(items, width, work) {
   const queue = [...items];
-  await Promise.all(Array.from({ length: width }, async () => {
-    while (queue.length) await work(queue.pop());
-  }));
+  await Promise.all(
+    Array.from({ length: width }, async () => {
+      while (queue.length) await work(queue.pop());
+    }),
+  );
 }
 
 test('kill -9 under load loses nothing that was acknowledged', { timeout: 120_000 }, async (t) => {
@@ -25,7 +27,8 @@ test('kill -9 under load loses nothing that was acknowledged', { timeout: 120_00
     const endpoints = keeping(round);
     const server = await serve(t, { endpoints }, { store });
     const answered = [];
-    let serial = 0, killed = false;
+    let serial = 0,
+      killed = false;
     const first = (await server.get('/healthz')).headers['x-request-id']; // IDs sort by time
     const caller = async () => {
       while (!killed) {
@@ -36,7 +39,8 @@ test('kill -9 under load loses nothing that was acknowledged', { timeout: 120_00
       }
     };
     // What waits for its commit is at most some 50 ms old, unless the disk or the machine is slow; then the metric says so.
-    let lag = 0, committed = 0;
+    let lag = 0,
+      committed = 0;
     const watch = async () => {
       while (!killed) {
         const scrape = await server.get('/metrics').catch(() => undefined);
@@ -62,11 +66,16 @@ test('kill -9 under load loses nothing that was acknowledged', { timeout: 120_00
     await eachAtOnce(reviews, 20, async ({ text, reply }) => {
       const item = await next.get(`/v1/review/${reply.json.review_id}`);
       assert.equal(item.status, 200, item.text);
-      assert.deepEqual([item.json.request_id, item.json.input.text], [reply.json.request_id, round === 'review' ? text : undefined]);
+      assert.deepEqual(
+        [item.json.request_id, item.json.input.text],
+        [reply.json.request_id, round === 'review' ? text : undefined],
+      );
       assert.equal((await next.get(`/v1/requests/${reply.json.request_id}`)).status, 200);
     });
     const before = answered.filter(({ at }) => at < killedAt - 100 - 2 * lag);
-    t.diagnostic(`${answered.length} answers, ${reviews.length} reviews; at most ${Math.round(lag)} ms of lag, ${before.length} answers older than twice that`);
+    t.diagnostic(
+      `${answered.length} answers, ${reviews.length} reviews; at most ${Math.round(lag)} ms of lag, ${before.length} answers older than twice that`,
+    );
     assert.ok(lag < 2000, `the recorder lagged by ${lag} ms`);
     const lost = [];
     await eachAtOnce(before, 20, async ({ at, reply }) => {
@@ -74,7 +83,11 @@ test('kill -9 under load loses nothing that was acknowledged', { timeout: 120_00
       if (record.status !== 200) return lost.push(killedAt - at);
       assert.deepEqual([record.json.prediction, record.json.decision], [reply.json.prediction, reply.json.decision]);
     });
-    assert.deepEqual(lost.sort((x, y) => y - x), [], `milliseconds before the kill at which lost ones were answered; the lag was ${lag} ms`);
+    assert.deepEqual(
+      lost.sort((x, y) => y - x),
+      [],
+      `milliseconds before the kill at which lost ones were answered; the lag was ${lag} ms`,
+    );
     const { stdout } = await command(['requests', 'list', '--json', '--limit', '100000', '--store', store]);
     const kept = JSON.parse(stdout).filter((record) => record.request_id > first);
     assert.ok(kept.length >= committed, `${committed} were committed, ${kept.length} are there`);

@@ -38,7 +38,14 @@ test('decisions', { timeout: 90_000 }, async (t) => {
   const server = await serve(t, { endpoints: endpoints(dir) }, { store, dir });
 
   await t.test("without thresholds of its own an endpoint follows the version's policy: 0.85 and 0.60", async () => {
-    const texts = [billingText, 'my parcel has not arrived', 'hello', 'the invoice of the parcel crashes', 'zxqv', 'again urgent'];
+    const texts = [
+      billingText,
+      'my parcel has not arrived',
+      'hello',
+      'the invoice of the parcel crashes',
+      'zxqv',
+      'again urgent',
+    ];
     for (const text of texts) {
       const answer = await server.answer('plain', { text });
       assert.equal(answer.decision, answer.confidence >= 0.85 ? 'accepted' : 'review', JSON.stringify(answer));
@@ -62,16 +69,27 @@ test('decisions', { timeout: 90_000 }, async (t) => {
 
   await t.test('what the rules refuse goes to a person, with their reason', async () => {
     const answer = await server.answer('ruled', { text: `${billingText} and i refuse` });
-    assert.deepEqual([answer.decision, answer.review_reason, answer.review_detail], ['review', 'rules', 'the customer refuses']);
+    assert.deepEqual(
+      [answer.decision, answer.review_reason, answer.review_detail],
+      ['review', 'rules', 'the customer refuses'],
+    );
     assert.match(answer.review_id, /^[0-9A-Z]{26}$/);
   });
 
-  for (const [word, what] of Object.entries({ break: 'broken on purpose', maybe: 'true or false', forever: 'instruction', greedy: 'memory|instruction' }))
+  for (const [word, what] of Object.entries({
+    break: 'broken on purpose',
+    maybe: 'true or false',
+    forever: 'instruction',
+    greedy: 'memory|instruction',
+  }))
     await t.test(`rules that fail have not passed: "${word}"`, async () => {
       const answer = await server.answer('ruled', { text: `${billingText} ${word}` });
       assert.deepEqual([answer.decision, answer.review_reason], ['review', 'rules_failed']);
       assert.match(answer.review_detail, new RegExp(what));
-      assert.equal((await server.answer('ruled', { text: `${billingText} ${[...word].reverse().join('')}` })).decision, 'verified');
+      assert.equal(
+        (await server.answer('ruled', { text: `${billingText} ${[...word].reverse().join('')}` })).decision,
+        'verified',
+      );
     });
 
   await t.test('a review item is there when the reply is, with its input where that is kept', async () => {
@@ -79,7 +97,10 @@ test('decisions', { timeout: 90_000 }, async (t) => {
     assert.equal(answer.decision, 'review');
     const item = (await server.get(`/v1/review/${answer.review_id}`)).json;
     assert.equal(item.request_id, answer.request_id);
-    assert.deepEqual([item.endpoint, item.model, item.prediction, item.status, item.label], ['reviewed', 'tickets@1', answer.prediction, 'open', null]);
+    assert.deepEqual(
+      [item.endpoint, item.model, item.prediction, item.status, item.label],
+      ['reviewed', 'tickets@1', answer.prediction, 'open', null],
+    );
     assert.deepEqual(item.labels, answer.labels);
     assert.deepEqual([item.input.kept, item.input.text, item.input.type], [true, billingText, 'text/plain']);
     const unkept = await server.answer('unkept', { text: billingText });
@@ -93,7 +114,8 @@ test('decisions', { timeout: 90_000 }, async (t) => {
       await sleep(2); // IDs sort by millisecond
     }
     const seen = [];
-    let after = '', more = true;
+    let after = '',
+      more = true;
     while (more) {
       const page = (await server.get(`/v1/review?endpoint=unkept&limit=2&after=${after}`)).json;
       assert.ok(page.data.length <= 2);
@@ -127,7 +149,10 @@ test('decisions', { timeout: 90_000 }, async (t) => {
   await t.test('what is wrong with a resolution is said', async () => {
     const { review_id: id } = await server.answer('unkept', { text: `${billingText} wrong` });
     const refused = async (body, status, code, target = id) => {
-      const reply = await server.request('POST', `/v1/review/${target}`, { body, headers: { 'content-type': 'application/json' } });
+      const reply = await server.request('POST', `/v1/review/${target}`, {
+        body,
+        headers: { 'content-type': 'application/json' },
+      });
       assert.equal(`${reply.status} ${reply.json.error.code}`, `${status} ${code}`, JSON.stringify(body));
     };
     await refused({ label: 'x' }, 404, 'not_found', '01ARZ3NDEKTSV4RRFFQ69G5FAV');
@@ -153,7 +178,10 @@ test('decisions', { timeout: 90_000 }, async (t) => {
     await review('resolve', id, '--label', 'technical', '--reviewer', 'ann');
     const item = (await server.get(`/v1/review/${id}`)).json;
     assert.deepEqual([item.status, item.label, item.reviewer], ['resolved', 'technical', 'ann']);
-    const conflict = await command(['review', 'resolve', id, '--label', 'billing', '--reviewer', 'bob', '--store', store], { code: 1 });
+    const conflict = await command(
+      ['review', 'resolve', id, '--label', 'billing', '--reviewer', 'bob', '--store', store],
+      { code: 1 },
+    );
     assert.match(conflict.stderr, /technical/);
   });
 

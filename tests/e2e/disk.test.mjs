@@ -42,12 +42,16 @@ test('a full disk', { timeout: 90_000 }, async (t) => {
   if (!disk) return t.skip('mounting a small tmpfs is not permitted');
   fs.cpSync(store, path.join(disk, 'store'), { recursive: true });
   const rollout = [{ model: 'tickets@1' }];
-  const server = await serve(t, {
-    endpoints: {
-      tickets: { rollout, accept_threshold: 0, cache: false },
-      reviewed: { rollout, accept_threshold: '100%', review_threshold: '100%', keep_inputs: 'all' },
+  const server = await serve(
+    t,
+    {
+      endpoints: {
+        tickets: { rollout, accept_threshold: 0, cache: false },
+        reviewed: { rollout, accept_threshold: '100%', review_threshold: '100%', keep_inputs: 'all' },
+      },
     },
-  }, { store: path.join(disk, 'store') });
+    { store: path.join(disk, 'store') },
+  );
   const ask = (endpoint, n) => server.predict(endpoint, { text: `${billingText} ${n}` });
   const before = await server.answer('reviewed', { text: 'before' });
   const answered = [];
@@ -55,18 +59,26 @@ test('a full disk', { timeout: 90_000 }, async (t) => {
 
   await t.test('what cannot be kept is refused with 503, and nothing else happens', async () => {
     fill(ballast);
-    const refused = await until('the refusal', async () => {
-      const reply = await ask('reviewed', Math.random());
-      if (reply.status === 200) answered.push(reply.json);
-      return reply.status !== 200 && reply;
-    }, 20_000);
+    const refused = await until(
+      'the refusal',
+      async () => {
+        const reply = await ask('reviewed', Math.random());
+        if (reply.status === 200) answered.push(reply.json);
+        return reply.status !== 200 && reply;
+      },
+      20_000,
+    );
     assert.equal(`${refused.status} ${refused.json.error.code}`, '503 storage_unavailable', refused.text);
     assert.ok(Number(refused.headers['retry-after']) >= 1);
-    const plain = await until('predictions that need no person are refused too', async () => {
-      const reply = await ask('tickets', Math.random());
-      if (reply.status === 200) answered.push(reply.json);
-      return reply.status !== 200 && reply;
-    }, 20_000);
+    const plain = await until(
+      'predictions that need no person are refused too',
+      async () => {
+        const reply = await ask('tickets', Math.random());
+        if (reply.status === 200) answered.push(reply.json);
+        return reply.status !== 200 && reply;
+      },
+      20_000,
+    );
     assert.equal(`${plain.status} ${plain.json.error.code}`, '503 storage_unavailable', plain.text);
     assert.equal((await server.get('/healthz')).status, 200);
     const ready = await server.get('/readyz');
@@ -80,8 +92,9 @@ test('a full disk', { timeout: 90_000 }, async (t) => {
     await until('readiness', async () => (await server.get('/readyz')).status === 200);
     assert.equal((await ask('tickets', Math.random())).status, 200);
     await sleep(150);
-    for (const { request_id: id } of [before, ...answered]) assert.equal((await server.get(`/v1/requests/${id}`)).status, 200, id);
-    for (const { review_id: id } of [before, ...answered.filter((answer) => answer.review_id)]) assert.equal((await server.get(`/v1/review/${id}`)).status, 200, id);
+    for (const { request_id: id } of [before, ...answered])
+      assert.equal((await server.get(`/v1/requests/${id}`)).status, 200, id);
+    for (const { review_id: id } of [before, ...answered.filter((answer) => answer.review_id)])
+      assert.equal((await server.get(`/v1/review/${id}`)).status, 200, id);
   });
-
 });

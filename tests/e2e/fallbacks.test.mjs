@@ -30,24 +30,42 @@ test('fallbacks', { timeout: 90_000 }, async (t) => {
   fs.chmodSync(blob, 0o600);
   fs.writeFileSync(blob, bytes);
   const broken = { rollout: [{ model: 'tickets@2' }] };
-  const server = await serve(t, {
-    endpoints: {
-      well: { rollout: [{ model: 'tickets@1' }], accept_threshold: 0 },
-      simpler: { ...broken, accept_threshold: 0, fallbacks: [{ model: 'tickets@1' }, { error: true }] },
-      ruled: { ...broken, fallbacks: [{ model: 'tickets@2' }, { rules }, { review: true }] },
-      person: { ...broken, fallbacks: [{ cache: 'stale' }, { review: true }], keep_inputs: 'review' },
-      error: { ...broken, fallbacks: [{ rules }, { error: true }] },
-      bare: broken,
-      slow: { rollout: [{ model: 'tickets@1' }], accept_threshold: 0, text_max: '9MB', cache_ttl: '1s', fallbacks: [{ cache: 'stale' }, { error: true }] },
+  const server = await serve(
+    t,
+    {
+      endpoints: {
+        well: { rollout: [{ model: 'tickets@1' }], accept_threshold: 0 },
+        simpler: { ...broken, accept_threshold: 0, fallbacks: [{ model: 'tickets@1' }, { error: true }] },
+        ruled: { ...broken, fallbacks: [{ model: 'tickets@2' }, { rules }, { review: true }] },
+        person: { ...broken, fallbacks: [{ cache: 'stale' }, { review: true }], keep_inputs: 'review' },
+        error: { ...broken, fallbacks: [{ rules }, { error: true }] },
+        bare: broken,
+        slow: {
+          rollout: [{ model: 'tickets@1' }],
+          accept_threshold: 0,
+          text_max: '9MB',
+          cache_ttl: '1s',
+          fallbacks: [{ cache: 'stale' }, { error: true }],
+        },
+      },
     },
-  }, { store, dir });
+    { store, dir },
+  );
 
   await t.test('an altered artefact is refused by its hash; the log and readyz say so', async () => {
     const [line] = server.log('model.load_failed');
     assert.match(line.message, /tickets@2/);
     const ready = await server.get('/readyz');
     assert.equal(ready.status, 200);
-    assert.deepEqual(ready.json.endpoints, { well: 'ready', simpler: 'degraded', ruled: 'degraded', person: 'degraded', error: 'degraded', bare: 'degraded', slow: 'ready' });
+    assert.deepEqual(ready.json.endpoints, {
+      well: 'ready',
+      simpler: 'degraded',
+      ruled: 'degraded',
+      person: 'degraded',
+      error: 'degraded',
+      bare: 'degraded',
+      slow: 'ready',
+    });
     const list = (await server.get('/v1/endpoints')).json.data.find((endpoint) => endpoint.name === 'simpler');
     assert.deepEqual([list.rollout[0].loaded, list.fallbacks], [false, ['tickets@1', 'error']]);
   });
@@ -57,12 +75,19 @@ test('fallbacks', { timeout: 90_000 }, async (t) => {
     assert.deepEqual([answer.decision, answer.model, answer.prediction], ['fallback', 'tickets@1', 'billing']);
     assert.deepEqual([answer.fallback.step, answer.fallback.code], ['tickets@1', 'model_unavailable']);
     assert.match(answer.fallback.reason, /tickets@2 is not loaded/);
-    assert.equal((await server.answer('simpler', { text: billingText })).cached, false, 'what a fallback said is not kept for later');
+    assert.equal(
+      (await server.answer('simpler', { text: billingText })).cached,
+      false,
+      'what a fallback said is not kept for later',
+    );
   });
 
   await t.test('rules answer when the model before them cannot either', async () => {
     const answer = await server.answer('ruled', { text: billingText });
-    assert.deepEqual([answer.decision, answer.model, answer.prediction, answer.confidence, answer.fallback.step], ['fallback', null, 'billing', 0.9, 'rules']);
+    assert.deepEqual(
+      [answer.decision, answer.model, answer.prediction, answer.confidence, answer.fallback.step],
+      ['fallback', null, 'billing', 0.9, 'rules'],
+    );
   });
 
   await t.test("an unsure fallback's answer goes to a person like any other", async () => {
@@ -74,14 +99,20 @@ test('fallbacks', { timeout: 90_000 }, async (t) => {
   await t.test('rules without an answer, or broken ones, pass on to a person', async () => {
     for (const text of ['something else', 'broken']) {
       const answer = await server.answer('ruled', { text });
-      assert.deepEqual([answer.decision, answer.prediction, answer.review_reason, answer.fallback.step], ['review', null, 'fallback', 'review']);
+      assert.deepEqual(
+        [answer.decision, answer.prediction, answer.review_reason, answer.fallback.step],
+        ['review', null, 'fallback', 'review'],
+      );
       assert.equal((await server.get(`/v1/review/${answer.review_id}`)).json.status, 'open');
     }
   });
 
   await t.test('an empty cache passes on to a person, whose item has the input', async () => {
     const answer = await server.answer('person', { text: billingText });
-    assert.deepEqual([answer.decision, answer.fallback.step, answer.fallback.code], ['review', 'review', 'model_unavailable']);
+    assert.deepEqual(
+      [answer.decision, answer.fallback.step, answer.fallback.code],
+      ['review', 'review', 'model_unavailable'],
+    );
     assert.equal((await server.get(`/v1/review/${answer.review_id}`)).json.input.text, billingText);
   });
 
@@ -94,19 +125,25 @@ test('fallbacks', { timeout: 90_000 }, async (t) => {
     assert.equal((await server.answer('error', { text: billingText })).fallback.step, 'rules');
   });
 
-  await t.test('a model that takes too long: the cached answer however old, marked as stale; without one, 504', async () => {
-    const long = `${billingText}. `.repeat(60_000); // some 4 MB
-    const first = await server.answer('slow', { text: long });
-    await sleep(1200);
-    const whole = structuredClone(server.config);
-    whole.endpoints.slow.infer_timeout = '1ms';
-    await server.reload(whole);
-    const stale = await server.answer('slow', { text: long });
-    assert.deepEqual([stale.decision, stale.cached, stale.stale, stale.prediction], ['fallback', true, true, first.prediction]);
-    assert.deepEqual([stale.fallback.step, stale.fallback.code], ['cache', 'deadline_exceeded']);
-    await server.refused('slow', { text: `${long} other` }, 504, 'deadline_exceeded');
-    await server.healthy();
-  });
+  await t.test(
+    'a model that takes too long: the cached answer however old, marked as stale; without one, 504',
+    async () => {
+      const long = `${billingText}. `.repeat(60_000); // some 4 MB
+      const first = await server.answer('slow', { text: long });
+      await sleep(1200);
+      const whole = structuredClone(server.config);
+      whole.endpoints.slow.infer_timeout = '1ms';
+      await server.reload(whole);
+      const stale = await server.answer('slow', { text: long });
+      assert.deepEqual(
+        [stale.decision, stale.cached, stale.stale, stale.prediction],
+        ['fallback', true, true, first.prediction],
+      );
+      assert.deepEqual([stale.fallback.step, stale.fallback.code], ['cache', 'deadline_exceeded']);
+      await server.refused('slow', { text: `${long} other` }, 504, 'deadline_exceeded');
+      await server.healthy();
+    },
+  );
 
   await t.test('the artefact is put back: the next load finds it', async () => {
     bytes[bytes.length >> 1] ^= 1;

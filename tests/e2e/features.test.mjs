@@ -7,9 +7,13 @@ import { table } from './samples.mjs';
 test('features', { timeout: 90_000 }, async (t) => {
   const store = folder(t);
   assert.equal(await train(store, 'payments', table(), '--folds', '2'), 'payments@1');
-  const server = await serve(t, {
-    endpoints: { payments: { accepts: 'features', rollout: [{ model: 'payments' }], accept_threshold: 0 } },
-  }, { store });
+  const server = await serve(
+    t,
+    {
+      endpoints: { payments: { accepts: 'features', rollout: [{ model: 'payments' }], accept_threshold: 0 } },
+    },
+    { store },
+  );
   const ask = (features) => server.answer('payments', { features });
 
   await t.test('features as JSON', async () => {
@@ -28,7 +32,10 @@ test('features', { timeout: 90_000 }, async (t) => {
   });
 
   const wrong = {
-    'a name that the model does not know, with the nearest that it does': [{ amont: 1, items: 2, country: 'DE' }, /amont.*amount/],
+    'a name that the model does not know, with the nearest that it does': [
+      { amont: 1, items: 2, country: 'DE' },
+      /amont.*amount/,
+    ],
     'a text where a number belongs': [{ amount: 'much', items: 2, country: 'DE' }, /amount.*number/],
     'an object where a value belongs': [{ amount: { value: 1 }, items: 2, country: 'DE' }, /amount/],
     'an array': [{ amount: [1], items: 2, country: 'DE' }, /amount/],
@@ -46,13 +53,16 @@ test('features', { timeout: 90_000 }, async (t) => {
 
   await t.test('refused: NaN, Infinity and numbers beyond the range, which are no JSON', async () => {
     for (const text of ['NaN', 'Infinity', '-Infinity', '1e999', 'nan']) {
-      const reply = await server.predict('payments', `{"features":{"amount":${text},"items":2,"country":"DE"}}`, { headers: { 'content-type': 'application/json' } });
+      const reply = await server.predict('payments', `{"features":{"amount":${text},"items":2,"country":"DE"}}`, {
+        headers: { 'content-type': 'application/json' },
+      });
       assert.equal(reply.status, 400, `${text}: ${reply.text}`);
     }
   });
 
   await t.test('refused: features that are no object, a text instead of features', async () => {
-    for (const features of [[], 'amount', 3, null, true]) await server.refused('payments', { features }, 400, 'invalid_field');
+    for (const features of [[], 'amount', 3, null, true])
+      await server.refused('payments', { features }, 400, 'invalid_field');
     await server.refused('payments', { text: 'amount 3' }, 400, 'bad_request');
   });
 

@@ -24,23 +24,42 @@ function jpegHead(width, height) {
 test('hostile files', { timeout: 150_000 }, async (t) => {
   const store = await storeWithModels(t);
   const papers = { accepts: ['text', 'file'], rollout: [{ model: 'tickets@1' }], accept_threshold: 0, deadline: '30s' };
-  const server = await serve(t, {
-    parser: { timeout: '15s', workers: 2 },
-    endpoints: { papers, unread: { ...papers, ocr: 'never' } },
-  }, { store });
+  const server = await serve(
+    t,
+    {
+      parser: { timeout: '15s', workers: 2 },
+      endpoints: { papers, unread: { ...papers, ocr: 'never' } },
+    },
+    { store },
+  );
   const stillWell = async () => {
     await server.healthy();
-    assert.equal((await server.answer('papers', pdf([...page, String(Math.random())]), binaryType)).prediction, 'billing');
+    assert.equal(
+      (await server.answer('papers', pdf([...page, String(Math.random())]), binaryType)).prediction,
+      'billing',
+    );
   };
 
   const refused = [
     ['an empty body', Buffer.alloc(0), 400, 'file_empty', /empty/],
     ['a program', elf, 415, 'unsupported_file_type', /./],
-    ['a Windows program', Buffer.concat([Buffer.from('MZ'), Buffer.alloc(300, 0x90)]), 415, 'unsupported_file_type', /./],
+    [
+      'a Windows program',
+      Buffer.concat([Buffer.from('MZ'), Buffer.alloc(300, 0x90)]),
+      415,
+      'unsupported_file_type',
+      /./,
+    ],
     ['a shell script', '#!/bin/sh\nrm -rf /\n', 415, 'unsupported_file_type', /./],
     ['a web page', '<!DOCTYPE html><html><script>alert(1)</script></html>', 415, 'unsupported_file_type', /html/],
     ['an archive', zip, 415, 'unsupported_file_type', /./],
-    ['random bytes', Buffer.from(Array.from({ length: 4096 }, (_, i) => (i * i * 31 + 7) & 255)), 415, 'unsupported_file_type', /./],
+    [
+      'random bytes',
+      Buffer.from(Array.from({ length: 4096 }, (_, i) => (i * i * 31 + 7) & 255)),
+      415,
+      'unsupported_file_type',
+      /./,
+    ],
     ['a PDF with a ZIP behind it', Buffer.concat([good, zip]), 415, 'unsupported_file_type', /ZIP|zip/],
     ['a PNG with a PDF behind it', Buffer.concat([png(60, 60), good]), 415, 'unsupported_file_type', /PDF/],
     ['a PNG with a program behind it', Buffer.concat([png(60, 60), elf]), 415, 'unsupported_file_type', /ELF|program/],
@@ -54,16 +73,30 @@ test('hostile files', { timeout: 150_000 }, async (t) => {
     ['a JPEG that is only a head', jpegStart, 400, 'file_corrupt', /./],
     ['a PDF that is only a head', Buffer.from('%PDF-1.7\n'), 400, 'file_corrupt', /./],
     ['a PDF of zeros', Buffer.concat([Buffer.from('%PDF-1.7\n'), Buffer.alloc(5000)]), 400, 'file_corrupt', /./],
-    ['a PDF of 1,000 pages', pdf(...Array.from({ length: 1000 }, (_, i) => [`page ${i}`])), 400, 'too_many_pages', /1000.*50|50.*1000/],
+    [
+      'a PDF of 1,000 pages',
+      pdf(...Array.from({ length: 1000 }, (_, i) => [`page ${i}`])),
+      400,
+      'too_many_pages',
+      /1000.*50|50.*1000/,
+    ],
   ];
   for (const [name, bytes, status, code, message] of refused)
     await t.test(name, async () => {
       const reply = await server.predict('papers', bytes, binaryType);
-      assert.equal(`${reply.status} ${code ?? reply.json.error?.code} ${reply.json.error?.code}`, `${status} ${code ?? reply.json.error?.code} ${code ?? reply.json.error?.code}`, reply.text);
+      assert.equal(
+        `${reply.status} ${code ?? reply.json.error?.code} ${reply.json.error?.code}`,
+        `${status} ${code ?? reply.json.error?.code} ${code ?? reply.json.error?.code}`,
+        reply.text,
+      );
       assert.match(reply.json.error.message, message);
       assert.equal(reply.json.error.request_id, reply.headers['x-request-id']);
       // However it is packed, it is the same file.
-      const form = await server.predict('papers', undefined, multipart([{ name: 'file', filename: 'x.pdf', type: 'application/pdf', bytes }]));
+      const form = await server.predict(
+        'papers',
+        undefined,
+        multipart([{ name: 'file', filename: 'x.pdf', type: 'application/pdf', bytes }]),
+      );
       assert.equal(form.json.error?.code, reply.json.error.code, form.text);
     });
   await t.test('and the server is unharmed', stillWell);
@@ -77,20 +110,37 @@ test('hostile files', { timeout: 150_000 }, async (t) => {
   });
 
   const folder = shared('malformed', 'pdf');
-  await t.test('odd and broken PDFs of others', { skip: !folder && 'no malformed/pdf in the shared test data' }, async () => {
-    const rows = fs.readFileSync(path.join(folder, 'manifest.csv'), 'utf8').trim().split('\n').slice(1).map((row) => row.split(','));
-    const known = rows.map(([side, file, , , code, , pages, encrypted, characters]) => ({ file: path.join(folder, side, file), code: Number(code), pages: Number(pages), encrypted, characters: Number(characters) }));
-    const here = known.filter(({ file }) => fs.existsSync(file));
-    assert.ok(here.length > 30);
-    const ask = async ({ file, code, pages, encrypted, characters }) => {
-      const reply = await server.predict('unread', fs.readFileSync(file), binaryType);
-      const said = `${path.basename(file)}: ${reply.text}`;
-      assert.ok(reply.status === 200 || (reply.status >= 400 && reply.status < 500), said);
-      if (code === 0 && pages > 50) assert.equal(reply.json.error?.code, 'too_many_pages', said);
-      else if (code === 0 && encrypted === 'no' && characters > 100 && reply.status !== 200) assert.match(reply.json.error.code, /^(document_\w+|unsupported_file_type)$/, said);
-      if (code !== 0) assert.match(reply.json.error?.code ?? '', /^(file_corrupt|file_encrypted|unsupported_file_type)$/, said);
-    };
-    for (let i = 0; i < here.length; i += 3) await Promise.all(here.slice(i, i + 3).map(ask));
-    await stillWell();
-  });
+  await t.test(
+    'odd and broken PDFs of others',
+    { skip: !folder && 'no malformed/pdf in the shared test data' },
+    async () => {
+      const rows = fs
+        .readFileSync(path.join(folder, 'manifest.csv'), 'utf8')
+        .trim()
+        .split('\n')
+        .slice(1)
+        .map((row) => row.split(','));
+      const known = rows.map(([side, file, , , code, , pages, encrypted, characters]) => ({
+        file: path.join(folder, side, file),
+        code: Number(code),
+        pages: Number(pages),
+        encrypted,
+        characters: Number(characters),
+      }));
+      const here = known.filter(({ file }) => fs.existsSync(file));
+      assert.ok(here.length > 30);
+      const ask = async ({ file, code, pages, encrypted, characters }) => {
+        const reply = await server.predict('unread', fs.readFileSync(file), binaryType);
+        const said = `${path.basename(file)}: ${reply.text}`;
+        assert.ok(reply.status === 200 || (reply.status >= 400 && reply.status < 500), said);
+        if (code === 0 && pages > 50) assert.equal(reply.json.error?.code, 'too_many_pages', said);
+        else if (code === 0 && encrypted === 'no' && characters > 100 && reply.status !== 200)
+          assert.match(reply.json.error.code, /^(document_\w+|unsupported_file_type)$/, said);
+        if (code !== 0)
+          assert.match(reply.json.error?.code ?? '', /^(file_corrupt|file_encrypted|unsupported_file_type)$/, said);
+      };
+      for (let i = 0; i < here.length; i += 3) await Promise.all(here.slice(i, i + 3).map(ask));
+      await stillWell();
+    },
+  );
 });

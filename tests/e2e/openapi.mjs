@@ -27,19 +27,25 @@ const keywords = {
   const: (wanted, value, at) => (value === wanted ? [] : [`${at} is ${JSON.stringify(value)}, not ${wanted}`]),
   enum: (list, value, at) => (list.includes(value) ? [] : [`${at} is ${JSON.stringify(value)}, not one of ${list}`]),
   required: (names, value, at) =>
-    typeOf(value) !== 'object' ? [] : names.filter((name) => !(name in value)).map((name) => `${at}.${name} is missing`),
+    typeOf(value) !== 'object'
+      ? []
+      : names.filter((name) => !(name in value)).map((name) => `${at}.${name} is missing`),
   properties: (properties, value, at) =>
     typeOf(value) !== 'object'
       ? []
       : Object.entries(properties).flatMap(([name, schema]) =>
-          name in value ? problems(schema, value[name], `${at}.${name}`) : []),
+          name in value ? problems(schema, value[name], `${at}.${name}`) : [],
+        ),
   additionalProperties: (allowed, value, at, schema) =>
     typeOf(value) !== 'object'
       ? []
       : Object.keys(value)
           .filter((name) => !(name in (schema.properties ?? {})))
-          .flatMap((name) => (allowed === false ? [`${at}.${name} is not described`] : problems(allowed, value[name], `${at}.${name}`))),
-  propertyNames: (schema, value, at) => Object.keys(value).flatMap((name) => problems(schema, name, `the name ${at}.${name}`)),
+          .flatMap((name) =>
+            allowed === false ? [`${at}.${name} is not described`] : problems(allowed, value[name], `${at}.${name}`),
+          ),
+  propertyNames: (schema, value, at) =>
+    Object.keys(value).flatMap((name) => problems(schema, name, `the name ${at}.${name}`)),
   items: (schema, value, at) =>
     typeOf(value) !== 'array' ? [] : value.flatMap((item, i) => problems(schema, item, `${at}[${i}]`)),
   maxItems: (most, value, at) => (value.length <= most ? [] : [`${at} has ${value.length} items, at most ${most}`]),
@@ -52,7 +58,8 @@ const keywords = {
   maximum: (most, value, at) => (value === null || value <= most ? [] : [`${at} is ${value}, above ${most}`]),
   minLength: (least, value, at) => (value.length >= least ? [] : [`${at} is too short`]),
   maxLength: (most, value, at) => (value.length <= most ? [] : [`${at} is too long`]),
-  pattern: (pattern, value, at) => (new RegExp(pattern, 'u').test(value) ? [] : [`${at} is "${value}", not ${pattern}`]),
+  pattern: (pattern, value, at) =>
+    new RegExp(pattern, 'u').test(value) ? [] : [`${at} is "${value}", not ${pattern}`],
   format: (format, value, at) =>
     format !== 'date-time' || value === null || /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/.test(value)
       ? []
@@ -95,18 +102,23 @@ export function checkReply(reply) {
   const { method, path, status, headers, text } = reply;
   const what = `${method} ${path} answered ${status} ${text.slice(0, 600)}`;
   const operation = operationOf(method === 'HEAD' ? 'GET' : method, path)?.operation;
-  const error = { headers: { 'x-request-id': { $ref: '#/components/headers/RequestId' } }, content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } } };
+  const error = {
+    headers: { 'x-request-id': { $ref: '#/components/headers/RequestId' } },
+    content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } },
+  };
   const response = operation ? follow(operation.responses[status]) : error;
   assert.ok(response, `${what}\nwhich the description does not name`);
   assert.ok(operation || status === 404 || status === 405 || status === 400, `${what}\nbut is not described at all`);
   const found = headerProblems(response.headers, headers);
   const [type, content] = Object.entries(response.content)[0];
-  if (headers['content-type']?.split(';')[0] !== type) found.push(`the content type is ${headers['content-type']}, not ${type}`);
+  if (headers['content-type']?.split(';')[0] !== type)
+    found.push(`the content type is ${headers['content-type']}, not ${type}`);
   if (method !== 'HEAD' && type === 'application/json') {
     const body = JSON.parse(text);
     found.push(...problems(content.schema, body));
     const named = !body.error || status === 200 ? headers['x-request-id'] : body.error?.request_id;
-    if (named !== headers['x-request-id']) found.push(`the body names request ${named}, the header ${headers['x-request-id']}`);
+    if (named !== headers['x-request-id'])
+      found.push(`the body names request ${named}, the header ${headers['x-request-id']}`);
   }
   assert.deepEqual(found, [], what);
 }

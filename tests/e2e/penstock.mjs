@@ -44,7 +44,10 @@ export function atEnd(t, work) {
     endings.set(t, list);
     t.after(async () => {
       const failures = [];
-      while (list.length) await Promise.resolve().then(list.pop()).catch((error) => failures.push(error));
+      while (list.length)
+        await Promise.resolve()
+          .then(list.pop())
+          .catch((error) => failures.push(error));
       if (failures.length) throw failures[0];
     });
   }
@@ -64,7 +67,9 @@ const environment = (extra) => ({
 });
 
 export function assertNoReport(stderr) {
-  const report = /(ERROR: (Address|Leak|Thread|Memory)Sanitizer|runtime error:|broken invariant)[^]{0,3000}/.exec(stderr);
+  const report = /(ERROR: (Address|Leak|Thread|Memory)Sanitizer|runtime error:|broken invariant)[^]{0,3000}/.exec(
+    stderr,
+  );
   assert.ok(!report, report?.[0]);
 }
 
@@ -104,7 +109,10 @@ export async function createKey(store, client, role = 'client', ...more) {
 export async function train(store, name, rows, ...more) {
   const csv = path.join(store, `${name}.csv`);
   fs.mkdirSync(store, { recursive: true });
-  fs.writeFileSync(csv, rows.map((cells) => cells.map((cell) => `"${String(cell).replaceAll('"', '""')}"`).join(',') + '\n').join(''));
+  fs.writeFileSync(
+    csv,
+    rows.map((cells) => cells.map((cell) => `"${String(cell).replaceAll('"', '""')}"`).join(',') + '\n').join(''),
+  );
   const { stdout } = await command(['train', name, '--data', csv, '--store', store, ...more]);
   return /^\S+@\d+/m.exec(stdout)[0];
 }
@@ -183,7 +191,16 @@ class Server {
     const length = bytes === undefined ? {} : { 'content-length': Buffer.byteLength(bytes) };
     return new Promise((resolve, reject) => {
       let answered = false;
-      const call = this.http.request({ host: '127.0.0.1', port: this.port, method, path: target, agent: this.agent, timeout, headers: { ...type, ...auth, ...length, ...headers }, ...more });
+      const call = this.http.request({
+        host: '127.0.0.1',
+        port: this.port,
+        method,
+        path: target,
+        agent: this.agent,
+        timeout,
+        headers: { ...type, ...auth, ...length, ...headers },
+        ...more,
+      });
       call.on('timeout', () => call.destroy(new Error(`${method} ${target}: no answer within ${timeout} ms`)));
       call.on('error', (error) => answered || reject(error));
       call.on('response', (incoming) => {
@@ -192,10 +209,17 @@ class Server {
         incoming.on('data', (chunk) => chunks.push(chunk));
         incoming.on('error', reject);
         incoming.on('end', () => {
-          const reply = { method, path: target, status: incoming.statusCode, headers: incoming.headers, body: Buffer.concat(chunks) };
+          const reply = {
+            method,
+            path: target,
+            status: incoming.statusCode,
+            headers: incoming.headers,
+            body: Buffer.concat(chunks),
+          };
           reply.text = reply.body.toString();
           try {
-            if (incoming.headers['content-type'] === 'application/json' && method !== 'HEAD') reply.json = JSON.parse(reply.text);
+            if (incoming.headers['content-type'] === 'application/json' && method !== 'HEAD')
+              reply.json = JSON.parse(reply.text);
             if (check) checkReply(reply);
             resolve(reply);
           } catch (error) {
@@ -304,7 +328,9 @@ export const complete = (config, store) => ({
 export function multipart(parts, { end = true } = {}) {
   const boundary = 'penstock-e2e-7d1f';
   const pieces = parts.flatMap(({ name, bytes, filename, type }) => [
-    Buffer.from(`--${boundary}\r\ncontent-disposition: form-data; name="${name}"${filename ? `; filename="${filename}"` : ''}\r\n${type ? `content-type: ${type}\r\n` : ''}\r\n`),
+    Buffer.from(
+      `--${boundary}\r\ncontent-disposition: form-data; name="${name}"${filename ? `; filename="${filename}"` : ''}\r\n${type ? `content-type: ${type}\r\n` : ''}\r\n`,
+    ),
     Buffer.from(bytes),
     Buffer.from('\r\n'),
   ]);

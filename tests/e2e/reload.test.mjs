@@ -10,8 +10,13 @@ const tickets = { rollout: [{ model: 'tickets@1' }], accept_threshold: 0 };
 
 test('reload', { timeout: 90_000 }, async (t) => {
   const store = await storeWithModels(t);
-  const server = await serve(t, { endpoints: { tickets, newest: { ...tickets, rollout: [{ model: 'tickets' }] } } }, { store });
-  const reference = async (endpoint = 'tickets') => (await server.answer(endpoint, { text: `${billingText} ${Math.random()}` })).model;
+  const server = await serve(
+    t,
+    { endpoints: { tickets, newest: { ...tickets, rollout: [{ model: 'tickets' }] } } },
+    { store },
+  );
+  const reference = async (endpoint = 'tickets') =>
+    (await server.answer(endpoint, { text: `${billingText} ${Math.random()}` })).model;
 
   await t.test('a good change is in force at once', async () => {
     const whole = structuredClone(server.config);
@@ -29,13 +34,29 @@ test('reload', { timeout: 90_000 }, async (t) => {
     'no YAML': ['endpoints: [', /yaml:\d+:\d+/],
     'an unknown key': [(c) => (c.endpoints.tickets.acceptthreshold = 0.5), /yaml:\d+:\d+: .*accept_threshold/],
     'a value out of its range': [(c) => (c.limits = { rate: 0 }), /yaml:\d+:\d+: .*rate/],
-    'a version that is not there': [(c) => (c.endpoints.tickets.rollout = [{ model: 'tickets@9' }]), /yaml:\d+:\d+: .*tickets/],
-    'a model that is not there': [(c) => (c.endpoints.tickets.rollout = [{ model: 'tickest' }]), /yaml:\d+:\d+: .*tickets/],
-    'rules that do not compile': [(c, dir) => {
-      fs.writeFileSync(path.join(dir, 'bad.lua'), 'function verify(r)\n  return tru(\nend');
-      c.endpoints.tickets.rules = path.join(dir, 'bad.lua');
-    }, /bad\.lua:[23]/],
-    'weights that make no whole': [(c) => (c.endpoints.tickets.rollout = [{ model: 'tickets@1', weight: '50%' }, { model: 'tickets@2', weight: '40%' }]), /yaml:\d+:\d+: .*100/],
+    'a version that is not there': [
+      (c) => (c.endpoints.tickets.rollout = [{ model: 'tickets@9' }]),
+      /yaml:\d+:\d+: .*tickets/,
+    ],
+    'a model that is not there': [
+      (c) => (c.endpoints.tickets.rollout = [{ model: 'tickest' }]),
+      /yaml:\d+:\d+: .*tickets/,
+    ],
+    'rules that do not compile': [
+      (c, dir) => {
+        fs.writeFileSync(path.join(dir, 'bad.lua'), 'function verify(r)\n  return tru(\nend');
+        c.endpoints.tickets.rules = path.join(dir, 'bad.lua');
+      },
+      /bad\.lua:[23]/,
+    ],
+    'weights that make no whole': [
+      (c) =>
+        (c.endpoints.tickets.rollout = [
+          { model: 'tickets@1', weight: '50%' },
+          { model: 'tickets@2', weight: '40%' },
+        ]),
+      /yaml:\d+:\d+: .*100/,
+    ],
     'something that only a restart can change': [(c) => (c.cache = { size: '1MB' }), /cache\.size.*restart/],
   };
   const dir = folder(t);
@@ -48,11 +69,18 @@ test('reload', { timeout: 90_000 }, async (t) => {
       const lines = server.log().length;
       await server.reload(typeof change === 'function' ? whole : change);
       assert.ok(server.log('config.refused').length > refusals);
-      const said = server.log().slice(lines).map((line) => line.message).join('\n');
+      const said = server
+        .log()
+        .slice(lines)
+        .map((line) => line.message)
+        .join('\n');
       assert.match(said, message);
       assert.equal(await reference(), 'tickets@1');
       const list = (await server.get('/v1/endpoints')).json.data;
-      assert.deepEqual(list.map((endpoint) => endpoint.description), [null, null]);
+      assert.deepEqual(
+        list.map((endpoint) => endpoint.description),
+        [null, null],
+      );
     });
 
   await t.test('a new version is picked up without restart or reload, where no version is named', async () => {
@@ -63,7 +91,8 @@ test('reload', { timeout: 90_000 }, async (t) => {
   });
 
   await t.test('requests go on while configurations change', async () => {
-    let ended = false, count = 0;
+    let ended = false,
+      count = 0;
     const caller = async () => {
       while (!ended) {
         await server.answer('tickets', { text: `${billingText} ${count++}` });
@@ -83,7 +112,11 @@ test('reload', { timeout: 90_000 }, async (t) => {
   await t.test('a configuration that does not validate does not start: 2, with file and line', async () => {
     const file = path.join(dir, 'broken.yaml');
     fs.writeFileSync(file, 'endpoints:\n  tickets:\n    rollot:\n      - model: tickets\n');
-    for (const verb of [['serve', '-c', file], ['config', 'check', file], ['config', 'check', '-c', file]]) {
+    for (const verb of [
+      ['serve', '-c', file],
+      ['config', 'check', file],
+      ['config', 'check', '-c', file],
+    ]) {
       const { stderr, stdout, code } = await command(verb, { code: null });
       if (/Usage/.test(stderr) && verb[0] === 'config') continue; // one of the two ways to name the file
       assert.equal(code, 2, verb.join(' '));
@@ -95,21 +128,37 @@ test('reload', { timeout: 90_000 }, async (t) => {
 const pages = shared('docimg', 'book');
 
 test('SIGTERM', { timeout: 60_000 }, async (t) => {
-  await t.test('requests in flight are answered, new ones are not taken, the end is clean', { skip: !pages && 'no docimg in the shared test data' }, async (t) => {
-    const store = await storeWithModels(t);
-    const server = await serve(t, { endpoints: { scans: { accepts: 'file', ...tickets, ocr: 'always', deadline: '60s' } }, parser: { workers: 1 } }, { store });
-    const page = fs.readFileSync(path.join(pages, fs.readdirSync(pages).find((name) => name.endsWith('.jpg'))));
-    const slow = server.predict('scans', page, { headers: { 'content-type': 'image/jpeg' }, agent: false });
-    await sleep(400);
-    server.terminate();
-    await server.logged('server.draining');
-    await assert.rejects(server.get('/healthz', { agent: false }), /ECONNREFUSED|ECONNRESET/);
-    const reply = await slow;
-    assert.equal(reply.status, 200, reply.text);
-    assert.equal(reply.headers.connection, 'close');
-    assert.ok(reply.json.stages.read > 0, 'it really was being read');
-    await server.stop();
-    assert.equal(server.log('server.ended').length, 1);
-    assert.equal(server.log('server.cut').length, 0);
-  });
+  await t.test(
+    'requests in flight are answered, new ones are not taken, the end is clean',
+    { skip: !pages && 'no docimg in the shared test data' },
+    async (t) => {
+      const store = await storeWithModels(t);
+      const server = await serve(
+        t,
+        {
+          endpoints: { scans: { accepts: 'file', ...tickets, ocr: 'always', deadline: '60s' } },
+          parser: { workers: 1 },
+        },
+        { store },
+      );
+      const page = fs.readFileSync(
+        path.join(
+          pages,
+          fs.readdirSync(pages).find((name) => name.endsWith('.jpg')),
+        ),
+      );
+      const slow = server.predict('scans', page, { headers: { 'content-type': 'image/jpeg' }, agent: false });
+      await sleep(400);
+      server.terminate();
+      await server.logged('server.draining');
+      await assert.rejects(server.get('/healthz', { agent: false }), /ECONNREFUSED|ECONNRESET/);
+      const reply = await slow;
+      assert.equal(reply.status, 200, reply.text);
+      assert.equal(reply.headers.connection, 'close');
+      assert.ok(reply.json.stages.read > 0, 'it really was being read');
+      await server.stop();
+      assert.equal(server.log('server.ended').length, 1);
+      assert.equal(server.log('server.cut').length, 0);
+    },
+  );
 });

@@ -11,9 +11,30 @@ export function dice(seed) {
 }
 
 const topics = {
-  billing: ['the invoice shows the wrong amount', 'i was charged twice', 'please refund my payment', 'my credit card was billed again', 'the price on the bill is too high', 'where can i download the receipt for my payment'],
-  delivery: ['my parcel has not arrived', 'the package was left in the rain', 'where is my shipment now', 'the courier lost my order', 'delivery is three days late', 'please send the parcel to another address'],
-  technical: ['the app crashes when i open it', 'i cannot log in with my password', 'the screen stays black after the update', 'the website shows an error page', 'sync is broken on my phone', 'the program freezes at start'],
+  billing: [
+    'the invoice shows the wrong amount',
+    'i was charged twice',
+    'please refund my payment',
+    'my credit card was billed again',
+    'the price on the bill is too high',
+    'where can i download the receipt for my payment',
+  ],
+  delivery: [
+    'my parcel has not arrived',
+    'the package was left in the rain',
+    'where is my shipment now',
+    'the courier lost my order',
+    'delivery is three days late',
+    'please send the parcel to another address',
+  ],
+  technical: [
+    'the app crashes when i open it',
+    'i cannot log in with my password',
+    'the screen stays black after the update',
+    'the website shows an error page',
+    'sync is broken on my phone',
+    'the program freezes at start',
+  ],
 };
 const openings = ['hello,', 'good morning,', 'since yesterday', 'again', 'please help:', 'to whom it may concern:', ''];
 const endings = ['thanks', 'what can i do?', 'this is urgent', 'kind regards', 'can you look into it?', ''];
@@ -26,7 +47,14 @@ export function texts(count = 240, seed = 7) {
   for (let i = 0; i < count; i++) {
     const label = labels[i % labels.length];
     const said = topics[label];
-    const text = [openings[roll(openings.length)], said[roll(said.length)], 'and', said[roll(said.length)], endings[roll(endings.length)], `(case ${roll(10_000)})`].join(' ');
+    const text = [
+      openings[roll(openings.length)],
+      said[roll(said.length)],
+      'and',
+      said[roll(said.length)],
+      endings[roll(endings.length)],
+      `(case ${roll(10_000)})`,
+    ].join(' ');
     rows.push([text.trim(), roll(12) === 0 ? labels[roll(3)] : label]);
   }
   return rows;
@@ -40,7 +68,9 @@ export function table(count = 300, seed = 11) {
   const countries = ['DE', 'FR', 'PL', 'BR'];
   const rows = [['amount', 'items', 'country', 'label']];
   for (let i = 0; i < count; i++) {
-    const amount = 5 + roll(1000), country = countries[roll(4)], items = 1 + roll(9);
+    const amount = 5 + roll(1000),
+      country = countries[roll(4)],
+      items = 1 + roll(9);
     const risky = amount > 600 || (country === 'BR' && amount > 300);
     rows.push([amount + roll(100) / 100, items, country, (roll(15) === 0 ? !risky : risky) ? 'check' : 'fine']);
   }
@@ -49,10 +79,16 @@ export function table(count = 300, seed = 11) {
 
 // A PDF of one page for each list of lines, with Helvetica and a correct cross-reference table.
 export function pdf(...pages) {
-  const objects = ['<< /Type /Catalog /Pages 2 0 R >>', `<< /Type /Pages /Kids [${pages.map((_, i) => `${4 + 2 * i} 0 R`).join(' ')}] /Count ${pages.length} >>`, '<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>'];
+  const objects = [
+    '<< /Type /Catalog /Pages 2 0 R >>',
+    `<< /Type /Pages /Kids [${pages.map((_, i) => `${4 + 2 * i} 0 R`).join(' ')}] /Count ${pages.length} >>`,
+    '<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>',
+  ];
   for (const [i, lines] of pages.entries()) {
     const content = `BT /F1 12 Tf 72 760 Td 16 TL ${lines.map((line) => `(${line.replace(/[\\()]/g, '\\$&')}) Tj T*`).join(' ')} ET`;
-    objects.push(`<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Resources << /Font << /F1 3 0 R >> >> /Contents ${5 + 2 * i} 0 R >>`);
+    objects.push(
+      `<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Resources << /Font << /F1 3 0 R >> >> /Contents ${5 + 2 * i} 0 R >>`,
+    );
     objects.push(`<< /Length ${content.length} >>\nstream\n${content}\nendstream`);
   }
   let file = '%PDF-1.4\n';
@@ -63,14 +99,18 @@ export function pdf(...pages) {
   });
   const start = file.length;
   file += `xref\n0 ${objects.length + 1}\n0000000000 65535 f \n${offsets.map((at) => `${String(at).padStart(10, '0')} 00000 n \n`).join('')}`;
-  return Buffer.from(`${file}trailer\n<< /Size ${objects.length + 1} /Root 1 0 R >>\nstartxref\n${start}\n%%EOF\n`, 'latin1');
+  return Buffer.from(
+    `${file}trailer\n<< /Size ${objects.length + 1} /Root 1 0 R >>\nstartxref\n${start}\n%%EOF\n`,
+    'latin1',
+  );
 }
 
 const crcTable = Array.from({ length: 256 }, (_, n) => {
   for (let k = 0; k < 8; k++) n = n & 1 ? 0xedb88320 ^ (n >>> 1) : n >>> 1;
   return n >>> 0;
 });
-const crc32 = (bytes) => (bytes.reduce((crc, byte) => crcTable[(crc ^ byte) & 0xff] ^ (crc >>> 8), 0xffffffff) ^ 0xffffffff) >>> 0;
+const crc32 = (bytes) =>
+  (bytes.reduce((crc, byte) => crcTable[(crc ^ byte) & 0xff] ^ (crc >>> 8), 0xffffffff) ^ 0xffffffff) >>> 0;
 
 function chunk(type, data) {
   const body = Buffer.concat([Buffer.from(type, 'latin1'), data]);
@@ -89,5 +129,10 @@ export function png(width, height, rows = height) {
   header[8] = 8;
   const pixels = Buffer.alloc((width + 1) * rows, 0xff);
   for (let y = 0; y < rows; y++) pixels[y * (width + 1)] = 0;
-  return Buffer.concat([Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), chunk('IHDR', header), chunk('IDAT', zlib.deflateSync(pixels)), chunk('IEND', Buffer.alloc(0))]);
+  return Buffer.concat([
+    Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'),
+    chunk('IHDR', header),
+    chunk('IDAT', zlib.deflateSync(pixels)),
+    chunk('IEND', Buffer.alloc(0)),
+  ]);
 }

@@ -35,7 +35,11 @@ async function clamd(t) {
   const answer = (socket, content) => {
     stand.scanned++;
     if (stand.mode === 'hang') return;
-    const replies = { error: 'INSTREAM size limit exceeded. ERROR\0', nonsense: 'stream: OK, surely\0', half: 'stream: O' };
+    const replies = {
+      error: 'INSTREAM size limit exceeded. ERROR\0',
+      nonsense: 'stream: OK, surely\0',
+      half: 'stream: O',
+    };
     socket.end(replies[stand.mode] ?? (content.includes(eicar) ? 'stream: Eicar-Signature FOUND\0' : 'stream: OK\0'));
   };
   await new Promise((done) => server.listen(0, '127.0.0.1', done));
@@ -55,7 +59,11 @@ test('the malware scan', { timeout: 90_000 }, async (t) => {
   const store = await storeWithModels(t);
   const stand = await clamd(t);
   const endpoints = { papers: { accepts: ['text', 'file'], rollout: [{ model: 'tickets@1' }], accept_threshold: 0 } };
-  const server = await serve(t, { scan: { clamd: stand.address, timeout: '500ms', on_unavailable: 'reject' }, endpoints }, { store });
+  const server = await serve(
+    t,
+    { scan: { clamd: stand.address, timeout: '500ms', on_unavailable: 'reject' }, endpoints },
+    { store },
+  );
   const record = async (id) => {
     await sleep(150);
     return (await server.get(`/v1/requests/${id}`)).json;
@@ -70,7 +78,13 @@ test('the malware scan', { timeout: 90_000 }, async (t) => {
 
   await t.test('malware is refused with its name, and recorded', async () => {
     for (const bytes of [eicar, Buffer.concat([file(), Buffer.from(`\n% ${eicar}`)])]) {
-      const error = await server.refused('papers', undefined, 400, 'malware_found', multipart([{ name: 'file', filename: 'a.pdf', bytes }]));
+      const error = await server.refused(
+        'papers',
+        undefined,
+        400,
+        'malware_found',
+        multipart([{ name: 'file', filename: 'a.pdf', bytes }]),
+      );
       assert.match(error.message, /Eicar-Signature/);
       const kept = await record(error.request_id);
       assert.deepEqual([kept.scan, kept.decision, kept.error.code], ['found', 'rejected', 'malware_found']);
@@ -103,7 +117,11 @@ test('the malware scan', { timeout: 90_000 }, async (t) => {
 
   await t.test('a client that leaves while the scan hangs does no harm', async () => {
     stand.mode = 'hang';
-    await Promise.all(Array.from({ length: 5 }, () => server.predict('papers', file(), { ...binaryType, signal: AbortSignal.timeout(100) }).catch(() => {})));
+    await Promise.all(
+      Array.from({ length: 5 }, () =>
+        server.predict('papers', file(), { ...binaryType, signal: AbortSignal.timeout(100) }).catch(() => {}),
+      ),
+    );
     stand.mode = 'honest';
     assert.equal((await server.answer('papers', file(), binaryType)).document.scan, 'clean');
   });

@@ -29,7 +29,11 @@ test('the surface', { timeout: 60_000 }, async (t) => {
     assert.equal(reply.json.request_id, id);
     assert.equal(reply.headers['x-request-id'], id);
     for (const bad of ['a b', 'x'.repeat(129), '<script>', 'a"b', ' '])
-      assert.match((await server.predict('tickets', { text: billingText }, { headers: { 'x-request-id': bad } })).json.request_id, pattern, bad);
+      assert.match(
+        (await server.predict('tickets', { text: billingText }, { headers: { 'x-request-id': bad } })).json.request_id,
+        pattern,
+        bad,
+      );
   });
 
   await t.test('errors carry the ID too', async () => {
@@ -39,7 +43,15 @@ test('the surface', { timeout: 60_000 }, async (t) => {
   });
 
   await t.test('an unknown path is 404, as JSON, and says where to look', async () => {
-    for (const path of ['/', '/v1', '/v1/endpoints/tickets', '/v1/endpoints/tickets/predict/x', '/healthz/', '//healthz', '/v1/review/a/b']) {
+    for (const path of [
+      '/',
+      '/v1',
+      '/v1/endpoints/tickets',
+      '/v1/endpoints/tickets/predict/x',
+      '/healthz/',
+      '//healthz',
+      '/v1/review/a/b',
+    ]) {
       const reply = await server.get(path);
       assert.equal(`${reply.status} ${reply.json?.error.code}`, '404 not_found', path);
     }
@@ -53,7 +65,13 @@ test('the surface', { timeout: 60_000 }, async (t) => {
   });
 
   await t.test('a wrong method is 405 and the reply names the right ones', async () => {
-    for (const [method, path, allow] of [['GET', '/v1/endpoints/tickets/predict', /POST/], ['DELETE', '/healthz', /GET/], ['POST', '/v1/endpoints', /GET/], ['OPTIONS', '/v1/review', /GET/], ['PUT', '/v1/review/x', /GET.*POST|POST.*GET/]]) {
+    for (const [method, path, allow] of [
+      ['GET', '/v1/endpoints/tickets/predict', /POST/],
+      ['DELETE', '/healthz', /GET/],
+      ['POST', '/v1/endpoints', /GET/],
+      ['OPTIONS', '/v1/review', /GET/],
+      ['PUT', '/v1/review/x', /GET.*POST|POST.*GET/],
+    ]) {
       const reply = await server.request(method, path, { check: true });
       assert.equal(`${reply.status} ${reply.json?.error.code}`, '405 method_not_allowed', `${method} ${path}`);
       assert.match(reply.headers.allow ?? '', allow, `${method} ${path}: RFC 9110, 15.5.6 asks for Allow`);
@@ -62,7 +80,8 @@ test('the surface', { timeout: 60_000 }, async (t) => {
 
   await t.test('HEAD is GET without its body', async () => {
     for (const path of ['/healthz', '/readyz', '/v1/endpoints', '/openapi.json', '/metrics']) {
-      const get = await server.get(path), head = await server.request('HEAD', path);
+      const get = await server.get(path),
+        head = await server.request('HEAD', path);
       assert.equal(head.status, 200, path);
       assert.equal(head.body.length, 0);
       if (path !== '/metrics') assert.equal(head.headers['content-length'], get.headers['content-length'], path);
@@ -72,7 +91,17 @@ test('the surface', { timeout: 60_000 }, async (t) => {
   await t.test('readyz names each endpoint, /v1/endpoints what answers', async () => {
     assert.deepEqual((await server.get('/readyz')).json, { status: 'ready', endpoints: { tickets: 'ready' } });
     assert.deepEqual((await server.get('/v1/endpoints')).json, {
-      data: [{ name: 'tickets', kind: 'classify', description: null, owner: 'support@example.com', accepts: ['text'], rollout: [{ model: 'tickets@2', weight: 1, loaded: true }], fallbacks: [] }],
+      data: [
+        {
+          name: 'tickets',
+          kind: 'classify',
+          description: null,
+          owner: 'support@example.com',
+          accepts: ['text'],
+          rollout: [{ model: 'tickets@2', weight: 1, loaded: true }],
+          fallbacks: [],
+        },
+      ],
     });
   });
 

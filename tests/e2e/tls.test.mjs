@@ -10,13 +10,36 @@ import { folder, serve } from './penstock.mjs';
 
 function certificate(dir, name) {
   const [key, cert] = [path.join(dir, `${name}.key`), path.join(dir, `${name}.pem`)];
-  execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-subj', `/CN=${name}`, '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out', cert], { stdio: 'pipe' });
+  execFileSync(
+    'openssl',
+    [
+      'req',
+      '-x509',
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:prime256v1',
+      '-nodes',
+      '-days',
+      '2',
+      '-subj',
+      `/CN=${name}`,
+      '-addext',
+      'subjectAltName=IP:127.0.0.1',
+      '-keyout',
+      key,
+      '-out',
+      cert,
+    ],
+    { stdio: 'pipe' },
+  );
   return { key, cert };
 }
 
 test('TLS', { timeout: 60_000 }, async (t) => {
   const dir = folder(t);
-  const first = certificate(dir, 'first'), second = certificate(dir, 'second');
+  const first = certificate(dir, 'first'),
+    second = certificate(dir, 'second');
   const [key, cert] = [path.join(dir, 'server.key'), path.join(dir, 'server.pem')];
   const install = (pair) => {
     fs.copyFileSync(pair.key, key);
@@ -24,14 +47,16 @@ test('TLS', { timeout: 60_000 }, async (t) => {
   };
   install(first);
   const server = await serve(t, { server: { tls: { certificate: cert, key } } }, { dir });
-  const ask = (pair) => server.get('/healthz', { ca: fs.readFileSync(pair.cert), agent: server.newAgent({ keepAlive: false }) });
-  const served = () => new Promise((resolve, reject) => {
-    const socket = tls.connect({ host: '127.0.0.1', port: server.port, rejectUnauthorized: false }, () => {
-      resolve(socket.getPeerCertificate().subject.CN);
-      socket.destroy();
+  const ask = (pair) =>
+    server.get('/healthz', { ca: fs.readFileSync(pair.cert), agent: server.newAgent({ keepAlive: false }) });
+  const served = () =>
+    new Promise((resolve, reject) => {
+      const socket = tls.connect({ host: '127.0.0.1', port: server.port, rejectUnauthorized: false }, () => {
+        resolve(socket.getPeerCertificate().subject.CN);
+        socket.destroy();
+      });
+      socket.on('error', reject);
     });
-    socket.on('error', reject);
-  });
 
   await t.test('requests go over it, and its certificate is the configured one', async () => {
     assert.match(server.log('server.listening')[0].message, /https:\/\//);

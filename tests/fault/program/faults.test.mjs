@@ -45,7 +45,11 @@ async function start(t) {
     LD_PRELOAD: library,
     ASAN_OPTIONS: `${process.env.ASAN_OPTIONS ?? ''}:verify_asan_link_order=0:allocator_may_return_null=1`,
   };
-  const server = await serve(t, { server: { loops: 1 }, parser: { workers: 1 }, log: { level: 'info' }, endpoints }, { store, env });
+  const server = await serve(
+    t,
+    { server: { loops: 1 }, parser: { workers: 1 }, log: { level: 'info' }, endpoints },
+    { store, env },
+  );
   return { orders, server };
 }
 
@@ -54,7 +58,8 @@ const fresh = () => `${billingText} ${serial++}`;
 
 // Every request is a connection of its own, so that one that is closed harms no other.
 const once = { agent: false, timeout: 20_000 };
-const file = (server) => server.predict('tickets', pdf([fresh()]), { ...once, headers: { 'content-type': 'application/pdf' } });
+const file = (server) =>
+  server.predict('tickets', pdf([fresh()]), { ...once, headers: { 'content-type': 'application/pdf' } });
 const script = [
   (server) => server.predict('tickets', { text: fresh(), user: 'somebody' }, once),
   (server) => server.predict('reviewed', { text: fresh() }, once),
@@ -71,13 +76,23 @@ const expected = [200, 200, 200, 200, 400, 200, 404, 200];
 async function run(server) {
   const got = [];
   for (const step of script)
-    got.push(await step(server).then(
-      (reply) => ({ status: reply.status, json: reply.json, text: reply.text }),
-      (error) => {
-        const closed = /ECONNRESET|EPIPE|socket hang up/.test(`${error.code} ${error.message}`);
-        assert.ok(closed, `${error.message}\n${server.stderr.split('\n').filter((line) => !/"event":"request"/.test(line)).join('\n').slice(-4000)}`);
-        return { status: 'closed' };
-      }));
+    got.push(
+      await step(server).then(
+        (reply) => ({ status: reply.status, json: reply.json, text: reply.text }),
+        (error) => {
+          const closed = /ECONNRESET|EPIPE|socket hang up/.test(`${error.code} ${error.message}`);
+          assert.ok(
+            closed,
+            `${error.message}\n${server.stderr
+              .split('\n')
+              .filter((line) => !/"event":"request"/.test(line))
+              .join('\n')
+              .slice(-4000)}`,
+          );
+          return { status: 'closed' };
+        },
+      ),
+    );
   return got;
 }
 
@@ -90,14 +105,19 @@ async function assertWell(server, when) {
   // A commit that failed is tried again within a second; until then new requests get 503.
   await until('recording', async () => (await server.get('/readyz', once)).status === 200, 5000);
   const got = await run(server);
-  assert.deepEqual(got.map(({ status }) => status), expected, `${when}, and afterwards: ${got.map(({ text }) => text?.slice(0, 300)).join('\n')}`);
+  assert.deepEqual(
+    got.map(({ status }) => status),
+    expected,
+    `${when}, and afterwards: ${got.map(({ text }) => text?.slice(0, 300)).join('\n')}`,
+  );
 }
 
 // No files here: libmagic 5.44 frees what it never got when an allocation inside of it fails.
 test('every allocation fails in turn', { timeout: 120_000 }, async (t) => {
   if (!fs.existsSync(library)) return t.skip(`${library} is not built`);
   const { orders, server } = await start(t);
-  if (orders.get('allocations') === 0) return t.skip("the program's own allocator stands before the faults (a static sanitizer)");
+  if (orders.get('allocations') === 0)
+    return t.skip("the program's own allocator stands before the faults (a static sanitizer)");
   for (let i = 0; i < 3; i++) await assertWell(server, 'before any fault');
   const before = orders.get('allocations');
   await run(server);
@@ -135,7 +155,8 @@ test('every disk write fails in turn', { timeout: 90_000 }, async (t) => {
   script.push(file);
   expected.push(200);
   await assertWell(server, 'before any fault');
-  const kept = [], refused = [];
+  const kept = [],
+    refused = [];
   const keep = (got) => {
     for (const { status, json } of got) {
       if (status === 200 && json?.request_id) kept.push(json);
@@ -156,10 +177,16 @@ test('every disk write fails in turn', { timeout: 90_000 }, async (t) => {
       await until('recording', async () => (await server.get('/readyz', once)).status === 200);
     }
   await assertWell(server, 'at the end');
-  const failed = orders.get('failed'), reviews = kept.filter((answer) => answer.review_id);
-  t.diagnostic(`${many} writes in the script; ${failed} failed, one at a time; ${refused.length} requests refused, ${reviews.length} reviews kept`);
+  const failed = orders.get('failed'),
+    reviews = kept.filter((answer) => answer.review_id);
+  t.diagnostic(
+    `${many} writes in the script; ${failed} failed, one at a time; ${refused.length} requests refused, ${reviews.length} reviews kept`,
+  );
   assert.ok(failed >= many, `${failed} writes failed`);
-  assert.deepEqual([...new Set(refused)].filter((said) => !said.startsWith('storage_unavailable')), []);
+  assert.deepEqual(
+    [...new Set(refused)].filter((said) => !said.startsWith('storage_unavailable')),
+    [],
+  );
   await sleep(200);
   for (const { request_id: id } of kept) assert.equal((await server.get(`/v1/requests/${id}`)).status, 200, id);
   for (const { review_id: id } of reviews) assert.equal((await server.get(`/v1/review/${id}`)).status, 200, id);
