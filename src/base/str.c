@@ -48,6 +48,29 @@ size_t str_find_char(struct str s, char c) {
     return hit ? (size_t)(hit - s.p) : SIZE_MAX;
 }
 
+/* Not 0 when one of eight bytes is below 0x20 or is 0x7f (Bit Twiddling Hacks, "determine if a word has a
+ * byte less than n / equal to n"). */
+static uint64_t control_bytes(uint64_t word) {
+    const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
+    uint64_t delete = word ^ ones * 0x7f;
+    return (((word - ones * 0x20) & ~word) | ((delete - ones) & ~delete)) & tops;
+}
+
+bool str_has_control(struct str s) {
+    uint64_t word, found = 0;
+    if (s.n < sizeof word) {
+        for (size_t i = 0; i < s.n; i++)
+            found |= (unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f;
+        return found != 0;
+    }
+    for (size_t i = 0; i + sizeof word < s.n; i += sizeof word) {
+        memcpy(&word, s.p + i, sizeof word);
+        found |= control_bytes(word);
+    }
+    memcpy(&word, s.p + s.n - sizeof word, sizeof word);
+    return (found | control_bytes(word)) != 0;
+}
+
 struct str str_split(struct str *rest, char separator) {
     size_t at = str_find_char(*rest, separator);
     struct str head = str_slice(*rest, 0, at == SIZE_MAX ? rest->n : at);
@@ -138,8 +161,14 @@ char *str_dup(struct str s) {
 bool str_eq_constant_time(struct str a, struct str b) {
     if (a.n != b.n)
         return false;
-    volatile unsigned char difference = 0;
-    for (size_t i = 0; i < a.n; i++)
+    volatile uint64_t difference = 0;
+    size_t i = 0;
+    for (uint64_t x, y; i + sizeof x <= a.n; i += sizeof x) {
+        memcpy(&x, a.p + i, sizeof x);
+        memcpy(&y, b.p + i, sizeof y);
+        difference |= x ^ y;
+    }
+    for (; i < a.n; i++)
         difference |= (unsigned char)(a.p[i] ^ b.p[i]);
     return difference == 0;
 }

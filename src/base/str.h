@@ -54,6 +54,9 @@ bool str_to_double(struct str s, double *out) MUST_USE;
  * receives the offset of the first bad byte. */
 bool str_is_utf8(struct str s, size_t *bad_at);
 
+/* Is there a byte below 0x20 (a tab counts) or 0x7f? */
+bool str_has_control(struct str s);
+
 /* A malloc'ed, terminated copy, or NULL when memory is out. */
 char *str_dup(struct str s) MUST_USE;
 

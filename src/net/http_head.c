@@ -16,28 +16,15 @@ static const unsigned char token_lower[256] = {
     ['v'] = 'v', ['w'] = 'w', ['x'] = 'x', ['y'] = 'y', ['z'] = 'z',
 };
 
-static bool is_control(unsigned char c) {
-    return (c < 0x20 && c != '\t') || c == 0x7f;
-}
-
-/* Eight bytes at a time: is there one below 0x20 or equal to 0x7f? A tab counts; the caller looks again. */
-static bool has_control(const char *p, size_t n) {
-    const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
-    for (; n >= 8; p += 8, n -= 8) {
-        uint64_t w;
-        memcpy(&w, p, 8);
-        uint64_t low = (w - ones * 0x20) & ~w;
-        uint64_t delete = w ^ (ones * 0x7f);
-        delete = (delete - ones) & ~delete;
-        if ((low | delete) & tops) {
-            for (size_t i = 0; i < 8; i++)
-                if (is_control((unsigned char)p[i]))
-                    return true;
-        }
-    }
-    for (; n; p++, n--)
-        if (is_control((unsigned char)*p))
+/* A tab may stand between words. */
+static bool has_control(struct str line) {
+    if (!str_has_control(line))
+        return false;
+    for (size_t i = 0; i < line.n; i++) {
+        unsigned char c = (unsigned char)line.p[i];
+        if ((c < 0x20 && c != '\t') || c == 0x7f)
             return true;
+    }
     return false;
 }
 
@@ -49,7 +36,7 @@ static bool check_line(struct str line, size_t number, struct error *err) {
     if (number > 0 && line.n && (line.p[0] == ' ' || line.p[0] == '\t'))
         return fail(err, ERR_BAD_REQUEST,
                     "line %zu of the request head begins with a space: headers are not folded", number + 1);
-    if (has_control(line.p, line.n))
+    if (has_control(line))
         return fail(err, ERR_BAD_REQUEST, "line %zu of the request head contains a control character",
                     number + 1);
     return true;

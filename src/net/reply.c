@@ -82,6 +82,8 @@ static struct str date_line(struct server_loop *home) {
 static void add_cleaned(struct buf *out, struct str text) {
     size_t from = out->n;
     buf_add_str(out, text);
+    if (!str_has_control(text))
+        return;
     for (size_t i = from; i < out->n; i++)
         if ((unsigned char)out->p[i] < 0x20 || out->p[i] == 0x7f)
             out->p[i] = ' ';
