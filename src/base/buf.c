@@ -65,27 +65,51 @@ void buf_add_u64(struct buf *b, uint64_t value) {
     buf_add(b, digits + n, sizeof digits - n);
 }
 
+enum { DIGITS_MAX = 19, DECIMALS_MAX = 9 };
+
+static const uint64_t powers[DIGITS_MAX] = {1,
+                                            10,
+                                            100,
+                                            1000,
+                                            10000,
+                                            100000,
+                                            1000000,
+                                            10000000,
+                                            100000000,
+                                            1000000000,
+                                            10000000000,
+                                            100000000000,
+                                            1000000000000,
+                                            10000000000000,
+                                            100000000000000,
+                                            1000000000000000,
+                                            10000000000000000,
+                                            100000000000000000,
+                                            1000000000000000000};
+
 void buf_add_fixed(struct buf *b, double value, int decimals) {
-    static const double powers[] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9};
-    if (!isfinite(value) || decimals < 0 || decimals > 9)
+    if (!isfinite(value) || decimals < 0 || decimals > DECIMALS_MAX)
         value = 0, decimals = 0;
-    if (fabs(value) >= 9e9) {
+    double size = fabs(value);
+    if (size >= 9e9) {
         buf_printf(b, "%.*f", decimals, value);
         return;
     }
-    uint64_t scaled = (uint64_t)(fabs(value) * powers[decimals] + 0.5);
-    bool negative = value < 0 && scaled;
-    char digits[24];
-    size_t n = sizeof digits;
-    for (int i = 0; i <= decimals || scaled; i++) {
-        if (i == decimals && decimals > 0)
-            digits[--n] = '.';
-        digits[--n] = (char)('0' + scaled % 10);
-        scaled /= 10;
+    if (!buf_reserve(b, sizeof "-." + DIGITS_MAX))
+        return;
+    uint64_t scaled = (uint64_t)(size * (double)powers[decimals] + 0.5);
+    if (value < 0 && scaled)
+        b->p[b->n++] = '-';
+    int digits = decimals + 1;
+    while (digits < DIGITS_MAX && scaled >= powers[digits])
+        digits++;
+    char *at = b->p + b->n + digits + (decimals > 0);
+    b->n = (size_t)(at - b->p);
+    for (int i = 0; i < digits; i++, scaled /= 10) {
+        *--at = (char)('0' + scaled % 10);
+        if (i + 1 == decimals)
+            *--at = '.';
     }
-    if (negative)
-        digits[--n] = '-';
-    buf_add(b, digits + n, sizeof digits - n);
 }
 
 void buf_consume(struct buf *b, size_t n) {

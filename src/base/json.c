@@ -171,33 +171,45 @@ static uint64_t special_bytes(uint64_t word) {
 
 /* Most strings need nothing done to them. */
 static bool is_plain(struct str s) {
-    uint64_t word, found = 0;
-    size_t i = 0;
-    for (; i + 8 <= s.n; i += 8) {
-        memcpy(&word, s.p + i, 8);
+    uint64_t word = UINT64_C(0x2020202020202020), found = 0;
+    if (s.n < sizeof word) {
+        memcpy(&word, s.p, s.n);
+        return special_bytes(word) == 0;
+    }
+    for (size_t i = 0; i + sizeof word < s.n; i += sizeof word) {
+        memcpy(&word, s.p + i, sizeof word);
         found |= special_bytes(word);
     }
-    word = UINT64_C(0x2020202020202020);
-    memcpy(&word, s.p + i, s.n - i);
+    memcpy(&word, s.p + s.n - sizeof word, sizeof word);
     return (found | special_bytes(word)) == 0;
+}
+
+static void add_special(struct buf *out, struct str s) {
+    size_t bad;
+    buf_add_char(out, '"');
+    while (!str_is_utf8(s, &bad)) {
+        add_escaped(out, str_slice(s, 0, bad));
+        buf_add(out, "\xEF\xBF\xBD", 3);
+        s = str_slice(s, bad + 1, s.n);
+    }
+    add_escaped(out, s);
+    buf_add_char(out, '"');
 }
 
 void json_str(struct json_writer *w, struct str s) {
     before_value(w);
-    buf_add_char(w->out, '"');
-    if (s.n == 0 || is_plain(s)) {
-        buf_add(w->out, s.p, s.n);
-        buf_add_char(w->out, '"');
+    if (s.n > 0 && !is_plain(s)) {
+        add_special(w->out, s);
         return;
     }
-    size_t bad;
-    while (!str_is_utf8(s, &bad)) {
-        add_escaped(w->out, str_slice(s, 0, bad));
-        buf_add(w->out, "\xEF\xBF\xBD", 3);
-        s = str_slice(s, bad + 1, s.n);
-    }
-    add_escaped(w->out, s);
-    buf_add_char(w->out, '"');
+    if (!buf_reserve(w->out, s.n + 2))
+        return;
+    char *p = w->out->p + w->out->n;
+    *p++ = '"';
+    if (s.n > 0)
+        memcpy(p, s.p, s.n);
+    p[s.n] = '"';
+    w->out->n += s.n + 2;
 }
 
 void json_text(struct json_writer *w, const char *terminated) {

@@ -15,20 +15,25 @@ void reply_headers_begin(struct reply_headers *h, struct str request_id) {
 }
 
 /* Not by printf, which costs more than all the rest of these headers. */
-static struct str number(char text[REPLY_TEXT_SIZE], double value, int decimals, struct str unit) {
+static struct str number(char text[REPLY_TEXT_SIZE], uint64_t value) {
     struct buf b = {.p = text, .room = REPLY_TEXT_SIZE, .cap = REPLY_TEXT_SIZE};
-    buf_add_fixed(&b, value, decimals);
-    buf_add_str(&b, unit);
+    buf_add_u64(&b, value);
+    return buf_str(&b);
+}
+
+static struct str seconds(char text[REPLY_TEXT_SIZE], int64_t ns) {
+    struct buf b = {.p = text, .room = REPLY_TEXT_SIZE, .cap = REPLY_TEXT_SIZE};
+    buf_add_fixed(&b, (double)ns / 1e9, 3);
+    buf_add_char(&b, 's');
     return buf_str(&b);
 }
 
 void reply_headers_rate(struct reply_headers *h, const struct request *r) {
     const struct config_endpoint *c = r->endpoint->config;
     unsigned burst = r->endpoint->rate_index ? (unsigned)c->burst : r->client->burst;
-    add(h, STR("x-ratelimit-limit-requests"), number(h->text[0], burst, 0, STR("")));
-    add(h, STR("x-ratelimit-remaining-requests"), number(h->text[1], r->rate.remaining, 0, STR("")));
-    add(h, STR("x-ratelimit-reset-requests"),
-        number(h->text[2], (double)r->rate.reset_ns / 1e9, 3, STR("s")));
+    add(h, STR("x-ratelimit-limit-requests"), number(h->text[0], burst));
+    add(h, STR("x-ratelimit-remaining-requests"), number(h->text[1], r->rate.remaining));
+    add(h, STR("x-ratelimit-reset-requests"), seconds(h->text[2], r->rate.reset_ns));
 }
 
 void reply_write_error(struct buf *out, const struct error *err, struct str request_id) {
@@ -50,7 +55,7 @@ void reply_headers_error(struct reply_headers *h, const struct error *err) {
     if (wait_ms == 0 && error_status(err->code) == 503)
         wait_ms = 1000; /* whoever set the error knew of nothing better */
     if (wait_ms)        /* whole seconds, rounded up (RFC 9110, 10.2.3) */
-        add(h, STR("retry-after"), number(h->text[3], (wait_ms + 999) / 1000, 0, STR("")));
+        add(h, STR("retry-after"), number(h->text[3], (wait_ms + 999) / 1000));
     if (err->code == ERR_NO_KEY || err->code == ERR_WRONG_KEY)
         add(h, STR("www-authenticate"), STR("Bearer"));
 }
