@@ -22,8 +22,6 @@ static const struct route routes[] = {
     {METHOD_POST, "/v1/review/*", ROLE_REVIEWER, SMALL_BODY, review_label},
 };
 
-static const char predict_path[] = "/v1/endpoints/*/predict";
-
 /* What hangs on exchange.user from the head to the reply. */
 struct visit {
     struct request *request; /* a prediction, or */
@@ -58,6 +56,15 @@ static bool path_matches(struct str path, const char *pattern, struct str *argum
             return false;
     }
     return path.n == 0;
+}
+
+/* "/v1/endpoints/{name}/predict". Nearly every request is one, so this is looked at first, and as a whole. */
+static bool is_predict_path(struct str path, struct str *name) {
+    struct str before = STR("/v1/endpoints/"), behind = STR("/predict");
+    if (path.n < before.n + behind.n || !str_starts(path, before) || !str_ends(path, behind))
+        return false;
+    *name = str_slice(path, before.n, path.n - behind.n);
+    return str_find_char(*name, '/') == SIZE_MAX;
 }
 
 static void refuse(struct loop_state *loop, struct exchange *x, struct str id, const struct error *err) {
@@ -152,7 +159,7 @@ static bool on_head(void *loop_ctx, struct exchange *x, size_t *body_max) {
         refuse_without_memory(loop, x);
         return false;
     }
-    if (path_matches(x->path, predict_path, &argument))
+    if (is_predict_path(x->path, &argument))
         return start_prediction(loop, x, id, argument, body_max);
     enum http_method method = x->method == METHOD_HEAD ? METHOD_GET : x->method;
     bool get = false, post = false;
