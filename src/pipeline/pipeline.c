@@ -96,7 +96,7 @@ static bool walk(struct request *r) {
             r->suspended = true;
             return true;
         }
-        note_time(r, clock_monotonic());
+        note_time(r, s->brief ? r->stage_started : clock_monotonic());
         advance(r, answer);
     }
     let_go(r);

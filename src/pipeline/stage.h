@@ -22,4 +22,5 @@ struct stage {
     void (*cancel)(struct request *r); /* NULL where it never suspends */
     void (*on_end)(struct request *r); /* may be NULL */
     bool closing;                      /* runs for failed and answered requests too */
+    bool brief; /* not worth a look at the clock: its time counts with the next stage's */
 };

@@ -34,7 +34,7 @@ bool cache_answer(struct request *r, const struct model_version *version, bool s
     if (key.n == 0 || !version->backend)
         return false;
     enum exact_result found =
-        exact_cache_get(r->loop->parts->cache, key, clock_monotonic(), &answer, sizeof answer, &used);
+        exact_cache_get(r->loop->parts->cache, key, r->stage_started, &answer, sizeof answer, &used);
     if (used != sizeof answer || found == EXACT_MISS || (found == EXACT_STALE && !stale))
         return false;
     if (!outcome_from_model(r, version, &answer, &r->error))

@@ -33,4 +33,4 @@ static enum stage_answer run(struct request *r) {
     return refuse(r, rate);
 }
 
-const struct stage stage_limit = {.name = "limit", .run = run};
+const struct stage stage_limit = {.name = "limit", .run = run, .brief = true};

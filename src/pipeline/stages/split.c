@@ -19,4 +19,4 @@ static enum stage_answer run(struct request *r) {
     return STAGE_NEXT;
 }
 
-const struct stage stage_split = {.name = "split", .run = run};
+const struct stage stage_split = {.name = "split", .run = run, .brief = true};
