@@ -86,15 +86,20 @@ static bool note_group(struct record_writer *w, struct str endpoint, int64_t row
 
 /* The time that an ID of base/ids.h carries, in wall microseconds; -1 when it is no such ID. */
 static int64_t time_of_id(struct str id) {
-    static const char digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+    static const unsigned char digits[256] = {
+        ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,
+        ['7'] = 8,  ['8'] = 9,  ['9'] = 10, ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14,
+        ['E'] = 15, ['F'] = 16, ['G'] = 17, ['H'] = 18, ['J'] = 19, ['K'] = 20, ['M'] = 21,
+        ['N'] = 22, ['P'] = 23, ['Q'] = 24, ['R'] = 25, ['S'] = 26, ['T'] = 27, ['V'] = 28,
+        ['W'] = 29, ['X'] = 30, ['Y'] = 31, ['Z'] = 32}; /* the value and 1; 0: no digit */
     int64_t ms = 0;
     if (id.n != ID_LENGTH)
         return -1;
     for (size_t i = 0; i < 10; i++) {
-        const char *digit = memchr(digits, id.p[i], sizeof digits - 1);
+        int digit = digits[(unsigned char)id.p[i]];
         if (!digit)
             return -1;
-        ms = ms << 5 | (digit - digits);
+        ms = ms << 5 | (digit - 1);
     }
     return ms < INT64_C(1) << 48 ? ms * 1000 : -1;
 }
