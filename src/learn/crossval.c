@@ -233,6 +233,7 @@ static bool run_room(struct training_run *r, size_t train, size_t seen, struct e
     if (r->train && r->seen)
         return true;
     training_run_free(r);
+    *r = (struct training_run){0}; /* the caller frees all its runs, this one too */
     return fail(err, ERR_NO_MEMORY, "out of memory");
 }
 

@@ -86,7 +86,7 @@ static void test_few_intents(void **state) {
     assert_true(trained.quality.ece < 0.06);
     assert_true(e.auroc > 0.93);
     /* The strange ones are customers of the same bank, in the same words: the hardest kind. */
-    assert_true(e.unknown_accepted < 0.3);
+    assert_true(e.unknown_accepted < 0.4);
     assert_true(e.unknown_reviewed > 0.5);
     evaluation_free(&e);
     backend_free(b);
