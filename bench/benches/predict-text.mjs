@@ -78,7 +78,8 @@ export async function run(context) {
     }
     await Promise.all([penstock, nginx, sklearn].map((peer) => end(peer.server)));
     const all = await startSupport(context, 'predict-text', loopsOfAllCores());
-    await load(context, { port: all.port, ...request, core: null, ...next(WARM_UP) });
-    const both = await measure(context, all, { ...request, core: null, ...next(REQUESTS) });
+    const unpinned = { ...request, headers: [json, ...all.headers], core: null };
+    await load(context, { port: all.port, ...unpinned, ...next(WARM_UP) });
+    const both = await measure(context, all, { ...unpinned, ...next(REQUESTS) });
     addRows(context, { ...runs, both, texts, decisions, peerName: await versions() });
 }
