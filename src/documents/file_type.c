@@ -2,6 +2,7 @@
 
 #include "documents/image_header.h"
 
+#include <errno.h>
 #include <magic.h>
 #include <pthread.h>
 #include <string.h>
@@ -184,8 +185,9 @@ bool file_type_detect(struct str bytes, enum file_type *out, struct error *err) 
                     "libmagic's database could not be loaded; is the package libmagic-mgc installed?");
     struct str head = head_of(bytes, HEAD);
     const char *mime = magic_buffer(handle, head.p, head.n);
-    if (!mime)
-        mime = "application/octet-stream";
+    if (!mime) /* libmagic always has a name for what it has looked at */
+        return fail(err, magic_errno(handle) == ENOMEM ? ERR_NO_MEMORY : ERR_INTERNAL,
+                    "the file's type could not be looked at: %s", magic_error(handle));
     if (str_starts(bytes, STR("\xff\xd8\xff")))
         return detect_image(bytes, FILE_TYPE_JPEG, mime, out, err);
     if (str_starts(bytes, STR("\x89PNG\r\n\x1a\n")))
