@@ -111,15 +111,11 @@ static void test_quality_is_as_the_noise_allows(void **state) {
 static void test_far_text_is_unsure(void **state) {
     struct fixture *f = *state;
     float near = answer_to(f, STR("please reset my password, it is locked")).confidence;
-    static const char *const far[] = {
-        "",
-        "   \n\t ",
-        "xqzv kjwpt zzgh vvbqk",
-        "\xd0\x9a\xd0\xb0\xd0\xba \xd0\xb4\xd0\xb5\xd0\xbb\xd0\xb0 \xd1\x81\xd0\xb5"
-        "\xd0\xb3\xd0\xbe\xd0\xb4\xd0\xbd\xd1\x8f",
-        "\xe4\xbb\x8a\xe5\xa4\xa9\xe5\xa4\xa9\xe6\xb0\x94\xe6\x80\x8e\xe4\xb9\x88",
-        "<script>alert(1)</script>",
-        "\xff\xfe\xfd"};
+    static const char russian[] =
+        "\xd0\x9a\xd0\xb0\xd0\xba \xd0\xb4\xd0\xb5\xd0\xbb\xd0\xb0 \xd0\xb4\xd1\x80\xd1\x83\xd0\xb3";
+    static const char chinese[] = "\xe4\xbb\x8a\xe5\xa4\xa9\xe5\xa4\xa9\xe6\xb0\x94\xe6\x80\x8e\xe4\xb9\x88";
+    static const char *const far[] = {"",      "   \n\t ", "xqzv kjwpt zzgh vvbqk",     russian,
+                                      chinese, "12345",    "<script>alert(1)</script>", "\xff\xfe\xfd"};
     assert_true(near > 0.8f);
     for (size_t i = 0; i < ARRAY_COUNT(far); i++) {
         struct model_answer a = answer_to(f, str_from(far[i]));
