@@ -52,6 +52,7 @@ function addRows(context, { ours, nginx, peer, both, texts, decisions, peerName 
     context.add({ figure: 'CPU per request, one loop per core', value: both.us, unit: 'µs', against: 'nginx, constant reply', ratio: both.us / median(us(nginx)) });
     context.add({ figure: 'requests per second on one core', value: median(rate(ours)), unit: '1/s', against: peerName, ratio: median(rates), spread: spread(rates), limit: { of: 'ratio', least: 20 } });
     context.add({ figure: 'requests per second on one core, the peer', value: median(rate(peer)), unit: '1/s' });
+    context.add({ figure: 'CPU per request, the peer', value: median(us(peer)), unit: 'µs', against: 'Penstock', ratio: median(ratios(us(peer), us(ours))) });
     context.add({ figure: 'latency p95, 64 connections', value: median(ours.map((r) => r.p95_us)) / 1000, unit: 'ms', against: peerName, ratio: median(ours.map((r) => r.p95_us)) / median(peer.map((r) => r.p95_us)) });
     context.add({ figure: 'texts that went to review', value: reviewed * 100, unit: '%' });
 }
