@@ -4,8 +4,11 @@
 #include "pipeline/reply.h"
 #include "pipeline/stages/stages.h"
 
+#include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { STEP_TEXT_MAX = 512 };
 
 struct commit {
     struct loop_task task;
@@ -51,7 +54,8 @@ static bool keeps_input(const struct request *r) {
 static void add_times(const struct request *r, struct event *e) {
     for (unsigned i = 0; i < r->timed_count; i++)
         event_add_stage(e, r->stages[r->timed[i].stage]->name, r->timed[i].us);
-    e->total_us = (uint32_t)((clock_monotonic() - r->started_ns) / 1000);
+    e->pushed_ns = clock_monotonic();
+    e->total_us = (uint32_t)((e->pushed_ns - r->started_ns) / 1000);
 }
 
 static void add_outcome(const struct request *r, struct event *e) {
@@ -62,7 +66,7 @@ static void add_outcome(const struct request *r, struct event *e) {
                                                           : CACHE_NONE;
     if (o->step.n) {
         struct str code = str_from(error_name(o->step_code));
-        AUTO_BUF text = BUF_INIT(512);
+        AUTO_BUF text = BUF_INIT(STEP_TEXT_MAX);
         buf_printf(&text, "%.*s: %.*s", STR_ARG(o->step), STR_ARG(code));
         e->fallback = event_keep(e, buf_str(&text));
     }
@@ -91,6 +95,20 @@ static void add_review(struct request *r, struct event *e, struct str labels) {
     draft->labels = event_keep(e, labels);
 }
 
+/* What event_of will copy into the event's memory. */
+static size_t room_for(const struct request *r, bool review, struct str labels, bool keep) {
+    const struct outcome *o = &r->outcome;
+    size_t room = r->id.n + request_tenant(r).n + r->endpoint->name.n + o->model.n + o->prediction.n;
+    if (o->step.n)
+        room += STEP_TEXT_MAX;
+    if (r->failed)
+        room += sizeof r->error.message;
+    if (review)
+        room += sizeof(struct review_draft) + alignof(struct review_draft) + o->review_reason.n +
+                o->review_detail.n + labels.n;
+    return keep ? room + r->input.bytes.n + r->input.type.n : room;
+}
+
 /* NULL when memory is out. */
 static struct event *event_of(struct request *r) {
     struct str tenant = request_tenant(r);
@@ -98,8 +116,7 @@ static struct event *event_of(struct request *r) {
     bool review = r->outcome.decision == DECISION_REVIEW, keep = keeps_input(r);
     if (review)
         reply_write_labels(&JSON_WRITER(&labels), &r->outcome);
-    size_t room = 1024 + r->id.n + labels.n + r->outcome.review_detail.n + (keep ? r->input.bytes.n : 0);
-    struct event *e = event_new(room);
+    struct event *e = event_new(room_for(r, review, buf_str(&labels), keep));
     if (!e)
         return NULL;
     e->wall_ns = r->wall_ns;
