@@ -30,7 +30,7 @@ struct visit {
 
 /* The caller's own ID when it is a plain token of reasonable length, a new one otherwise; .p is NULL when
  * memory is out. */
-static struct str request_id(struct exchange *x) {
+static struct str request_id(struct exchange *x, int64_t now) {
     struct str given = exchange_header(x, STR("x-request-id"));
     bool good = given.p && given.n > 0 && given.n <= REQUEST_ID_MAX;
     for (size_t i = 0; good && i < given.n; i++)
@@ -41,7 +41,7 @@ static struct str request_id(struct exchange *x) {
     char *made = arena_alloc(x->arena, ID_SIZE);
     if (!made)
         return (struct str){0};
-    id_make(clock_wall(), made);
+    id_make(now, made);
     return (struct str){made, ID_LENGTH};
 }
 
@@ -98,8 +98,8 @@ static struct visit *visit_new(struct exchange *x) {
     return v;
 }
 
-static bool start_prediction(struct loop_state *loop, struct exchange *x, struct str id, struct str name,
-                             size_t *body_max) {
+static bool start_prediction(struct loop_state *loop, struct exchange *x, struct str id, int64_t now,
+                             struct str name, size_t *body_max) {
     struct error err;
     struct str decoded;
     if (x->method != METHOD_POST) {
@@ -121,7 +121,7 @@ static bool start_prediction(struct loop_state *loop, struct exchange *x, struct
         return false;
     }
     struct visit *v = visit_new(x);
-    struct request *r = v ? request_new(loop, x, e, id) : NULL;
+    struct request *r = v ? request_new(loop, x, e, id, now) : NULL;
     if (!r) {
         fail(&err, ERR_NO_MEMORY, "Out of memory for this request.");
         refuse(loop, x, id, &err);
@@ -154,13 +154,14 @@ static bool start_call(struct loop_state *loop, struct exchange *x, struct str i
 
 static bool on_head(void *loop_ctx, struct exchange *x, size_t *body_max) {
     struct loop_state *loop = loop_ctx;
-    struct str id = request_id(x), argument = STR("");
+    int64_t now = clock_wall();
+    struct str id = request_id(x, now), argument = STR("");
     if (!id.p) {
         refuse_without_memory(loop, x);
         return false;
     }
     if (is_predict_path(x->path, &argument))
-        return start_prediction(loop, x, id, argument, body_max);
+        return start_prediction(loop, x, id, now, argument, body_max);
     enum http_method method = x->method == METHOD_HEAD ? METHOD_GET : x->method;
     bool get = false, post = false;
     for (size_t i = 0; i < ARRAY_COUNT(routes); i++) {

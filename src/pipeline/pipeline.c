@@ -143,7 +143,7 @@ void request_cancel(struct request *r) {
 }
 
 struct request *request_new(struct loop_state *loop, struct exchange *x, const struct endpoint *endpoint,
-                            struct str id) {
+                            struct str id, int64_t wall_ns) {
     struct request *r = arena_zalloc(x->arena, sizeof *r);
     if (!r)
         return NULL;
@@ -153,7 +153,7 @@ struct request *request_new(struct loop_state *loop, struct exchange *x, const s
     r->snapshot = snapshot_ref(loop->snapshot);
     r->endpoint = endpoint;
     r->id = id;
-    r->wall_ns = clock_wall();
+    r->wall_ns = wall_ns;
     r->started_ns = x->started_ns;
     r->stage_started = r->started_ns;
     r->deadline_ns = r->started_ns + endpoint->config->deadline;

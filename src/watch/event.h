@@ -74,7 +74,7 @@ struct event {
     void *ctx;
 
     struct event *next;               /* the queue's */
-    int64_t pushed_ns;                /* monotonic; by recorder_push */
+    int64_t pushed_ns;                /* monotonic; by recorder_push unless it is set */
     char input_blob[SHA256_HEX_SIZE]; /* by the recorder, once the input is kept */
     size_t room_left;
     char *room_at;

@@ -116,7 +116,8 @@ void recorder_push(struct recorder *r, unsigned loop, struct event *e) {
     bool urgent = batch_is_urgent(e);
     CHECK(q->reserved > 0);
     q->reserved--;
-    e->pushed_ns = clock_monotonic();
+    if (e->pushed_ns == 0)
+        e->pushed_ns = clock_monotonic();
     bool pushed = ring_push(&q->ring, e);
     CHECK(pushed);
     if (urgent)

@@ -1,4 +1,3 @@
-#include "base/clock.h"
 #include "pipeline/reply.h"
 #include "pipeline/stages/stages.h"
 
@@ -70,7 +69,7 @@ static void write_result(const struct request *r, struct buf *out) {
     }
     if (r->input.kind == INPUT_FILE)
         write_document(r, &w);
-    json_field_ms(&w, "latency_ms", (uint64_t)(clock_monotonic() - r->started_ns) / 1000);
+    json_field_ms(&w, "latency_ms", (uint64_t)(r->stage_started - r->started_ns) / 1000);
     write_stages(r, &w);
     write_cost(r, &w);
     json_object_end(&w);
@@ -100,4 +99,4 @@ static enum stage_answer run(struct request *r) {
     return STAGE_NEXT;
 }
 
-const struct stage stage_reply = {.name = "reply", .run = run, .closing = true};
+const struct stage stage_reply = {.name = "reply", .run = run, .closing = true, .brief = true};
