@@ -262,7 +262,11 @@ static const struct script_limits on_a_loop = {.instructions = 100000, .cpu_time
 struct script *snapshot_script(struct snapshot *s, unsigned loop, int script, struct error *err) {
     struct script **state = &s->states[loop * s->script_count + (size_t)script];
     const struct script_source *source = &s->scripts[script];
-    if (!*state)
-        *state = script_new(str_from(source->text), source->path, source->function, &on_a_loop, err);
+    if (!*state) {
+        /* What fails in it is told to clients: by the file's name, without our folders. */
+        const char *slash = strrchr(source->path, '/');
+        *state = script_new(str_from(source->text), slash ? slash + 1 : source->path, source->function,
+                            &on_a_loop, err);
+    }
     return *state;
 }

@@ -173,8 +173,7 @@ static enum attempt predict_elsewhere(struct request *r, struct model_version *v
 
 static enum attempt try_version(struct request *r, struct model_version *version, int64_t timeout) {
     if (!version->backend) {
-        fail(&r->error, ERR_MODEL, "Model %s is not loaded: %.300s", version->reference,
-             version->load_error.message);
+        fail(&r->error, ERR_MODEL, "Model %s is not loaded; the server's log says why.", version->reference);
         return ATTEMPT_FAILED;
     }
     if (model_version_cost_ns(version, r->input.text.n) < HAND_OVER_NS)
