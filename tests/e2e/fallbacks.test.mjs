@@ -75,6 +75,7 @@ test('fallbacks', { timeout: 90_000 }, async (t) => {
     assert.deepEqual([answer.decision, answer.model, answer.prediction], ['fallback', 'tickets@1', 'billing']);
     assert.deepEqual([answer.fallback.step, answer.fallback.code], ['tickets@1', 'model_unavailable']);
     assert.match(answer.fallback.reason, /tickets@2 is not loaded/);
+    assert.equal(answer.fallback.reason.includes(store), false, 'folders of the server are for its log');
     assert.equal(
       (await server.answer('simpler', { text: billingText })).cached,
       false,
