@@ -1,5 +1,6 @@
 /* The few loops where the time goes: rows of weights added to sums. Written plainly, compiled twice on
- * x86-64 (baseline and AVX2 with FMA, chosen at each call). Rows need no alignment. Pure; any thread. */
+ * x86-64 (baseline and AVX2 with FMA, chosen at each call; the most frequent one for AVX-512, too). Rows need
+ * no alignment. Pure; any thread. */
 #pragma once
 
 #include <stddef.h>
