@@ -26,8 +26,7 @@ test('every route of the source is described, and nothing else', () => {
     path,
     open: role === '0',
   }));
-  const predict = /predict_path\[\] = "([^"]+)"/.exec(text)[1];
-  routes.push({ method: 'POST', path: predict, open: false });
+  routes.push({ method: 'POST', path: '/v1/endpoints/*/predict', open: false }); // it has a way of its own
   const name = ({ method, path }) => `${method} ${path.replace(/\{\w+\}/g, '*')}`;
   const described = Object.entries(document.paths).flatMap(([path, item]) =>
     Object.entries(item)

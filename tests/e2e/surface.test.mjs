@@ -51,6 +51,9 @@ test('the surface', { timeout: 60_000 }, async (t) => {
       '/healthz/',
       '//healthz',
       '/v1/review/a/b',
+      '/v1/endpoints/predict',
+      '/v1/endpoints/tickets/x/predict',
+      '/v1/endpoints/tickets/predict/',
     ]) {
       const reply = await server.get(path);
       assert.equal(`${reply.status} ${reply.json?.error.code}`, '404 not_found', path);
