@@ -65,29 +65,9 @@ void buf_add_u64(struct buf *b, uint64_t value) {
     buf_add(b, digits + n, sizeof digits - n);
 }
 
-enum { DIGITS_MAX = 19, DECIMALS_MAX = 9 };
-
-static const uint64_t powers[DIGITS_MAX] = {1,
-                                            10,
-                                            100,
-                                            1000,
-                                            10000,
-                                            100000,
-                                            1000000,
-                                            10000000,
-                                            100000000,
-                                            1000000000,
-                                            10000000000,
-                                            100000000000,
-                                            1000000000000,
-                                            10000000000000,
-                                            100000000000000,
-                                            1000000000000000,
-                                            10000000000000000,
-                                            100000000000000000,
-                                            1000000000000000000};
-
 void buf_add_fixed(struct buf *b, double value, int decimals) {
+    enum { DIGITS_MAX = 19, DECIMALS_MAX = 9 };
+    static const int powers[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000};
     if (!isfinite(value) || decimals < 0 || decimals > DECIMALS_MAX)
         value = 0, decimals = 0;
     double size = fabs(value);
@@ -97,19 +77,21 @@ void buf_add_fixed(struct buf *b, double value, int decimals) {
     }
     if (!buf_reserve(b, sizeof "-." + DIGITS_MAX))
         return;
-    uint64_t scaled = (uint64_t)(size * (double)powers[decimals] + 0.5);
+    /* Below 9e18. By way of a signed number, since that conversion is one instruction. */
+    uint64_t scaled = (uint64_t)(int64_t)(size * powers[decimals] + 0.5);
     if (value < 0 && scaled)
         b->p[b->n++] = '-';
     int digits = decimals + 1;
-    while (digits < DIGITS_MAX && scaled >= powers[digits])
+    for (uint64_t more = (uint64_t)powers[decimals] * 10; scaled >= more; more *= 10)
         digits++;
-    char *at = b->p + b->n + digits + (decimals > 0);
+    char *start = b->p + b->n, *at = start + digits + (decimals > 0);
     b->n = (size_t)(at - b->p);
-    for (int i = 0; i < digits; i++, scaled /= 10) {
+    for (int i = 0; i < decimals; i++, scaled /= 10)
         *--at = (char)('0' + scaled % 10);
-        if (i + 1 == decimals)
-            *--at = '.';
-    }
+    if (decimals > 0)
+        *--at = '.';
+    for (; at > start; scaled /= 10)
+        *--at = (char)('0' + scaled % 10);
 }
 
 void buf_consume(struct buf *b, size_t n) {
