@@ -10,6 +10,8 @@ static char lower(char c) {
 }
 
 bool str_eq_nocase(struct str a, struct str b) {
+    if (str_eq(a, b)) /* mostly they do not differ in case either */
+        return true;
     if (a.n != b.n)
         return false;
     for (size_t i = 0; i < a.n; i++)
@@ -48,27 +50,31 @@ size_t str_find_char(struct str s, char c) {
     return hit ? (size_t)(hit - s.p) : SIZE_MAX;
 }
 
-/* Not 0 when one of eight bytes is below 0x20 or is 0x7f (Bit Twiddling Hacks, "determine if a word has a
- * byte less than n / equal to n"). */
-static uint64_t control_bytes(uint64_t word) {
-    const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
-    uint64_t delete = word ^ ones * 0x7f;
-    return (((word - ones * 0x20) & ~word) | ((delete - ones) & ~delete)) & tops;
+enum { BLOCK = 16 };
+
+/* A block at a time, which compilers turn into a few vector instructions. */
+static inline void look_for_control(const char *p, unsigned char found[BLOCK]) {
+    for (size_t i = 0; i < BLOCK; i++) {
+        unsigned char c = (unsigned char)p[i];
+        found[i] |= (unsigned char)((c < 0x20) | (c == 0x7f));
+    }
 }
 
 bool str_has_control(struct str s) {
-    uint64_t word, found = 0;
-    if (s.n < sizeof word) {
-        for (size_t i = 0; i < s.n; i++)
-            found |= (unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f;
-        return found != 0;
+    unsigned char found[BLOCK] = {0}, all = 0;
+    char padded[BLOCK];
+    if (s.n < BLOCK) {
+        memset(padded, ' ', sizeof padded);
+        if (s.n > 0)
+            memcpy(padded, s.p, s.n);
+        s = (struct str){padded, sizeof padded};
     }
-    for (size_t i = 0; i + sizeof word < s.n; i += sizeof word) {
-        memcpy(&word, s.p + i, sizeof word);
-        found |= control_bytes(word);
-    }
-    memcpy(&word, s.p + s.n - sizeof word, sizeof word);
-    return (found | control_bytes(word)) != 0;
+    for (size_t i = 0; i + BLOCK < s.n; i += BLOCK)
+        look_for_control(s.p + i, found);
+    look_for_control(s.p + s.n - BLOCK, found);
+    for (size_t i = 0; i < BLOCK; i++)
+        all |= found[i];
+    return all != 0;
 }
 
 struct str str_split(struct str *rest, char separator) {
