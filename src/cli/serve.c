@@ -15,7 +15,8 @@ static const char help[] =
     "  -c, --config FILE        the configuration (\"penstock config reference\" lists all options)\n"
     "      --demo               what ./quickstart prepared, on loopback and without keys\n"
     "      --listen ADDRESS:PORT  instead of the configuration's server.listen\n\n"
-    "SIGTERM ends it when the running requests are answered; SIGHUP reloads the configuration.\n";
+    "SIGTERM ends it when the running requests are answered, a second one at once; SIGHUP reloads the\n"
+    "configuration.\n";
 
 int cli_serve(int argc, char **argv) {
     static const struct option options[] = {{"config", required_argument, NULL, 'c'},
