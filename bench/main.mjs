@@ -49,12 +49,12 @@ async function runOne(name, context) {
 async function main() {
     const names = readdirSync(join(here, 'benches')).map((file) => file.replace(/\.mjs$/, '')).sort();
     const options = readArguments(names);
-    const work = join(options.build, 'bench-data');
+    const build = resolve(options.build), work = join(build, 'bench-data');
     mkdirSync(work, { recursive: true });
     const context = {
         root,
         work,
-        build: resolve(options.build),
+        build,
         data: resolve(process.env.PENSTOCK_SHARED_DATA ?? join(root, '../shared/data')),
         rounds: options.rounds,
         cores: cores(),
