@@ -1,7 +1,7 @@
 // The command line of bench/run: runs the named benchmarks one after the other, prints a table for each, writes
 // the rows of all of them to a file. A benchmark that fails is said and makes the exit code 1; so does a wrong
 // name. A figure that misses its limit is marked, and is no failure of the benchmark.
-import { readdirSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -60,6 +60,10 @@ async function main() {
         cores: cores(),
         say: (text) => console.error(`bench: ${text}`),
     };
+    if (!existsSync(context.data)) {
+        console.error(`bench/run: the test data is not at ${context.data}; say where it is with PENSTOCK_SHARED_DATA`);
+        process.exit(1);
+    }
     console.log(`${machine()}\nServers on core ${context.cores.server}, load generator on core ${context.cores.load}.`);
     const rows = [];
     let failed = false;
