@@ -149,7 +149,8 @@ static size_t add_wide(struct splitter *s, const unsigned char *p, size_t n) {
 
 static void split_words(struct text_tokens *t, struct str text) {
     struct splitter s = {t, 1, 1, SEED_WORD, false};
-    const unsigned char *p = (const unsigned char *)text.p, *end = p + text.n;
+    const unsigned char *p = (const unsigned char *)text.p,
+                        *end = text.n ? p + text.n : p; /* NULL + 0 is undefined */
     t->word_count = 0;
     t->letters[0] = ' ';
     /* One word more than the current one may be added per step. */
