@@ -54,6 +54,8 @@ function addRows(context, { timed, timedFull, automatic, full }) {
     if (read.length) context.add({ figure: 'p95 of those whose text was read', value: ms(read, 0.95), unit: 'ms' });
     const right = (answers) => share(answers, (answer) => answer.right);
     context.add({ figure: `accuracy on ${automatic.length} held-out pages`, value: right(automatic), unit: '%', against: `ocr: always, ${right(full).toFixed(1)} %`, ratio: right(automatic) / right(full), limit: { of: 'ratio', least: 1 } });
+    const slipped = (answers) => share(answers, (answer) => !answer.right && answer.decision !== 'review');
+    context.add({ figure: 'wrong and not sent to review', value: slipped(automatic), unit: '%', against: `ocr: always, ${slipped(full).toFixed(1)} %` });
     context.add({ figure: 'of all these pages, answered without recognising text', value: share(automatic, (answer) => !answer.read), unit: '%' });
     context.add({ figure: 'p95 over all these pages', value: ms(automatic, 0.95), unit: 'ms', against: `ocr: always, ${ms(full, 0.95).toFixed(0)} ms`, ratio: ms(automatic, 0.95) / ms(full, 0.95) });
     const reviewed = (answers) => share(answers, (answer) => answer.decision === 'review');
