@@ -133,7 +133,7 @@ static const struct option store_options[] = {
      .help = "Records that nobody waits for are committed at the latest after this."},
     {.name = "queue",
      INTEGER(config_store, queue, 64, 1 << 20),
-     .standard = "8192",
+     .standard = "32768",
      .unit = "events",
      .help = "Events of one loop that may wait for the recorder. A full queue answers 503."},
 };

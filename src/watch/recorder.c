@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 enum {
-    QUEUE_DEFAULT = 8192,
+    QUEUE_DEFAULT = 32768,
     FLUSH_MS_DEFAULT = 50,
     ENOUGH = 512, /* events that are committed without waiting for more */
     RETRY_MS = 200,

@@ -13,7 +13,7 @@ struct store;
 struct recorder_options {
     const char *store_path;
     unsigned loops;        /* producers */
-    unsigned queue_length; /* events a loop may have waiting, default 8192 */
+    unsigned queue_length; /* events a loop may have waiting, default 32768 */
     unsigned flush_ms; /* an event that nobody waits for is committed at the latest after this; default 50 */
     bool log_requests; /* one log line per request */
 };
