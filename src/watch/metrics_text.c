@@ -5,6 +5,7 @@
 #include "watch/recorder.h"
 
 #include <dirent.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,8 +54,10 @@ static void merge_stages(struct stage_slots *to, const struct stage_slots *from)
     atomic_store(&to->count, used);
 }
 
-/* The slot for `name`, a new one where there is none yet. `first`: the first slot's name. */
-static unsigned slot_for(char *first, size_t stride, unsigned slots, unsigned *used, const char *name) {
+/* The slot for `name`, a new one where there is none yet. `name_at`: where a slot holds its name. */
+static unsigned slot_for(void *slots_of, size_t stride, size_t name_at, unsigned slots, unsigned *used,
+                         const char *name) {
+    char *first = (char *)slots_of + name_at;
     unsigned at = 0;
     while (at < *used && strcmp(first + at * stride, name) != 0)
         at++;
@@ -70,7 +73,8 @@ static void merge_models(struct model_slots *to, const struct model_slots *from)
     for (unsigned i = 0; i < slots_used(&from->count); i++) {
         const struct model_counts *add = &from->slots[i];
         struct model_counts *slot =
-            &to->slots[slot_for(to->slots[0].name, sizeof to->slots[0], MODEL_SLOTS, &used, add->name)];
+            &to->slots[slot_for(to->slots, sizeof to->slots[0], offsetof(struct model_counts, name),
+                                MODEL_SLOTS, &used, add->name)];
         merge_counters(slot->decisions, add->decisions, DECISION_COUNT);
         merge_counters(slot->confidence, add->confidence, CONFIDENCE_BUCKETS);
         merge_counters(&slot->confidence_sum, &add->confidence_sum, 1);
@@ -82,7 +86,8 @@ static void merge_steps(struct step_slots *to, const struct step_slots *from) {
     unsigned used = slots_used(&to->count);
     for (unsigned i = 0; i < slots_used(&from->count); i++) {
         const struct step_counts *add = &from->slots[i];
-        unsigned at = slot_for(to->slots[0].name, sizeof to->slots[0], STEP_SLOTS, &used, add->name);
+        unsigned at = slot_for(to->slots, sizeof to->slots[0], offsetof(struct step_counts, name), STEP_SLOTS,
+                               &used, add->name);
         merge_counters(&to->slots[at].taken, &add->taken, 1);
     }
     atomic_store(&to->count, used);

@@ -1,5 +1,6 @@
 // Hostile and broken files: each gets its own 4xx with the reason, or an answer; the server and its parsers go on.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
@@ -127,6 +128,8 @@ test('hostile files', { timeout: 150_000 }, async (t) => {
         encrypted,
         characters: Number(characters),
       }));
+      // The manifest is poppler 22's reading: a newer one may read what that one could not.
+      const sameReader = / 22\./.test(spawnSync('pdfinfo', ['-v'], { encoding: 'utf8' }).stderr);
       const here = known.filter(({ file }) => fs.existsSync(file));
       assert.ok(here.length > 30);
       const ask = async ({ file, code, pages, encrypted, characters }) => {
@@ -136,7 +139,7 @@ test('hostile files', { timeout: 150_000 }, async (t) => {
         if (code === 0 && pages > 50) assert.equal(reply.json.error?.code, 'too_many_pages', said);
         else if (code === 0 && encrypted === 'no' && characters > 100 && reply.status !== 200)
           assert.match(reply.json.error.code, /^(document_\w+|unsupported_file_type)$/, said);
-        if (code !== 0)
+        if (code !== 0 && (sameReader || reply.status !== 200))
           assert.match(reply.json.error?.code ?? '', /^(file_corrupt|file_encrypted|unsupported_file_type)$/, said);
       };
       for (let i = 0; i < here.length; i += 3) await Promise.all(here.slice(i, i + 3).map(ask));
