@@ -27,11 +27,12 @@ struct checking {
     struct store *store; /* NULL: there is none yet */
 };
 
-static void check_model(struct checking *c, const struct config_model *model) {
+static void check_target(struct checking *c, const struct config_target *target) {
     struct version_record record = {0};
     struct error err;
-    if (!c->store)
+    if (!c->store || target->upstream.text)
         return;
+    const struct config_model *model = &target->model;
     if (!registry_find(c->store, model->name, model->version, &record, &err))
         config_problem(c->problems, c->config, &model->place, "%s", err.message);
     version_record_clear(&record);
@@ -48,15 +49,16 @@ static void check_script(struct checking *c, const char *path, const char *funct
 
 static void check_endpoint(struct checking *c, const struct config_endpoint *e) {
     for (size_t i = 0; i < e->rollout_count; i++)
-        check_model(c, &e->rollout[i].model);
+        check_target(c, &e->rollout[i].target);
     if (e->rules)
         check_script(c, e->rules, "verify", &e->rules_place);
     for (size_t i = 0; i < e->fallback_count; i++) {
         const struct config_step *step = &e->fallbacks[i];
         if (step->kind == STEP_MODEL)
-            check_model(c, &step->model);
+            check_target(c, &step->target);
         else if (step->kind == STEP_RULES)
-            check_script(c, step->rules, "classify", &step->rules_place);
+            check_script(c, step->rules, e->kind == ENDPOINT_CLASSIFY ? "classify" : "answer",
+                         &step->rules_place);
     }
 }
 

@@ -1,5 +1,6 @@
 #include "config/checks.h"
 
+#include "base/clock.h"
 #include "config/load.h"
 
 #include <math.h>
@@ -22,14 +23,57 @@ void check_limits(struct loader *l, void *item, const struct option_node *at) {
         limits->burst = 2 * limits->rate;
 }
 
-/* A step says its kind by which of the five options it has. */
+/* http://HOST[:PORT][/PATH] or https://…; what stands behind is the API's. */
+static bool is_url(struct str url) {
+    bool plain = str_starts(url, STR("http://")), secure = str_starts(url, STR("https://"));
+    struct str rest = str_slice(url, secure ? 8 : 7, url.n);
+    struct str host = str_slice(rest, 0, str_find_char(rest, '/'));
+    return (plain || secure) && host.n > 0 && host.p[0] != ':' && str_find_char(host, '@') == SIZE_MAX &&
+           str_find_char(url, '?') == SIZE_MAX && str_find_char(url, '#') == SIZE_MAX &&
+           str_find_char(url, ' ') == SIZE_MAX;
+}
+
+void check_upstream(struct loader *l, void *item, const struct option_node *at) {
+    struct config_upstream *u = item;
+    char shown[SHOWN_SIZE];
+    loader_show(str_from(u->url), shown, sizeof shown);
+    if (u->kind == UPSTREAM_SIMULATOR && (u->url || u->key))
+        loader_problem(l, at->place, at, "a simulator answers by itself and has neither \"url\" nor \"key\"");
+    else if (u->kind != UPSTREAM_SIMULATOR && !u->url)
+        loader_problem(l, at->place, at,
+                       "\"url\" is missing; expected one such as https://api.example.com/v1");
+    else if (u->url && !is_url(str_from(u->url)))
+        loader_problem(
+            l, loader_place_in(l, at, "url"), at,
+            "\"%s\" is not http://HOST[:PORT]/PATH or https://HOST[:PORT]/PATH, without user, query and "
+            "fragment",
+            shown);
+    else if (u->ca && !str_starts(str_from(u->url), STR("https:")))
+        loader_problem(l, loader_place_in(l, at, "ca"), at, "\"ca\" is for https only");
+    if (u->breaker.open > u->breaker.open_max)
+        loader_problem(l, loader_place_in(l, at, "breaker"), at,
+                       "breaker: \"open\" is longer than \"open_max\"");
+    if (u->retry.base > u->retry.max)
+        loader_problem(l, loader_place_in(l, at, "retry"), at, "retry: \"base\" is longer than \"max\"");
+}
+
+void check_context(struct loader *l, void *item, const struct option_node *at) {
+    const struct config_context *c = item;
+    if ((c->on_limit == CONTEXT_SUMMARISE) != (c->summarise_with.text != NULL))
+        loader_problem(l, at->place, at,
+                       c->summarise_with.text
+                           ? "\"summarise_with\" is for on_limit: summarise only"
+                           : "on_limit: summarise needs \"summarise_with: ENDPOINT\" beside it");
+    else if (c->on_limit != CONTEXT_REFUSE && c->window == 0)
+        loader_problem(l, at->place, at, "\"on_limit\" needs \"window\" beside it");
+}
+
+/* A step says its kind by which of the six options it has. */
 void check_step(struct loader *l, void *item, const struct option_node *at) {
     struct config_step *step = item;
-    const bool has[] = {[STEP_MODEL] = step->model.name,
-                        [STEP_RULES] = step->rules,
-                        [STEP_CACHE] = step->cache,
-                        [STEP_REVIEW] = step->review,
-                        [STEP_ERROR] = step->error};
+    const bool has[] = {
+        [STEP_MODEL] = step->target.model.text, [STEP_RULES] = step->rules, [STEP_CACHE] = step->cache,
+        [STEP_REVIEW] = step->review,           [STEP_TEXT] = step->text,   [STEP_ERROR] = step->error};
     size_t kinds = 0;
     for (size_t i = 0; i < ARRAY_COUNT(has); i++)
         if (has[i]) {
@@ -40,10 +84,12 @@ void check_step(struct loader *l, void *item, const struct option_node *at) {
         loader_problem(
             l, at->place, at,
             "%s; expected exactly one of model: NAME@VERSION, rules: FILE, cache: stale, review: true, "
-            "error: true",
+            "text: TEXT, error: true",
             kinds ? "several kinds of step in one" : "no kind of step");
     else if (step->timeout && step->kind != STEP_MODEL)
         loader_problem(l, loader_place_in(l, at, "timeout"), at, "only a step with \"model\" has a timeout");
+    else if (step->target.upstream.text && step->kind != STEP_MODEL)
+        loader_problem(l, step->target.upstream.place, at, "only a step with \"model\" has an upstream");
 }
 
 /* One share may leave its weight out: it gets what the others leave. */
@@ -61,7 +107,10 @@ static void check_weights(struct loader *l, struct config_endpoint *e, const str
         }
     }
     struct config_place place = loader_place_in(l, at, "rollout");
-    if (unweighted > 1)
+    if (e->route != ROUTE_WEIGHT) {
+        if (unweighted < e->rollout_count)
+            loader_problem(l, place, at, "rollout: with a \"route\" other than weight there are no weights");
+    } else if (unweighted > 1)
         loader_problem(l, place, at,
                        "rollout: only one model may be without \"weight\" (it gets what the others leave)");
     else if (open ? sum > 1 + 1e-9 : fabs(sum - 1) > 1e-9)
@@ -70,31 +119,117 @@ static void check_weights(struct loader *l, struct config_endpoint *e, const str
         open->weight = sum < 1 ? 1 - sum : 0;
 }
 
+static bool same(const char *a, const char *b) {
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static bool same_target(const struct config_target *a, const struct config_target *b) {
+    if (a->upstream.text || b->upstream.text)
+        return same(a->upstream.text, b->upstream.text) && same(a->model.text, b->model.text) &&
+               same(a->prompt.text, b->prompt.text);
+    return same(a->model.name, b->model.name) && a->model.version == b->model.version;
+}
+
 static void check_models_differ(struct loader *l, const struct config_endpoint *e,
                                 const struct option_node *at) {
     for (size_t i = 1; i < e->rollout_count; i++)
-        for (size_t j = 0; j < i; j++)
-            if (strcmp(e->rollout[i].model.name, e->rollout[j].model.name) == 0 &&
-                e->rollout[i].model.version == e->rollout[j].model.version) {
-                loader_problem(l, e->rollout[i].model.place, at,
+        for (size_t j = 0; j < i; j++) {
+            const struct config_target *target = &e->rollout[i].target;
+            if (target->model.text && same_target(target, &e->rollout[j].target)) {
+                loader_problem(l, target->model.place, at,
                                "rollout: \"%s\" is there twice; name each version once",
-                               e->rollout[i].model.name);
+                               target->upstream.text ? target->model.text : target->model.name);
                 return;
             }
+        }
+}
+
+/* Predictions come from the registry's models, chats and embeddings from an upstream's. `item`: the entry. */
+static void check_target(struct loader *l, const struct config_endpoint *e, const struct config_target *t,
+                         const struct option_node *item) {
+    struct option_node model = {.parent = item, .name = "model"}, upstream = model, prompt = model;
+    char shown[SHOWN_SIZE];
+    upstream.name = "upstream";
+    prompt.name = "prompt";
+    if (!t->model.text)
+        return; /* already said */
+    loader_show(str_from(t->model.text), shown, sizeof shown);
+    if (e->kind == ENDPOINT_CLASSIFY && t->upstream.text)
+        loader_problem(l, t->upstream.place, &upstream,
+                       "an endpoint of the kind classify asks models of the registry; an upstream's are for "
+                       "\"kind: chat\" and \"kind: embed\"");
+    else if (e->kind == ENDPOINT_CLASSIFY && !t->model.name)
+        loader_problem(l, t->model.place, &model, "\"%s\" is not NAME or NAME@VERSION (documents@3)", shown);
+    else if (e->kind != ENDPOINT_CLASSIFY && !t->upstream.text)
+        loader_problem(l, t->model.place, &model,
+                       "\"%s\" needs \"upstream: NAME\" beside it: which API has that model?", shown);
+    else if (t->prompt.text && e->kind != ENDPOINT_CHAT)
+        loader_problem(l, t->prompt.place, &prompt, "only endpoints of the kind chat have a prompt");
+}
+
+static void check_targets(struct loader *l, const struct config_endpoint *e, const struct option_node *at) {
+    struct option_node list = {.parent = at, .name = "rollout"}, item = {.parent = &list};
+    for (size_t i = 0; i < e->rollout_count; i++) {
+        item.index = i;
+        check_target(l, e, &e->rollout[i].target, &item);
+    }
+    list.name = "fallbacks";
+    for (size_t i = 0; i < e->fallback_count; i++) {
+        item.index = i;
+        if (e->fallbacks[i].kind == STEP_MODEL)
+            check_target(l, e, &e->fallbacks[i].target, &item);
+    }
+}
+
+static const char *unfit_step(const struct config_endpoint *e, enum step_kind kind) {
+    if (e->kind == ENDPOINT_CLASSIFY)
+        return kind == STEP_TEXT ? "\"text\" is for chats only" : NULL;
+    if (kind == STEP_REVIEW)
+        return "\"review: true\" is for endpoints of the kind classify only: nobody waits for a chat's "
+               "answer that long";
+    if (e->kind == ENDPOINT_EMBED && (kind == STEP_RULES || kind == STEP_TEXT))
+        return "an embedding cannot come from rules or a text";
+    return NULL;
 }
 
 static void check_fallbacks(struct loader *l, struct config_endpoint *e, const struct option_node *at) {
     struct config_step *steps = (struct config_step *)(uintptr_t)e->fallbacks;
+    struct config_place place = loader_place_in(l, at, "fallbacks");
     for (size_t i = 0; i < e->fallback_count; i++) {
         bool last = i + 1 == e->fallback_count;
-        if (!last && (steps[i].kind == STEP_ERROR || steps[i].kind == STEP_REVIEW))
+        const char *unfit = unfit_step(e, steps[i].kind);
+        enum step_kind kind = steps[i].kind;
+        if (unfit)
+            loader_problem(l, place, at, "fallbacks: %s", unfit);
+        else if (!last && (kind == STEP_ERROR || kind == STEP_REVIEW || kind == STEP_TEXT))
             loader_problem(
-                l, loader_place_in(l, at, "fallbacks"), at,
-                "fallbacks: nothing can come after \"%s: true\", which always answers; make it the last step",
-                steps[i].kind == STEP_ERROR ? "error" : "review");
-        if (steps[i].kind == STEP_MODEL && steps[i].timeout == 0)
-            steps[i].timeout = e->infer_timeout;
+                l, place, at,
+                "fallbacks: nothing can come after \"%s\", which always answers; make it the last step",
+                kind == STEP_ERROR    ? "error: true"
+                : kind == STEP_REVIEW ? "review: true"
+                                      : "text");
+        if (kind == STEP_MODEL && steps[i].timeout == 0)
+            steps[i].timeout = e->kind == ENDPOINT_CLASSIFY ? e->infer_timeout : e->deadline;
     }
+}
+
+/* Options that mean something for language models only. */
+static void check_language(struct loader *l, const struct config_endpoint *e, const struct option_node *at) {
+    static const char *const chat_only[] = {"route", "cache_temperature", "semantic_cache", "context",
+                                            "output"};
+    size_t allowed = e->kind == ENDPOINT_CHAT ? ARRAY_COUNT(chat_only) : e->kind == ENDPOINT_EMBED ? 1 : 0;
+    for (size_t i = allowed; i < ARRAY_COUNT(chat_only); i++)
+        if (loader_has(l, at, chat_only[i]))
+            loader_problem(l, loader_place_in(l, at, chat_only[i]), at,
+                           "\"%s\" is for endpoints of the kind chat%s", chat_only[i],
+                           i == 0 ? " or embed" : "");
+}
+
+static void check_thresholds(struct loader *l, const struct config_endpoint *e,
+                             const struct option_node *at) {
+    if (e->has_accept_threshold && e->has_review_threshold && e->review_threshold > e->accept_threshold)
+        loader_problem(l, loader_place_in(l, at, "review_threshold"), at,
+                       "review_threshold is above accept_threshold; no prediction could be between them");
 }
 
 void check_endpoint(struct loader *l, void *item, const struct option_node *at) {
@@ -104,15 +239,17 @@ void check_endpoint(struct loader *l, void *item, const struct option_node *at) 
                        e->name);
         return;
     }
+    if (e->deadline == 0)
+        e->deadline = (e->kind == ENDPOINT_CLASSIFY ? 10 : 300) * NS_PER_SECOND;
     check_weights(l, e, at);
+    check_targets(l, e, at);
     check_models_differ(l, e, at);
     check_fallbacks(l, e, at);
+    check_language(l, e, at);
+    check_thresholds(l, e, at);
     if (e->infer_timeout > e->deadline)
         loader_problem(l, loader_place_in(l, at, "infer_timeout"), at,
                        "infer_timeout is longer than the endpoint's deadline");
-    if (e->has_accept_threshold && e->has_review_threshold && e->review_threshold > e->accept_threshold)
-        loader_problem(l, loader_place_in(l, at, "review_threshold"), at,
-                       "review_threshold is above accept_threshold; no prediction could be between them");
     if (e->burst && !e->has_rate)
         loader_problem(l, loader_place_in(l, at, "burst"), at, "\"burst\" needs \"rate\" beside it");
     if (e->has_rate && e->burst == 0)
@@ -153,8 +290,50 @@ static void inherit(struct config *config) {
             endpoints[i].cache_ttl = config->cache.ttl;
 }
 
+static void unknown_upstream(struct loader *l, const struct config_name *name) {
+    const struct config *config = &l->loaded->config;
+    const char *names[CONFIG_UPSTREAMS_MAX];
+    char shown[SHOWN_SIZE];
+    for (size_t i = 0; i < config->upstream_count; i++)
+        names[i] = config->upstreams[i].name ? config->upstreams[i].name : "";
+    const char *nearest = str_nearest(str_from(name->text), names, config->upstream_count);
+    loader_show(str_from(name->text), shown, sizeof shown);
+    loader_problem(l, name->place, NULL, "there is no upstream \"%s\"%s%s%s", shown,
+                   nearest ? "; did you mean \"" : " under \"upstreams\"", nearest ? nearest : "",
+                   nearest ? "\"?" : "");
+}
+
+static void check_upstream_name(struct loader *l, const struct config_target *target) {
+    const struct config_name *name = &target->upstream;
+    if (name->text && !config_upstream_named(&l->loaded->config, str_from(name->text)))
+        unknown_upstream(l, name);
+}
+
+static void check_summary_endpoint(struct loader *l, const struct config_endpoint *e) {
+    const struct config_name *name = &e->context.summarise_with;
+    const struct config_endpoint *by =
+        name->text ? config_endpoint_named(&l->loaded->config, str_from(name->text)) : NULL;
+    if (name->text && (!by || by->kind != ENDPOINT_CHAT || by->context.summarise_with.text))
+        loader_problem(l, name->place, NULL,
+                       "summarise_with: expected the name of a chat endpoint that does not itself summarise");
+}
+
+/* Names of upstreams and endpoints that stand elsewhere in the file. */
+static void check_references(struct loader *l) {
+    const struct config *config = &l->loaded->config;
+    for (size_t i = 0; i < config->endpoint_count; i++) {
+        const struct config_endpoint *e = &config->endpoints[i];
+        for (size_t j = 0; j < e->rollout_count; j++)
+            check_upstream_name(l, &e->rollout[j].target);
+        for (size_t j = 0; j < e->fallback_count; j++)
+            check_upstream_name(l, &e->fallbacks[j].target);
+        check_summary_endpoint(l, e);
+    }
+}
+
 void check_whole(struct loader *l, const struct option_node *root) {
     override_listen(l);
     check_open_door(l, root);
+    check_references(l);
     inherit(&l->loaded->config);
 }

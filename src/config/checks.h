@@ -7,6 +7,8 @@
 void check_tls(struct loader *l, void *item, const struct option_node *at);
 void check_limits(struct loader *l, void *item, const struct option_node *at);
 void check_step(struct loader *l, void *item, const struct option_node *at);
+void check_upstream(struct loader *l, void *item, const struct option_node *at);
+void check_context(struct loader *l, void *item, const struct option_node *at);
 void check_endpoint(struct loader *l, void *item, const struct option_node *at);
 
 /* What spans sections, and what endpoints take from them. Runs on every configuration, complete or not. */

@@ -78,43 +78,111 @@ struct config_cache {
     int64_t ttl;
 };
 
-struct config_pricing {
-    bool has_cpu_hour; /* false: the price is unknown, which is not zero */
-    int64_t cpu_hour;  /* nano-dollars for an hour of one core */
-};
-
 /* Something that must exist elsewhere keeps its place in the file, so that whoever looks it up can say
  * where it was asked for (config_problem). */
 struct config_place {
     unsigned line, column; /* from 1 */
 };
 
+struct config_pricing {
+    bool has_cpu_hour;  /* false: the price is unknown, which is not zero */
+    int64_t cpu_hour;   /* nano-dollars for an hour of one core */
+    const char *models; /* file with the prices of language models, or NULL */
+    struct config_place models_place;
+};
+
 struct config_model {
-    const char *name;
+    const char *text; /* as written: what an upstream calls its model */
+    const char *name; /* in the registry; NULL where the text is no NAME@VERSION */
     unsigned version; /* 0: the newest */
     struct config_place place;
 };
 
-struct config_share {
+/* A text with its place: the name of something that is elsewhere. */
+struct config_name {
+    const char *text; /* NULL: not given */
+    struct config_place place;
+};
+
+/* Who answers: a model of the registry, or the model of an upstream. */
+struct config_target {
     struct config_model model;
+    struct config_name upstream; /* text NULL: the registry's */
+    struct config_name prompt;   /* NAME@VERSION of a prompt; of upstreams only */
+};
+
+struct config_share {
+    struct config_target target;
     double weight; /* of one rollout they sum to 1 */
     bool has_weight;
 };
 
-enum step_kind { STEP_MODEL, STEP_RULES, STEP_CACHE, STEP_REVIEW, STEP_ERROR };
+enum step_kind { STEP_MODEL, STEP_RULES, STEP_CACHE, STEP_REVIEW, STEP_TEXT, STEP_ERROR };
 
 /* One step of a fallback chain, tried in order. */
 struct config_step {
     enum step_kind kind;
-    struct config_model model; /* STEP_MODEL */
-    int64_t timeout;           /* STEP_MODEL */
-    const char *rules;         /* STEP_RULES: a Lua file with classify(r) */
+    struct config_target target; /* STEP_MODEL */
+    int64_t timeout;             /* STEP_MODEL */
+    const char *rules;           /* STEP_RULES: a Lua file with classify(r), of chats answer(r) */
     struct config_place rules_place;
-    int cache; /* how the file said the kind: see `kind` */
+    const char *text; /* STEP_TEXT: what a chat says when nobody else can */
+    int cache;        /* how the file said the kind: see `kind` */
     bool review, error;
 };
 
-enum endpoint_kind { ENDPOINT_CLASSIFY };
+/* Retries of one request at one upstream (traffic/retry.h). */
+struct config_retry {
+    int64_t attempts; /* the first included */
+    int64_t base, max;
+    double budget; /* retries per request, over all requests */
+};
+
+/* When an upstream is left alone (traffic/breaker.h). */
+struct config_breaker {
+    double errors;
+    int64_t minimum, window;
+    int64_t slow; /* a call that takes longer counts as failed; 0: none does */
+    int64_t open, open_max;
+};
+
+enum upstream_kind { UPSTREAM_OPENAI, UPSTREAM_ANTHROPIC, UPSTREAM_SIMULATOR };
+
+/* An API of language models: where it is, and how long one waits for it. */
+struct config_upstream {
+    const char *name;
+    enum upstream_kind kind;
+    const char *url; /* with its path's beginning ("https://api.example.com/v1"); NULL of the simulator */
+    const char *key; /* secret; NULL: none is sent */
+    const char *ca;  /* PEM file of authorities; NULL: the system's */
+    bool verify;
+    int64_t connect_timeout, first_byte_timeout, idle_timeout, timeout;
+    int64_t concurrency, queue;
+    struct config_retry retry;
+    struct config_breaker breaker;
+};
+
+enum endpoint_kind { ENDPOINT_CLASSIFY, ENDPOINT_CHAT, ENDPOINT_EMBED };
+enum endpoint_route { ROUTE_WEIGHT, ROUTE_COST, ROUTE_LATENCY };
+enum context_limit { CONTEXT_REFUSE, CONTEXT_DROP_OLDEST, CONTEXT_SUMMARISE };
+
+/* What happens where a chat outgrows its model's window (chat/context.h). */
+struct config_context {
+    int64_t window; /* tokens; 0: not checked */
+    enum context_limit on_limit;
+    struct config_name summarise_with; /* a chat endpoint */
+};
+
+enum output_confidence { OUTPUT_UNKNOWN, OUTPUT_LOGPROBS, OUTPUT_AGREEMENT };
+
+/* What a chat's answer must look like, and how sure it is (chat/structured.h). */
+struct config_output {
+    const char *schema; /* file with a JSON Schema, or NULL */
+    struct config_place schema_place;
+    bool repair;
+    enum output_confidence confidence;
+    int64_t samples; /* with OUTPUT_AGREEMENT */
+};
 enum endpoint_accepts { ACCEPTS_TEXT = 1, ACCEPTS_FILE = 2, ACCEPTS_FEATURES = 4 };
 enum endpoint_sticky { STICKY_KEY, STICKY_USER, STICKY_NONE };
 enum endpoint_keep { KEEP_NONE, KEEP_REVIEW, KEEP_ALL };
@@ -144,6 +212,12 @@ struct config_endpoint {
     enum endpoint_ocr ocr;
     bool has_rate; /* false: limits.rate and limits.burst count */
     int64_t rate, burst;
+    /* of chats and embeddings only */
+    enum endpoint_route route;
+    double cache_temperature; /* answers asked for with a higher one are not kept */
+    struct config_name semantic_cache;
+    struct config_context context;
+    struct config_output output;
 };
 
 struct config {
@@ -158,11 +232,18 @@ struct config {
     struct config_parser parser;
     struct config_cache cache;
     struct config_pricing pricing;
+    const struct config_upstream *upstreams;
+    size_t upstream_count;
     const struct config_endpoint *endpoints; /* in the file's order */
     size_t endpoint_count;
 };
 
-enum { CONFIG_PROBLEMS_MAX = 20, CONFIG_FILE_MAX = 1 << 20, CONFIG_ENDPOINTS_MAX = 1000 };
+enum {
+    CONFIG_PROBLEMS_MAX = 20,
+    CONFIG_FILE_MAX = 1 << 20,
+    CONFIG_ENDPOINTS_MAX = 1000,
+    CONFIG_UPSTREAMS_MAX = 200
+};
 
 /* What is wrong with a file, in its order. Plain; start with {0}. */
 struct config_problems {
@@ -202,3 +283,4 @@ const struct config *config_ref(const struct config *config);
 void config_unref(const struct config *config); /* NULL is fine; the last one wipes secrets and frees */
 
 const struct config_endpoint *config_endpoint_named(const struct config *config, struct str name);
+const struct config_upstream *config_upstream_named(const struct config *config, struct str name);

@@ -24,16 +24,26 @@ static yaml_node_t *node_at(const struct loader *l, int index) {
     return yaml_document_get_node(l->document, index);
 }
 
-struct config_place loader_place_in(const struct loader *l, const struct option_node *at, const char *name) {
-    if (at->node && at->node->type == YAML_MAPPING_NODE) {
-        const yaml_node_pair_t *pair = at->node->data.mapping.pairs.start;
-        for (; pair < at->node->data.mapping.pairs.top; pair++) {
-            const yaml_node_t *key = node_at(l, pair->key);
-            if (key->type == YAML_SCALAR_NODE && str_eq(scalar_text(key), str_from(name)))
-                return loader_place_of(node_at(l, pair->value));
-        }
+/* The value of `name` in the mapping at `at`, or NULL. */
+static const yaml_node_t *value_in(const struct loader *l, const struct option_node *at, const char *name) {
+    if (!at->node || at->node->type != YAML_MAPPING_NODE)
+        return NULL;
+    const yaml_node_pair_t *pair = at->node->data.mapping.pairs.start;
+    for (; pair < at->node->data.mapping.pairs.top; pair++) {
+        const yaml_node_t *key = node_at(l, pair->key);
+        if (key->type == YAML_SCALAR_NODE && str_eq(scalar_text(key), str_from(name)))
+            return node_at(l, pair->value);
     }
-    return at->place;
+    return NULL;
+}
+
+struct config_place loader_place_in(const struct loader *l, const struct option_node *at, const char *name) {
+    const yaml_node_t *value = value_in(l, at, name);
+    return value ? loader_place_of(value) : at->place;
+}
+
+bool loader_has(const struct loader *l, const struct option_node *at, const char *name) {
+    return value_in(l, at, name) != NULL;
 }
 
 void *loader_keep(struct loader *l, size_t size) {
@@ -422,6 +432,13 @@ void config_unref(const struct config *config) {
         explicit_bzero(s->text, strlen(s->text));
     arena_free(loaded->arena);
     free(loaded);
+}
+
+const struct config_upstream *config_upstream_named(const struct config *config, struct str name) {
+    for (size_t i = 0; i < config->upstream_count; i++)
+        if (str_eq(str_from(config->upstreams[i].name), name))
+            return &config->upstreams[i];
+    return NULL;
 }
 
 const struct config_endpoint *config_endpoint_named(const struct config *config, struct str name) {

@@ -51,6 +51,9 @@ struct config_place loader_place_of(const yaml_node_t *node);
 /* The place of the value of `name` in the mapping at `at`, or of `at` when it is not there. */
 struct config_place loader_place_in(const struct loader *l, const struct option_node *at, const char *name);
 
+/* Does the mapping at `at` have `name`? */
+bool loader_has(const struct loader *l, const struct option_node *at, const char *name);
+
 /* A value as a message may show it: cut to `size`, without control characters. */
 void loader_show(struct str value, char *text, size_t size);
 enum { SHOWN_SIZE = 72, SHOWN_PATH_SIZE = 160 };

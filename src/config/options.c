@@ -1,62 +1,12 @@
 #include "config/options.h"
 
-#include "base/clock.h"
-#include "config/checks.h"
+#include "config/option_table.h"
 #include "config/values.h"
 
-#include <limits.h>
-#include <stddef.h>
 #include <string.h>
-
-/* The offset of member `m` of struct S, which must be of type T: a table that does not fit its struct
- * does not compile. */
-#define AT(T, S, m)        (offsetof(struct S, m) + 0 * sizeof(char[_Generic(&((struct S *)0)->m, T * : 1)]))
-#define COMPANION(T, S, m) .companion = AT(T, S, m)
-
-#define BOOL(S, m)               .type = OPTION_BOOL, .offset = AT(bool, S, m)
-#define INTEGER(S, m, low, high) .type = OPTION_INTEGER, .offset = AT(int64_t, S, m), .min = low, .max = high
-#define DURATION(S, m, low, high)                                                                            \
-    .type = OPTION_DURATION, .offset = AT(int64_t, S, m), .min = low, .max = high
-#define SIZE(S, m, low, high) .type = OPTION_SIZE, .offset = AT(int64_t, S, m), .min = low, .max = high
-#define USD(S, m, high)       .type = OPTION_USD, .offset = AT(int64_t, S, m), .max = high
-#define PERCENT(S, m)         .type = OPTION_PERCENT, .offset = AT(double, S, m)
-#define ENUM(T, S, m, list)   .type = OPTION_ENUM, .offset = AT(T, S, m), .words = list
-#define SET(S, m, list)       .type = OPTION_SET, .offset = AT(unsigned, S, m), .words = list
-#define TEXT(S, m, longest)   .type = OPTION_STRING, .offset = AT(const char *, S, m), .max = longest
-#define PATH(S, m)            .type = OPTION_PATH, .offset = AT(const char *, S, m)
-#define EXISTING(S, m)        PATH(S, m), .flags = OPTION_MUST_EXIST
-#define SCRIPT(S, m, p)                                                                                      \
-    PATH(S, m), .flags = OPTION_MUST_EXIST | OPTION_PLACED, .place = AT(struct config_place, S, p)
-#define SOCKET(S, m) .type = OPTION_SOCKET, .offset = AT(const char *, S, m)
-#define SECRET(S, m) .type = OPTION_SECRET, .offset = AT(const char *, S, m)
-#define MODEL(S, m)  .type = OPTION_MODEL, .offset = AT(struct config_model, S, m)
-#define ADDRESSES(S, m, n)                                                                                   \
-    .type = OPTION_ADDRESSES, .offset = AT(const struct config_address *, S, m), COMPANION(size_t, S, n)
-#define SECTION(T, S, m, g)  .type = OPTION_SECTION, .offset = AT(struct T, S, m), .group = &(g)
-#define ITEMS(T, S, m, n, g) .offset = AT(const struct T *, S, m), COMPANION(size_t, S, n), .group = &(g)
-#define LIST(T, S, m, n, g)  .type = OPTION_LIST, ITEMS(T, S, m, n, g)
-#define MAP(T, S, m, n, g)   .type = OPTION_MAP, ITEMS(T, S, m, n, g)
-#define MARKED(S, has)       .flags = OPTION_MARKED, COMPANION(bool, S, has)
-
-#define GROUP(list, T) .options = list, .count = ARRAY_COUNT(list), .size = sizeof(struct T)
-
-#define MS(n)      ((n)*NS_PER_MS)
-#define SECONDS(n) ((n)*NS_PER_SECOND)
-#define MINUTES(n) SECONDS((n)*INT64_C(60))
-#define HOURS(n)   MINUTES((n)*INT64_C(60))
-#define DAYS(n)    HOURS((n)*INT64_C(24))
-#define KB(n)      ((n)*INT64_C(1000))
-#define MB(n)      KB((n)*INT64_C(1000))
-#define GB(n)      MB((n)*INT64_C(1000))
 
 static const char *const log_levels[] = {"debug", "info", "warn", "error", NULL};
 static const char *const scan_unavailable[] = {"reject", "allow", NULL};
-static const char *const step_cache[] = {"none", "stale", NULL};
-static const char *const kinds[] = {"classify", NULL};
-static const char *const accepts[] = {"text", "file", "features", NULL};
-static const char *const sticky[] = {"key", "user", "none", NULL};
-static const char *const keep_inputs[] = {"none", "review", "all", NULL};
-static const char *const ocr[] = {"auto", "always", "never", NULL};
 
 static const struct option tls_options[] = {
     {.name = "certificate",
@@ -247,130 +197,13 @@ static const struct option pricing_options[] = {
      .help =
          "What an hour of one core costs, in US dollars. Without it the cost of a request is unknown (null), "
          "which is not zero."},
+    {.name = "models",
+     SCRIPT(config_pricing, models, models_place),
+     .help = "JSON file with what language models cost per token, in the form of the community's list. A "
+             "model that "
+             "it does not have has no known price."},
 };
 static const struct option_group pricing_group = {GROUP(pricing_options, config_pricing)};
-
-static const struct option share_options[] = {
-    {.name = "model",
-     MODEL(config_share, model),
-     .flags = OPTION_REQUIRED,
-     .help = "Which model; without a version the newest one at the time of loading."},
-    {.name = "weight",
-     PERCENT(config_share, weight),
-     MARKED(config_share, has_weight),
-     .standard_said = "what the others leave",
-     .help = "Its share of the requests. Together they are 100 %."},
-};
-static const struct option_group share_group = {GROUP(share_options, config_share), .items_max = 16};
-
-static const struct option step_options[] = {
-    {.name = "model", MODEL(config_step, model), .help = "Another model, usually a simpler one."},
-    {.name = "timeout",
-     DURATION(config_step, timeout, MS(1), MINUTES(10)),
-     .standard_said = "the endpoint's infer_timeout",
-     .help = "How long that model may take."},
-    {.name = "rules",
-     SCRIPT(config_step, rules, rules_place),
-     .help = "A Lua file with `function classify(r) … return label, confidence end`."},
-    {.name = "cache",
-     ENUM(int, config_step, cache, step_cache),
-     .standard = "none",
-     .help = "`stale`: the answer to the same input, however old, marked as such."},
-    {.name = "review",
-     BOOL(config_step, review),
-     .standard = "false",
-     .help = "`true`: a person decides. Always answers, so it can only be last."},
-    {.name = "error",
-     BOOL(config_step, error),
-     .standard = "false",
-     .help = "`true`: a clear 503. Also what happens when every step has failed."},
-};
-static const struct option_group step_group = {GROUP(step_options, config_step), .items_max = 8,
-                                               .check = check_step};
-
-static const struct option endpoint_options[] = {
-    {.name = "kind",
-     ENUM(enum endpoint_kind, config_endpoint, kind, kinds),
-     .standard = "classify",
-     .help = "What it does with an input."},
-    {.name = "description", TEXT(config_endpoint, description, 1000), .help = "For people: what it is for."},
-    {.name = "owner", TEXT(config_endpoint, owner, 200), .help = "Who is asked when it misbehaves."},
-    {.name = "accepts",
-     SET(config_endpoint, accepts, accepts),
-     .standard = "text",
-     .help = "What clients may send; one or a list."},
-    {.name = "text_max",
-     SIZE(config_endpoint, text_max, 1, MB(100)),
-     .standard = "100KB",
-     .help = "Longest text that a client may send. Beyond it: 400."},
-    {.name = "deadline",
-     DURATION(config_endpoint, deadline, MS(1), HOURS(1)),
-     .standard = "10s",
-     .help = "For the whole request; bounds every other wait in it. Beyond it: 504."},
-    {.name = "infer_timeout",
-     DURATION(config_endpoint, infer_timeout, MS(1), HOURS(1)),
-     .standard = "2s",
-     .help = "For the model. Beyond it the fallbacks are tried."},
-    {.name = "rollout",
-     LIST(config_share, config_endpoint, rollout, rollout_count, share_group),
-     .flags = OPTION_REQUIRED,
-     .help = "Which model versions answer which share of the requests."},
-    {.name = "sticky",
-     ENUM(enum endpoint_sticky, config_endpoint, sticky, sticky),
-     .standard = "key",
-     .help = "What keeps a caller with one version: its `key`, the request's `user`, or `none`: each request "
-             "is drawn anew."},
-    {.name = "rules",
-     SCRIPT(config_endpoint, rules, rules_place),
-     .help = "Business rules: a Lua file with `function verify(r) … return passed, \"reason\" end`. "
-             "Predictions between the two thresholds must pass them."},
-    {.name = "fallbacks",
-     LIST(config_step, config_endpoint, fallbacks, fallback_count, step_group),
-     .help = "What is tried, in order, when the model fails, errs or takes too long."},
-    {.name = "keep_inputs",
-     ENUM(enum endpoint_keep, config_endpoint, keep_inputs, keep_inputs),
-     .standard = "none",
-     .help = "Which inputs are stored: `none`, those that go to `review`, or `all`."},
-    {.name = "retention",
-     DURATION(config_endpoint, retention, HOURS(1), DAYS(3650)),
-     .standard = "30d",
-     .help = "How long inputs are stored."},
-    {.name = "cache",
-     BOOL(config_endpoint, cache),
-     .standard = "true",
-     .help = "Whether the same input may get the same answer again without asking the model."},
-    {.name = "cache_ttl",
-     DURATION(config_endpoint, cache_ttl, SECONDS(1), DAYS(365)),
-     .standard_said = "cache.ttl",
-     .help = "How long it may."},
-    {.name = "accept_threshold",
-     PERCENT(config_endpoint, accept_threshold),
-     MARKED(config_endpoint, has_accept_threshold),
-     .standard_said = "the version's policy",
-     .help = "Predictions at least this confident go straight out."},
-    {.name = "review_threshold",
-     PERCENT(config_endpoint, review_threshold),
-     MARKED(config_endpoint, has_review_threshold),
-     .standard_said = "the version's policy",
-     .help = "Predictions less confident than this go to a person."},
-    {.name = "ocr",
-     ENUM(enum endpoint_ocr, config_endpoint, ocr, ocr),
-     .standard = "auto",
-     .help = "Optical recognition: `auto` where the model needs it, `always`, or `never`."},
-    {.name = "rate",
-     INTEGER(config_endpoint, rate, 1, 10000000),
-     MARKED(config_endpoint, has_rate),
-     .standard_said = "limits.rate",
-     .unit = "requests/s",
-     .help = "Requests per second that one client may send to this endpoint."},
-    {.name = "burst",
-     INTEGER(config_endpoint, burst, 1, 10000000),
-     .standard_said = "2 × rate",
-     .unit = "requests",
-     .help = "Requests that a client may send to it at once after being quiet."},
-};
-static const struct option_group endpoint_group = {
-    GROUP(endpoint_options, config_endpoint), .items_max = CONFIG_ENDPOINTS_MAX, .check = check_endpoint};
 
 static const struct option root_options[] = {
     {.name = "server",
@@ -396,8 +229,11 @@ static const struct option root_options[] = {
     {.name = "pricing",
      SECTION(config_pricing, config, pricing, pricing_group),
      .help = "What computing costs."},
+    {.name = "upstreams",
+     MAP(config_upstream, config, upstreams, upstream_count, option_upstream),
+     .help = "APIs of language models, by name."},
     {.name = "endpoints",
-     MAP(config_endpoint, config, endpoints, endpoint_count, endpoint_group),
+     MAP(config_endpoint, config, endpoints, endpoint_count, option_endpoint),
      .help = "The AI functions that clients call, by name (letters, digits, - and _)."},
 };
 const struct option_group option_root = {GROUP(root_options, config)};

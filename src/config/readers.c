@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { WORDS_MAX = 64, SECRET_MAX = 64 * 1024 };
+enum { WORDS_MAX = 64, SECRET_MAX = 64 * 1024, UPSTREAM_MODEL_MAX = 200 };
 
 static struct str node_text(const yaml_node_t *node) {
     return (struct str){(const char *)node->data.scalar.value, node->data.scalar.length};
@@ -234,11 +234,14 @@ static bool read_model(struct loader *l, const struct option *o, struct str text
                        const struct option_node *at) {
     char name[MODEL_NAME_MAX + 1];
     struct config_model model = {.place = at->place};
-    if (!registry_parse_reference(text, name, &model.version, NULL))
+    if (text.n == 0 || text.n > UPSTREAM_MODEL_MAX || has_control(text))
         return wrong(l, o, text, at);
-    model.name = loader_keep_text(l, str_from(name));
+    /* Whether it must be one of the registry, check_target says: an upstream may call its models anything. */
+    bool registered = registry_parse_reference(text, name, &model.version, NULL);
+    model.text = loader_keep_text(l, text);
+    model.name = registered ? loader_keep_text(l, str_from(name)) : NULL;
     memcpy(to, &model, sizeof model);
-    return model.name != NULL;
+    return model.text && (model.name || !registered);
 }
 
 /* A value of several: a list in the file, or a text with commas. */

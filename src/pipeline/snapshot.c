@@ -111,7 +111,7 @@ static bool add_shares(struct build *b, struct endpoint *e) {
     for (size_t i = 0; i < config->rollout_count; i++) {
         struct share *share = &e->shares[e->share_count];
         e->weights[e->share_count] = config->rollout[i].weight;
-        share->version = get_version(b, &config->rollout[i].model);
+        share->version = get_version(b, &config->rollout[i].target.model);
         good &= share->version != NULL;
         if (share->version)
             e->share_count++;
@@ -120,8 +120,11 @@ static bool add_shares(struct build *b, struct endpoint *e) {
 }
 
 static bool add_steps(struct build *b, struct endpoint *e) {
-    static const char *const names[] = {
-        [STEP_RULES] = "rules", [STEP_CACHE] = "cache", [STEP_REVIEW] = "review", [STEP_ERROR] = "error"};
+    static const char *const names[] = {[STEP_RULES] = "rules",
+                                        [STEP_CACHE] = "cache",
+                                        [STEP_REVIEW] = "review",
+                                        [STEP_TEXT] = "text",
+                                        [STEP_ERROR] = "error"};
     const struct config_endpoint *config = e->config;
     e->steps = calloc(config->fallback_count + 1, sizeof(*e->steps));
     if (!e->steps)
@@ -131,9 +134,9 @@ static bool add_steps(struct build *b, struct endpoint *e) {
         const struct config_step *from = &config->fallbacks[i];
         struct step step = {.kind = from->kind, .timeout = from->timeout, .script = NO_SCRIPT};
         if (from->kind == STEP_MODEL) {
-            step.version = get_version(b, &from->model);
+            step.version = get_version(b, &from->target.model);
             good &= step.version != NULL;
-            step.name = step.version ? step.version->reference : from->model.name;
+            step.name = step.version ? step.version->reference : from->target.model.name;
         } else {
             step.name = names[from->kind];
         }
@@ -170,6 +173,11 @@ static bool add_endpoints(struct build *b) {
         e->name = str_from(e->config->name);
         e->verify_script = NO_SCRIPT;
         e->rate_index = e->config->has_rate ? ++rates : 0;
+        if (e->config->kind != ENDPOINT_CLASSIFY) {
+            config_problem(b->problems, config, &e->config->rollout[0].target.model.place,
+                           "endpoints of the kind chat and embed are not served yet");
+            return false;
+        }
         s->endpoint_count++;
         good &= add_shares(b, e);
         good &= add_steps(b, e);

@@ -17,12 +17,12 @@ static void check_endpoint(const struct config *config, const struct config_endp
     CHECK(config_endpoint_named(config, str_from(e->name)) == e);
     CHECK(e->rollout_count > 0 && e->accepts && e->deadline > 0 && e->cache_ttl > 0);
     for (size_t i = 0; i < e->rollout_count; i++) {
-        CHECK(e->rollout[i].model.name && e->rollout[i].model.name[0]);
+        CHECK(e->rollout[i].target.model.text && e->rollout[i].target.model.text[0]);
         sum += e->rollout[i].weight;
     }
-    CHECK(sum > 0.999 && sum < 1.001);
+    CHECK(e->route != ROUTE_WEIGHT || (sum > 0.999 && sum < 1.001));
     for (size_t i = 0; i < e->fallback_count; i++)
-        CHECK((e->fallbacks[i].kind == STEP_MODEL) == (e->fallbacks[i].model.name != NULL));
+        CHECK((e->fallbacks[i].kind == STEP_MODEL) == (e->fallbacks[i].target.model.text != NULL));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n) {

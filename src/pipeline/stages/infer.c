@@ -259,6 +259,7 @@ static enum attempt try_step(struct request *r) {
         r->outcome.decision = DECISION_REVIEW;
         r->outcome.review_reason = STR("fallback");
         return ATTEMPT_ANSWERED;
+    case STEP_TEXT: /* of chats */
     case STEP_ERROR: break;
     }
     return ATTEMPT_FAILED;

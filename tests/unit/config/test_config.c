@@ -100,10 +100,10 @@ static void reads_the_example_of_the_reference(void **state) {
     assert_null(config_endpoint_named(c, STR("document")));
     assert_int_equal(e->accepts, ACCEPTS_FILE | ACCEPTS_TEXT);
     assert_int_equal(e->rollout_count, 2);
-    assert_string_equal(e->rollout[1].model.name, "documents");
-    assert_int_equal(e->rollout[1].model.version, 4);
+    assert_string_equal(e->rollout[1].target.model.name, "documents");
+    assert_int_equal(e->rollout[1].target.model.version, 4);
     assert_float_equal(e->rollout[1].weight, 0.1, 1e-12);
-    assert_int_equal(e->rollout[1].model.place.line, 16);
+    assert_int_equal(e->rollout[1].target.model.place.line, 16);
     assert_int_equal(e->fallback_count, 3);
     assert_int_equal(e->fallbacks[0].kind, STEP_MODEL);
     assert_int_equal(e->fallbacks[0].timeout, 300 * NS_PER_MS);
@@ -129,7 +129,7 @@ static void fills_an_endpoint_from_defaults_and_sections(void **state) {
     assert_string_equal(e->name, "support");
     assert_int_equal(e->accepts, ACCEPTS_TEXT);
     assert_float_equal(e->rollout[0].weight, 1, 0);
-    assert_int_equal(e->rollout[0].model.version, 0);
+    assert_int_equal(e->rollout[0].target.model.version, 0);
     assert_string_equal(e->rules, path);
     assert_int_equal(e->rules_place.line, 6);
     assert_int_equal(e->rules_place.column, 12);
@@ -157,7 +157,7 @@ static void accepts_anchors_quotes_comments_and_empty_sections(void **state) {
     assert_int_equal(c->limits.rate, 20000);
     assert_int_equal(c->endpoint_count, 3);
     assert_string_equal(c->endpoints[1].name, "b");
-    assert_string_equal(c->endpoints[2].rollout[0].model.name, "x");
+    assert_string_equal(c->endpoints[2].rollout[0].target.model.name, "x");
     config_unref(c);
     config_unref(good(""));
     config_unref(good("---\n# nothing\n"));
@@ -210,7 +210,7 @@ static void checks_what_spans_options(void **state) {
         "t.yaml:1:35: endpoints.e.rollout[0].model: \"a@0\" is not NAME or NAME@VERSION (documents@3)");
     bad("endpoints: {e: {rollout: [{model: a}], fallbacks: [{model: b, review: true}]}}", 1,
         "t.yaml:1:52: endpoints.e.fallbacks[0]: several kinds of step in one; expected exactly one of model: "
-        "NAME@VERSION, rules: FILE, cache: stale, review: true, error: true");
+        "NAME@VERSION, rules: FILE, cache: stale, review: true, text: TEXT, error: true");
     bad("endpoints: {e: {rollout: [{model: a}], fallbacks: [{review: true}, {cache: stale}]}}", 1,
         "t.yaml:1:51: endpoints.e: fallbacks: nothing can come after \"review: true\", which always answers; "
         "make "
@@ -223,6 +223,55 @@ static void checks_what_spans_options(void **state) {
         "t.yaml:1:41: endpoints: \"a\" is given twice");
     bad("server: {tls: {certificate: certificate.pem}}", 1,
         "t.yaml:1:15: server.tls: \"certificate\" needs \"key\" beside it");
+}
+
+#define UPSTREAM "upstreams: {main: {kind: openai, url: 'http://127.0.0.1:1/v1'}}\n"
+
+static void reads_chats(void **state) {
+    struct config_problems problems = {0};
+    const struct config *c = config_parse(
+        STR(UPSTREAM "endpoints:\n  a:\n    kind: chat\n    rollout: [{upstream: main, model: 'org/m:8b'}]\n"
+                     "    fallbacks: [{text: Sorry.}]\n"),
+        "t.yaml", folder, NULL, &problems);
+    config_problems_print(&problems, stderr);
+    assert_non_null(c);
+    const struct config_upstream *u = config_upstream_named(c, STR("main"));
+    assert_non_null(u);
+    assert_int_equal(u->connect_timeout, 2 * NS_PER_SECOND);
+    assert_int_equal(u->breaker.minimum, 20);
+    assert_string_equal(c->endpoints[0].rollout[0].target.model.text, "org/m:8b");
+    assert_null(c->endpoints[0].rollout[0].target.model.name);
+    assert_int_equal(c->endpoints[0].deadline, 300 * NS_PER_SECOND);
+    assert_int_equal(c->endpoints[0].fallbacks[0].kind, STEP_TEXT);
+    config_unref(c);
+}
+
+static void checks_chats(void **state) {
+    bad("upstreams: {a: {kind: openai}}", 1,
+        "t.yaml:1:16: upstreams.a: \"url\" is missing; expected one such as https://api.example.com/v1");
+    bad("upstreams: {a: {kind: openai, url: 'http://me@x/'}}", 1,
+        "t.yaml:1:36: upstreams.a: \"http://me@x/\" is not http://HOST[:PORT]/PATH or "
+        "https://HOST[:PORT]/PATH, without user, query and fragment");
+    bad("upstreams: {a: {kind: simulator, url: 'http://x'}}", 1,
+        "t.yaml:1:16: upstreams.a: a simulator answers by itself and has neither \"url\" nor \"key\"");
+    bad(UPSTREAM "endpoints: {e: {kind: chat, rollout: [{model: m, upstream: maim}]}}", 1,
+        "t.yaml:2:60: there is no upstream \"maim\"; did you mean \"main\"?");
+    bad(UPSTREAM "endpoints: {e: {kind: chat, rollout: [{model: m}]}}", 1,
+        "t.yaml:2:47: endpoints.e.rollout[0].model: \"m\" needs \"upstream: NAME\" beside it: which API has "
+        "that model?");
+    bad(UPSTREAM "endpoints: {e: {rollout: [{model: m, upstream: main}]}}", 1,
+        "t.yaml:2:48: endpoints.e.rollout[0].upstream: an endpoint of the kind classify asks models of the "
+        "registry; an upstream's are for \"kind: chat\" and \"kind: embed\"");
+    bad("endpoints: {e: {rollout: [{model: m}], output: {repair: false}}}", 1,
+        "t.yaml:1:48: endpoints.e: \"output\" is for endpoints of the kind chat");
+    bad(UPSTREAM
+        "endpoints: {e: {kind: chat, rollout: [{model: m, upstream: main}], fallbacks: [{review: true}]}}",
+        1,
+        "t.yaml:2:79: endpoints.e: fallbacks: \"review: true\" is for endpoints of the kind classify only: "
+        "nobody waits for a chat's answer that long");
+    bad(UPSTREAM "endpoints: {e: {kind: chat, rollout: [{model: m, upstream: main}], context: {on_limit: "
+                 "drop_oldest}}}",
+        1, "t.yaml:2:77: endpoints.e.context: \"on_limit\" needs \"window\" beside it");
 }
 
 static void finds_names_that_lead_nowhere(void **state) {
@@ -396,8 +445,8 @@ static void a_file_lives_as_long_as_its_references(void **state) {
 static void higher_floors_can_name_a_line(void **state) {
     const struct config *c = good("endpoints:\n  e:\n    rollout:\n    - model: a@7\n");
     struct config_problems problems = {0};
-    config_problem(&problems, c, &c->endpoints[0].rollout[0].model.place, "there is no version %d of %s", 7,
-                   "a");
+    config_problem(&problems, c, &c->endpoints[0].rollout[0].target.model.place,
+                   "there is no version %d of %s", 7, "a");
     assert_string_equal(problems.list[0].message, "t.yaml:4:14: there is no version 7 of a");
     config_unref(c);
 }
@@ -433,6 +482,8 @@ int main(void) {
         cmocka_unit_test(accepts_anchors_quotes_comments_and_empty_sections),
         cmocka_unit_test(names_what_is_wrong_and_the_nearest_right_name),
         cmocka_unit_test(checks_what_spans_options),
+        cmocka_unit_test(reads_chats),
+        cmocka_unit_test(checks_chats),
         cmocka_unit_test(finds_names_that_lead_nowhere),
         cmocka_unit_test(opens_the_door_only_on_loopback),
         cmocka_unit_test(the_command_line_overrides_listen_before_the_checks),

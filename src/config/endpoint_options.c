@@ -1,0 +1,216 @@
+/* What an endpoint may say. */
+#include "config/option_table.h"
+
+static const char *const step_cache[] = {"none", "stale", NULL};
+static const char *const kinds[] = {"classify", "chat", "embed", NULL};
+static const char *const accepts[] = {"text", "file", "features", NULL};
+static const char *const sticky[] = {"key", "user", "none", NULL};
+static const char *const keep_inputs[] = {"none", "review", "all", NULL};
+static const char *const routes[] = {"weight", "cost", "latency", NULL};
+static const char *const on_limit[] = {"refuse", "drop_oldest", "summarise", NULL};
+static const char *const confidences[] = {"unknown", "logprobs", "agreement", NULL};
+static const char *const ocr[] = {"auto", "always", "never", NULL};
+
+static const struct option share_options[] = {
+    {.name = "model",
+     MODEL(config_share, target.model),
+     .flags = OPTION_REQUIRED,
+     .help =
+         "Which model: of the registry (without a version the newest one at the time of loading), or, with "
+         "`upstream`, as that upstream calls it."},
+    {.name = "upstream",
+     NAME(config_share, target.upstream),
+     .help = "Which of the `upstreams` has the model. Chats and embeddings need one."},
+    {.name = "prompt",
+     NAME(config_share, target.prompt),
+     .help = "A prompt of the registry, NAME or NAME@VERSION, that goes before what the client says."},
+    {.name = "weight",
+     PERCENT(config_share, weight),
+     MARKED(config_share, has_weight),
+     .standard_said = "what the others leave",
+     .help = "Its share of the requests. Together they are 100 %."},
+};
+static const struct option_group share_group = {GROUP(share_options, config_share), .items_max = 16};
+
+static const struct option step_options[] = {
+    {.name = "model", MODEL(config_step, target.model), .help = "Another model, usually a simpler one."},
+    {.name = "upstream",
+     NAME(config_step, target.upstream),
+     .help = "Which of the `upstreams` has that model. Chats and embeddings need one."},
+    {.name = "prompt", NAME(config_step, target.prompt), .help = "The prompt for that model."},
+    {.name = "timeout",
+     DURATION(config_step, timeout, MS(1), MINUTES(10)),
+     .standard_said = "the endpoint's infer_timeout",
+     .help = "How long that model may take."},
+    {.name = "rules",
+     SCRIPT(config_step, rules, rules_place),
+     .help = "A Lua file with `function classify(r) … return label, confidence end`; of a chat `function "
+             "answer(r) … return text end`."},
+    {.name = "text",
+     TEXT(config_step, text, 10000),
+     .help = "What a chat answers when nobody else can. Always answers, so it can only be last."},
+    {.name = "cache",
+     ENUM(int, config_step, cache, step_cache),
+     .standard = "none",
+     .help = "`stale`: the answer to the same input, however old, marked as such."},
+    {.name = "review",
+     BOOL(config_step, review),
+     .standard = "false",
+     .help = "`true`: a person decides. Always answers, so it can only be last."},
+    {.name = "error",
+     BOOL(config_step, error),
+     .standard = "false",
+     .help = "`true`: a clear 503. Also what happens when every step has failed."},
+};
+static const struct option_group step_group = {GROUP(step_options, config_step), .items_max = 8,
+                                               .check = check_step};
+
+static const struct option context_options[] = {
+    {.name = "window",
+     INTEGER(config_context, window, 0, 100000000),
+     .standard = "0",
+     .unit = "tokens",
+     .help = "Most tokens of input that the models take. 0: not checked here."},
+    {.name = "on_limit",
+     ENUM(enum context_limit, config_context, on_limit, on_limit),
+     .standard = "refuse",
+     .help = "What happens beyond it: `refuse` with 400, `drop_oldest` turns (system prompt, tool calls with "
+             "their "
+             "results and the last question stay whole), or `summarise` them."},
+    {.name = "summarise_with",
+     NAME(config_context, summarise_with),
+     .help = "The chat endpoint that writes the summary."},
+};
+static const struct option_group context_group = {GROUP(context_options, config_context),
+                                                  .check = check_context};
+
+static const struct option output_options[] = {
+    {.name = "schema",
+     SCRIPT(config_output, schema, schema_place),
+     .help =
+         "File with the JSON Schema (2020-12) that every answer must meet. A request may bring its own with "
+         "`response_format`."},
+    {.name = "repair",
+     BOOL(config_output, repair),
+     .standard = "true",
+     .help = "Whether an answer that does not meet it goes back to the model once, with what is wrong."},
+    {.name = "confidence",
+     ENUM(enum output_confidence, config_output, confidence, confidences),
+     .standard = "unknown",
+     .help =
+         "How sure an answer is: from the tokens' `logprobs`, from the `agreement` of several samples, or "
+         "`unknown`. With it the thresholds count and unsure answers go to review."},
+    {.name = "samples",
+     INTEGER(config_output, samples, 2, 9),
+     .standard = "3",
+     .unit = "answers",
+     .help = "How many answers are compared for `agreement`; each costs what an answer costs."},
+};
+static const struct option_group output_group = {GROUP(output_options, config_output)};
+
+static const struct option endpoint_options[] = {
+    {.name = "kind",
+     ENUM(enum endpoint_kind, config_endpoint, kind, kinds),
+     .standard = "classify",
+     .help = "What it does with an input."},
+    {.name = "description", TEXT(config_endpoint, description, 1000), .help = "For people: what it is for."},
+    {.name = "owner", TEXT(config_endpoint, owner, 200), .help = "Who is asked when it misbehaves."},
+    {.name = "accepts",
+     SET(config_endpoint, accepts, accepts),
+     .standard = "text",
+     .help = "What clients may send; one or a list."},
+    {.name = "text_max",
+     SIZE(config_endpoint, text_max, 1, MB(100)),
+     .standard = "100KB",
+     .help = "Longest text that a client may send. Beyond it: 400."},
+    {.name = "deadline",
+     DURATION(config_endpoint, deadline, MS(1), HOURS(1)),
+     .standard_said = "10s; of chats and embeddings 5m",
+     .help = "For the whole request; bounds every other wait in it. Beyond it: 504."},
+    {.name = "infer_timeout",
+     DURATION(config_endpoint, infer_timeout, MS(1), HOURS(1)),
+     .standard = "2s",
+     .help = "For the model. Beyond it the fallbacks are tried."},
+    {.name = "rollout",
+     LIST(config_share, config_endpoint, rollout, rollout_count, share_group),
+     .flags = OPTION_REQUIRED,
+     .help = "Which model versions answer which share of the requests."},
+    {.name = "sticky",
+     ENUM(enum endpoint_sticky, config_endpoint, sticky, sticky),
+     .standard = "key",
+     .help = "What keeps a caller with one version: its `key`, the request's `user`, or `none`: each request "
+             "is drawn anew."},
+    {.name = "rules",
+     SCRIPT(config_endpoint, rules, rules_place),
+     .help = "Business rules: a Lua file with `function verify(r) … return passed, \"reason\" end`. "
+             "Predictions between the two thresholds must pass them."},
+    {.name = "fallbacks",
+     LIST(config_step, config_endpoint, fallbacks, fallback_count, step_group),
+     .help = "What is tried, in order, when the model fails, errs or takes too long."},
+    {.name = "keep_inputs",
+     ENUM(enum endpoint_keep, config_endpoint, keep_inputs, keep_inputs),
+     .standard = "none",
+     .help = "Which inputs are stored: `none`, those that go to `review`, or `all`."},
+    {.name = "retention",
+     DURATION(config_endpoint, retention, HOURS(1), DAYS(3650)),
+     .standard = "30d",
+     .help = "How long inputs are stored."},
+    {.name = "cache",
+     BOOL(config_endpoint, cache),
+     .standard = "true",
+     .help = "Whether the same input may get the same answer again without asking the model."},
+    {.name = "cache_ttl",
+     DURATION(config_endpoint, cache_ttl, SECONDS(1), DAYS(365)),
+     .standard_said = "cache.ttl",
+     .help = "How long it may."},
+    {.name = "accept_threshold",
+     PERCENT(config_endpoint, accept_threshold),
+     MARKED(config_endpoint, has_accept_threshold),
+     .standard_said = "the version's policy",
+     .help = "Predictions at least this confident go straight out."},
+    {.name = "review_threshold",
+     PERCENT(config_endpoint, review_threshold),
+     MARKED(config_endpoint, has_review_threshold),
+     .standard_said = "the version's policy",
+     .help = "Predictions less confident than this go to a person."},
+    {.name = "ocr",
+     ENUM(enum endpoint_ocr, config_endpoint, ocr, ocr),
+     .standard = "auto",
+     .help = "Optical recognition: `auto` where the model needs it, `always`, or `never`."},
+    {.name = "rate",
+     INTEGER(config_endpoint, rate, 1, 10000000),
+     MARKED(config_endpoint, has_rate),
+     .standard_said = "limits.rate",
+     .unit = "requests/s",
+     .help = "Requests per second that one client may send to this endpoint."},
+    {.name = "burst",
+     INTEGER(config_endpoint, burst, 1, 10000000),
+     .standard_said = "2 × rate",
+     .unit = "requests",
+     .help = "Requests that a client may send to it at once after being quiet."},
+    {.name = "route",
+     ENUM(enum endpoint_route, config_endpoint, route, routes),
+     .standard = "weight",
+     .help =
+         "Of chats and embeddings: how one of the rollout is chosen: by `weight`, the least `cost`, or the "
+         "least observed `latency`. By cost and latency the others stand in when it fails."},
+    {.name = "cache_temperature",
+     PERCENT(config_endpoint, cache_temperature),
+     .standard = "0",
+     .help = "Of chats: answers to requests with a higher temperature (0 to 1 here; one that names none has "
+             "1) are not "
+             "kept."},
+    {.name = "semantic_cache",
+     NAME(config_endpoint, semantic_cache),
+     .help =
+         "Of chats: the tuning, made by `penstock cache tune`, that decides which questions mean the same. "
+         "Without one only the same question gets the same answer."},
+    {.name = "context",
+     SECTION(config_context, config_endpoint, context, context_group),
+     .help = "Of chats: the model's window."},
+    {.name = "output",
+     SECTION(config_output, config_endpoint, output, output_group),
+     .help = "Of chats: what answers must look like, and how sure they are."},
+};
+const struct option_group option_endpoint = {GROUP(endpoint_options, config_endpoint),
+                                             .items_max = CONFIG_ENDPOINTS_MAX, .check = check_endpoint};
