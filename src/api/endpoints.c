@@ -1,12 +1,10 @@
 /* GET /v1/endpoints: what can be called, and what answers */
 #include "api/routes.h"
 
-static void write_endpoint(const struct endpoint *e, struct json_writer *w) {
-    json_object(w);
-    json_field_text(w, "name", e->config->name);
-    json_field_text(w, "kind", "classify");
-    json_field_text(w, "description", e->config->description);
-    json_field_text(w, "owner", e->config->owner);
+static const char *const kinds[] = {
+    [ENDPOINT_CLASSIFY] = "classify", [ENDPOINT_CHAT] = "chat", [ENDPOINT_EMBED] = "embed"};
+
+static void write_accepts(const struct endpoint *e, struct json_writer *w) {
     json_key(w, "accepts");
     json_array(w);
     if (e->config->accepts & ACCEPTS_TEXT)
@@ -16,20 +14,32 @@ static void write_endpoint(const struct endpoint *e, struct json_writer *w) {
     if (e->config->accepts & ACCEPTS_FEATURES)
         json_text(w, "features");
     json_array_end(w);
+}
+
+static void write_endpoint(const struct endpoint *e, struct json_writer *w) {
+    json_object(w);
+    json_field_text(w, "name", e->config->name);
+    json_field_text(w, "kind", kinds[e->config->kind]);
+    json_field_text(w, "description", e->config->description);
+    json_field_text(w, "owner", e->config->owner);
+    if (e->config->kind == ENDPOINT_CLASSIFY)
+        write_accepts(e, w);
     json_key(w, "rollout");
     json_array(w);
     for (unsigned i = 0; i < e->share_count; i++) {
         json_object(w);
-        json_field_text(w, "model", e->shares[i].version->reference);
+        const struct share *share = &e->shares[i];
+        json_field_str(w, "model", share_reference(share));
         json_field_fixed(w, "weight", e->weights[i], 4);
-        json_field_bool(w, "loaded", e->shares[i].version->backend != NULL);
+        if (share->version)
+            json_field_bool(w, "loaded", share->version->backend != NULL);
         json_object_end(w);
     }
     json_array_end(w);
     json_key(w, "fallbacks");
     json_array(w);
     for (unsigned i = 0; i < e->step_count; i++)
-        json_text(w, e->steps[i].name);
+        json_str(w, e->steps[i].name);
     json_array_end(w);
     json_object_end(w);
 }

@@ -8,7 +8,7 @@ void health_live(struct call *c) {
 static unsigned unloaded(const struct endpoint *e) {
     unsigned count = 0;
     for (unsigned i = 0; i < e->share_count; i++)
-        count += e->shares[i].version->backend == NULL;
+        count += e->shares[i].version && !e->shares[i].version->backend;
     return count;
 }
 

@@ -114,6 +114,14 @@ static bool start_prediction(struct loop_state *loop, struct exchange *x, struct
         refuse(loop, x, id, &err); /* which endpoints there are is not told to strangers */
         return false;
     }
+    if (e && e->config->kind != ENDPOINT_CLASSIFY) {
+        fail(&err, ERR_BAD_REQUEST,
+             "Endpoint \"%s\" makes no predictions; send it to /v1/%s with \"model\": \"%s\".",
+             e->config->name, e->config->kind == ENDPOINT_EMBED ? "embeddings" : "chat/completions",
+             e->config->name);
+        refuse(loop, x, id, &err);
+        return false;
+    }
     if (!e) {
         fail(&err, ERR_NOT_FOUND, "There is no endpoint \"%.*s\"; GET /v1/endpoints lists them.",
              STR_ARG(str_slice(name, 0, 80)));

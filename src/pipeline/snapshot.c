@@ -67,14 +67,17 @@ static int add_script(struct build *b, const char *path, const char *function,
     return (int)s->script_count++;
 }
 
+/* The i-th target of an endpoint: shares first, then the fallback steps'. */
+static struct share *target_at(const struct endpoint *e, unsigned i) {
+    return i < e->share_count ? &e->shares[i] : &e->steps[i - e->share_count].target;
+}
+
 /* A version that the previous snapshot has, and still means the same, is taken over with its warm memory. */
 static struct model_version *loaded(const struct snapshot *s, const struct version_record *record) {
     for (size_t e = 0; s && e < s->endpoint_count; e++) {
         const struct endpoint *endpoint = &s->endpoints[e];
         for (unsigned i = 0; i < endpoint->share_count + endpoint->step_count; i++) {
-            struct model_version *v = i < endpoint->share_count
-                                          ? endpoint->shares[i].version
-                                          : endpoint->steps[i - endpoint->share_count].version;
+            struct model_version *v = target_at(endpoint, i)->version;
             if (v && v->backend && v->version == record->version && strcmp(v->name, record->name) == 0)
                 return v;
         }
@@ -101,6 +104,65 @@ static struct model_version *get_version(struct build *b, const struct config_mo
     return NULL;
 }
 
+static struct upstream *upstream_named(const struct snapshot *s, const char *name) {
+    for (size_t i = 0; s && i < s->upstream_count; i++)
+        if (strcmp(s->upstreams[i]->config->name, name) == 0)
+            return s->upstreams[i];
+    return NULL;
+}
+
+static bool add_upstreams(struct build *b) {
+    struct snapshot *s = b->s;
+    const struct config *config = b->from->config;
+    struct error err;
+    s->upstreams = calloc(config->upstream_count + 1, sizeof(*s->upstreams));
+    if (!s->upstreams)
+        return no_memory(b);
+    bool good = true;
+    for (size_t i = 0; i < config->upstream_count; i++) {
+        const struct config_upstream *c = &config->upstreams[i];
+        struct upstream *u = upstream_make(config, c, upstream_named(b->from->previous, c->name), &err);
+        if (u)
+            s->upstreams[s->upstream_count++] = u;
+        else
+            config_problem(b->problems, config, NULL, "upstreams.%s: %s", c->name, err.message);
+        good &= u != NULL;
+    }
+    return good;
+}
+
+static struct remote_model *get_remote(struct build *b, const struct config_target *wanted) {
+    struct upstream *upstream = upstream_named(b->s, wanted->upstream.text);
+    size_t upstream_n = strlen(wanted->upstream.text), model_n = strlen(wanted->model.text);
+    struct remote_model *m = malloc(sizeof *m + upstream_n + 1 + model_n);
+    if (!upstream || !m) { /* without the upstream its own problem has been said */
+        free(m);
+        if (upstream)
+            no_memory(b);
+        return NULL;
+    }
+    char *reference = (char *)(m + 1);
+    memcpy(reference, wanted->upstream.text, upstream_n);
+    reference[upstream_n] = '/';
+    memcpy(reference + upstream_n + 1, wanted->model.text, model_n);
+    *m = (struct remote_model){.upstream = upstream_ref(upstream),
+                               .model = {reference + upstream_n + 1, model_n},
+                               .reference = {reference, upstream_n + 1 + model_n}};
+    return m;
+}
+
+static bool get_target(struct build *b, const struct config_target *wanted, struct share *out) {
+    if (wanted->upstream.text)
+        out->remote = get_remote(b, wanted);
+    else
+        out->version = get_version(b, &wanted->model);
+    return out->version || out->remote;
+}
+
+struct str share_reference(const struct share *s) {
+    return s->version ? str_from(s->version->reference) : s->remote ? s->remote->reference : STR("");
+}
+
 static bool add_shares(struct build *b, struct endpoint *e) {
     const struct config_endpoint *config = e->config;
     e->shares = calloc(config->rollout_count, sizeof(*e->shares));
@@ -109,12 +171,11 @@ static bool add_shares(struct build *b, struct endpoint *e) {
         return no_memory(b);
     bool good = true;
     for (size_t i = 0; i < config->rollout_count; i++) {
-        struct share *share = &e->shares[e->share_count];
         e->weights[e->share_count] = config->rollout[i].weight;
-        share->version = get_version(b, &config->rollout[i].target.model);
-        good &= share->version != NULL;
-        if (share->version)
+        if (get_target(b, &config->rollout[i].target, &e->shares[e->share_count]))
             e->share_count++;
+        else
+            good = false;
     }
     return good;
 }
@@ -132,19 +193,20 @@ static bool add_steps(struct build *b, struct endpoint *e) {
     bool good = true;
     for (size_t i = 0; i < config->fallback_count; i++) {
         const struct config_step *from = &config->fallbacks[i];
-        struct step step = {.kind = from->kind, .timeout = from->timeout, .script = NO_SCRIPT};
+        struct step *step = &e->steps[e->step_count++];
+        *step =
+            (struct step){.config = from, .kind = from->kind, .timeout = from->timeout, .script = NO_SCRIPT};
         if (from->kind == STEP_MODEL) {
-            step.version = get_version(b, &from->target.model);
-            good &= step.version != NULL;
-            step.name = step.version ? step.version->reference : from->target.model.name;
+            good &= get_target(b, &from->target, &step->target);
+            step->name = share_reference(&step->target);
         } else {
-            step.name = names[from->kind];
+            step->name = str_from(names[from->kind]);
         }
         if (from->kind == STEP_RULES) {
-            step.script = add_script(b, from->rules, "classify", &from->rules_place);
-            good &= step.script != NO_SCRIPT;
+            const char *function = config->kind == ENDPOINT_CHAT ? "answer" : "classify";
+            step->script = add_script(b, from->rules, function, &from->rules_place);
+            good &= step->script != NO_SCRIPT;
         }
-        e->steps[e->step_count++] = step;
     }
     return good;
 }
@@ -173,11 +235,6 @@ static bool add_endpoints(struct build *b) {
         e->name = str_from(e->config->name);
         e->verify_script = NO_SCRIPT;
         e->rate_index = e->config->has_rate ? ++rates : 0;
-        if (e->config->kind != ENDPOINT_CLASSIFY) {
-            config_problem(b->problems, config, &e->config->rollout[0].target.model.place,
-                           "endpoints of the kind chat and embed are not served yet");
-            return false;
-        }
         s->endpoint_count++;
         good &= add_shares(b, e);
         good &= add_steps(b, e);
@@ -214,7 +271,8 @@ struct snapshot *snapshot_build(const struct snapshot_sources *from, struct conf
     b.s->refs = 1;
     b.s->config = config_ref(from->config);
     b.s->loops = from->loops;
-    bool good = add_endpoints(&b);
+    bool good = add_upstreams(&b);
+    good &= add_endpoints(&b);
     good &= add_clients(&b);
     b.s->states = calloc(b.s->script_count * from->loops + 1, sizeof(*b.s->states));
     if (!b.s->states)
@@ -230,11 +288,16 @@ struct snapshot *snapshot_ref(struct snapshot *s) {
     return s;
 }
 
+static void clear_target(struct share *target) {
+    model_version_unref(target->version);
+    if (target->remote)
+        upstream_unref(target->remote->upstream);
+    free(target->remote);
+}
+
 static void free_endpoint(struct endpoint *e) {
-    for (unsigned i = 0; i < e->share_count; i++)
-        model_version_unref(e->shares[i].version);
-    for (unsigned i = 0; i < e->step_count; i++)
-        model_version_unref(e->steps[i].version);
+    for (unsigned i = 0; i < e->share_count + e->step_count; i++)
+        clear_target(target_at(e, i));
     free(e->shares);
     free(e->weights);
     free(e->steps);
@@ -245,12 +308,15 @@ void snapshot_unref(struct snapshot *s) {
         return;
     for (size_t i = 0; i < s->endpoint_count; i++)
         free_endpoint(&s->endpoints[i]);
+    for (size_t i = 0; i < s->upstream_count; i++)
+        upstream_unref(s->upstreams[i]);
     for (size_t i = 0; s->states && i < s->script_count * s->loops; i++)
         script_free(s->states[i]);
     for (size_t i = 0; i < s->script_count; i++)
         free(s->scripts[i].text);
     client_table_clear(&s->clients);
     config_unref(s->config);
+    free(s->upstreams);
     free(s->endpoints);
     free(s->scripts);
     free(s->states);

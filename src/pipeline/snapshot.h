@@ -8,6 +8,7 @@
 #include "models/script.h"
 #include "models/version.h"
 #include "pipeline/clients.h"
+#include "pipeline/upstream.h"
 
 struct metrics;
 
@@ -20,17 +21,27 @@ struct script_source {
 
 enum { NO_SCRIPT = -1 };
 
+/* The model of an upstream, as an endpoint asks it. */
+struct remote_model {
+    struct upstream *upstream;
+    struct str model;     /* as the upstream calls it */
+    struct str reference; /* "main/gpt-4o": what records call it */
+};
+
+/* Who answers: exactly one of the two. */
 struct share {
     struct model_version *version;
+    struct remote_model *remote;
 };
 
 /* A step of a fallback chain. */
 struct step {
+    const struct config_step *config;
     enum step_kind kind;
-    struct model_version *version; /* STEP_MODEL */
+    struct share target; /* STEP_MODEL */
     int64_t timeout;
-    int script;       /* STEP_RULES */
-    const char *name; /* "support@1", "rules", "cache", "review", "error" */
+    int script;      /* STEP_RULES */
+    struct str name; /* "support@1", "main/gpt-4o", "rules", "cache", "review", "text", "error" */
 };
 
 struct endpoint {
@@ -51,6 +62,8 @@ struct snapshot {
     atomic_uint refs;
     const struct config *config;
     struct client_table clients;
+    struct upstream **upstreams;
+    size_t upstream_count;
     struct endpoint *endpoints;
     size_t endpoint_count;
     struct script_source *scripts;
@@ -74,6 +87,8 @@ struct snapshot *snapshot_build(const struct snapshot_sources *from,
                                 struct config_problems *problems) MUST_USE;
 struct snapshot *snapshot_ref(struct snapshot *s);
 void snapshot_unref(struct snapshot *s); /* NULL is fine */
+
+struct str share_reference(const struct share *s); /* "support@1", "main/gpt-4o" */
 
 const struct endpoint *snapshot_endpoint(const struct snapshot *s, struct str name);
 /* This loop's instance of a script. */

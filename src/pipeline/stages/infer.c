@@ -247,9 +247,9 @@ static enum attempt try_step(struct request *r) {
     if (r->step < 0)
         return try_version(r, r->version, r->endpoint->config->infer_timeout);
     const struct step *step = &r->endpoint->steps[r->step];
-    r->outcome.step = str_from(step->name);
+    r->outcome.step = step->name;
     switch (step->kind) {
-    case STEP_MODEL: return try_version(r, step->version, step->timeout);
+    case STEP_MODEL: return try_version(r, step->target.version, step->timeout);
     case STEP_RULES: return try_rules(r, step);
     case STEP_CACHE:
         if (r->loop->parts->cache && cache_answer(r, r->version, true))

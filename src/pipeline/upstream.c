@@ -1,0 +1,46 @@
+#include "pipeline/upstream.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool same_text(const char *a, const char *b) {
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+/* Whether what is known about the one still holds for the other. */
+static bool is_same(const struct config_upstream *a, const struct config_upstream *b) {
+    const int64_t x[] = {a->kind,         a->verify,  a->connect_timeout, a->first_byte_timeout,
+                         a->idle_timeout, a->timeout, a->concurrency,     a->queue};
+    const int64_t y[] = {b->kind,         b->verify,  b->connect_timeout, b->first_byte_timeout,
+                         b->idle_timeout, b->timeout, b->concurrency,     b->queue};
+    return same_text(a->url, b->url) && same_text(a->key, b->key) && same_text(a->ca, b->ca) &&
+           memcmp(x, y, sizeof x) == 0 && memcmp(&a->retry, &b->retry, sizeof a->retry) == 0 &&
+           memcmp(&a->breaker, &b->breaker, sizeof a->breaker) == 0;
+}
+
+struct upstream *upstream_make(const struct config *owner, const struct config_upstream *config,
+                               struct upstream *previous, struct error *err) {
+    if (previous && is_same(previous->config, config))
+        return upstream_ref(previous);
+    struct upstream *u = calloc(1, sizeof *u);
+    if (!u) {
+        fail(err, ERR_NO_MEMORY, "out of memory");
+        return NULL;
+    }
+    u->refs = 1;
+    u->owner = config_ref(owner);
+    u->config = config;
+    return u;
+}
+
+struct upstream *upstream_ref(struct upstream *u) {
+    atomic_fetch_add_explicit(&u->refs, 1, memory_order_relaxed);
+    return u;
+}
+
+void upstream_unref(struct upstream *u) {
+    if (!u || atomic_fetch_sub_explicit(&u->refs, 1, memory_order_acq_rel) > 1)
+        return;
+    config_unref(u->owner);
+    free(u);
+}

@@ -1,0 +1,21 @@
+/* An upstream at work: an API of language models with what the process knows about it (its breaker, its
+ * calls under way, how quick it is). Shared by all loops and by successive snapshots: one whose
+ * configuration did not change goes on as it is. Reference counted; any thread. */
+#pragma once
+
+#include "config/config.h"
+
+#include <stdatomic.h>
+
+struct upstream {
+    atomic_uint refs;
+    const struct config *owner; /* keeps `config` alive */
+    const struct config_upstream *config;
+};
+
+/* `previous` (may be NULL): the one of that name in the snapshot before. NULL and *err when it cannot be
+ * made: memory, or an authority's file that cannot be read. */
+struct upstream *upstream_make(const struct config *owner, const struct config_upstream *config,
+                               struct upstream *previous, struct error *err) MUST_USE;
+struct upstream *upstream_ref(struct upstream *u);
+void upstream_unref(struct upstream *u); /* NULL is fine */
