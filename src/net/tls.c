@@ -2,9 +2,11 @@
 
 #include "base/check.h"
 
+#include <arpa/inet.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +15,7 @@ struct tls {
     SSL *ssl;
     struct str in;   /* ciphertext not yet read; set only inside tls_receive */
     struct buf *out; /* where ciphertext goes; set only inside the calls that have one */
+    const char *failure;
 };
 
 /* ---- a BIO over the caller's memory: OpenSSL's own memory BIO would keep its buffers per connection ---- */
@@ -44,6 +47,8 @@ static long bio_control(BIO *bio, int command, long number, void *pointer) {
 }
 
 static BIO_METHOD *method;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static const unsigned char http_1_1[] = "\x08http/1.1"; /* as ALPN writes it (RFC 7301) */
 
 static void make_method(void) {
     method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "penstock");
@@ -66,9 +71,9 @@ static bool fail_ssl(struct error *err, const char *what, const char *file) {
 
 static int choose_protocol(SSL *ssl, const unsigned char **chosen, unsigned char *chosen_n,
                            const unsigned char *offered, unsigned offered_n, void *arg) {
-    static const unsigned char known[] = "\x08http/1.1";
     unsigned char *protocol;
-    int result = SSL_select_next_proto(&protocol, chosen_n, known, sizeof known - 1, offered, offered_n);
+    int result =
+        SSL_select_next_proto(&protocol, chosen_n, http_1_1, sizeof http_1_1 - 1, offered, offered_n);
     *chosen = protocol;
     return result == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
@@ -100,7 +105,6 @@ static bool load(SSL_CTX *c, const struct tls_files *files, struct error *err) {
 }
 
 struct tls_context *tls_context_new(const struct tls_files *files, struct error *err) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, make_method);
     ERR_clear_error();
     SSL_CTX *c = SSL_CTX_new(TLS_server_method());
@@ -126,9 +130,31 @@ void tls_context_free(struct tls_context *context) {
     SSL_CTX_free(ssl_context(context));
 }
 
+struct tls_context *tls_client_context_new(const char *ca_file, bool verify, struct error *err) {
+    pthread_once(&once, make_method);
+    ERR_clear_error();
+    SSL_CTX *c = SSL_CTX_new(TLS_client_method());
+    if (!c) {
+        fail(err, ERR_NO_MEMORY, "no memory for TLS");
+        return NULL;
+    }
+    SSL_CTX_set_min_proto_version(c, TLS1_2_VERSION);
+    SSL_CTX_set_options(c, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+    SSL_CTX_set_mode(c, SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_verify(c, verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
+    bool trusted = !verify || (ca_file ? SSL_CTX_load_verify_file(c, ca_file) == 1
+                                       : SSL_CTX_set_default_verify_paths(c) == 1);
+    if (!trusted || SSL_CTX_set_alpn_protos(c, http_1_1, sizeof http_1_1 - 1) != 0) {
+        fail_ssl(err, "cannot use the TLS authorities", ca_file ? ca_file : "of the system");
+        SSL_CTX_free(c);
+        return NULL;
+    }
+    return (struct tls_context *)(void *)c;
+}
+
 /* ---- sessions ---- */
 
-struct tls *tls_new(struct tls_context *context) {
+static struct tls *session_new(struct tls_context *context) {
     struct tls *t = calloc(1, sizeof *t);
     if (!t)
         return NULL;
@@ -144,8 +170,52 @@ struct tls *tls_new(struct tls_context *context) {
     BIO_set_data(bio, t);
     BIO_set_init(bio, 1);
     SSL_set_bio(t->ssl, bio, bio);
-    SSL_set_accept_state(t->ssl);
     return t;
+}
+
+struct tls *tls_new(struct tls_context *context) {
+    struct tls *t = session_new(context);
+    if (t)
+        SSL_set_accept_state(t->ssl);
+    return t;
+}
+
+/* RFC 6066, 3: an address is not sent as a name; RFC 9110, 4.3.5: it is checked as an address. */
+static bool expect_host(SSL *ssl, const char *host) {
+    unsigned char address[16];
+    X509_VERIFY_PARAM *wanted = SSL_get0_param(ssl);
+    if (inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1)
+        return X509_VERIFY_PARAM_set1_ip_asc(wanted, host) == 1;
+    X509_VERIFY_PARAM_set_hostflags(wanted, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    return SSL_set_tlsext_host_name(ssl, host) == 1 && X509_VERIFY_PARAM_set1_host(wanted, host, 0) == 1;
+}
+
+struct tls *tls_client_new(struct tls_context *context, const char *host) {
+    struct tls *t = session_new(context);
+    if (!t)
+        return NULL;
+    if (!expect_host(t->ssl, host)) {
+        tls_free(t);
+        ERR_clear_error();
+        return NULL;
+    }
+    SSL_set_connect_state(t->ssl);
+    return t;
+}
+
+static void note_failure(struct tls *t) {
+    long verified = SSL_get_verify_result(t->ssl);
+    unsigned long code = ERR_peek_last_error();
+    const char *reason = code ? ERR_reason_error_string(code) : NULL;
+    if (verified != X509_V_OK)
+        t->failure = X509_verify_cert_error_string(verified);
+    else
+        t->failure = reason ? reason : "the TLS connection broke";
+    ERR_clear_error();
+}
+
+const char *tls_failure(const struct tls *t) {
+    return t->failure ? t->failure : "the TLS connection broke";
 }
 
 void tls_free(struct tls *t) {
@@ -172,7 +242,7 @@ static enum tls_state read_plaintext(struct tls *t, struct buf *plain) {
         switch (SSL_get_error(t->ssl, result)) {
         case SSL_ERROR_WANT_READ: return TLS_OPEN;
         case SSL_ERROR_ZERO_RETURN: return TLS_ENDED;
-        default: ERR_clear_error(); return TLS_FAILED;
+        default: note_failure(t); return TLS_FAILED;
         }
     }
 }

@@ -1,0 +1,465 @@
+#include "net/client_connection.h"
+
+#include "base/check.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+enum { TOGETHER_MAX = 16384, TLS_PIECE = 65536, OUT_KEPT = 4096 };
+
+static struct http_client *client_of(const struct client_connection *c) {
+    return c->pool->client;
+}
+
+/* ---- opening and closing ---- */
+
+static void on_poll(uv_poll_t *poll, int status, int events);
+
+static void on_closed(uv_handle_t *handle) {
+    free(handle->data);
+}
+
+void client_connection_close(struct client_connection *c) {
+    CHECK(c->state != CONNECTION_CLOSED);
+    c->state = CONNECTION_CLOSED;
+    c->call = NULL;
+    loop_timer_disarm(client_of(c)->loop, &c->timer);
+    if (c->link) {
+        *c->link = c->next;
+        if (c->next)
+            c->next->link = c->link;
+        c->pool->idle_count--;
+    }
+    uv_close((uv_handle_t *)&c->poll, on_closed);
+    close(c->fd);
+    tls_free(c->tls);
+    buf_free(&c->out);
+    buf_free(&c->head);
+    pool_leave(c->pool);
+    c->pool = NULL;
+}
+
+/* Takes the call out of the connection, closes this, and tells. */
+static void fail_connection(struct client_connection *c, enum http_failure failure, const char *detail) {
+    struct http_call *call = c->call;
+    client_connection_close(c);
+    if (!call)
+        return;
+    call->connection = NULL;
+    call_failed(call, failure, detail);
+}
+
+static void on_idle_too_long(struct loop_timer *timer) {
+    client_connection_close(CONTAINER_OF(timer, struct client_connection, timer));
+}
+
+static int open_socket(const struct sockaddr_storage *address, socklen_t length) {
+    int fd = socket(address->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    int one = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (connect(fd, (const void *)address, length) == 0 || errno == EINPROGRESS)
+        return fd;
+    int error = errno;
+    close(fd);
+    return -error;
+}
+
+int connection_start(struct pool *pool, struct http_call *call, unsigned index) {
+    int fd = open_socket(&pool->addresses[index], pool->address_lengths[index]);
+    if (fd < 0)
+        return -fd;
+    struct client_connection *c = calloc(1, sizeof *c);
+    if (!c || (pool->origin->tls && !(c->tls = tls_client_new(pool->origin->tls, pool->origin->host))) ||
+        uv_poll_init(loop_uv(pool->client->loop), &c->poll, fd) != 0) {
+        if (c)
+            tls_free(c->tls);
+        free(c);
+        close(fd);
+        return ENOMEM;
+    }
+    c->poll.data = c;
+    c->fd = fd;
+    c->pool = pool;
+    pool->users++;
+    c->timer.fire = on_idle_too_long;
+    c->out.cap = SIZE_MAX / 2; /* the caller's own request */
+    c->head.cap = REPLY_HEAD_MAX;
+    c->address = index;
+    c->call = call;
+    call->connection = c;
+    c->state = CONNECTION_CONNECTING;
+    client_connection_watch(c);
+    return 0;
+}
+
+/* ---- what is waited for ---- */
+
+static bool is_sending(const struct client_connection *c) {
+    return c->out_at < c->out.n || (c->state == CONNECTION_BUSY && c->call && c->body_at < c->call->body.n);
+}
+
+void client_connection_watch(struct client_connection *c) {
+    if (c->state == CONNECTION_CLOSED)
+        return;
+    int events = c->paused ? 0 : UV_READABLE;
+    if (c->state == CONNECTION_CONNECTING)
+        events = UV_WRITABLE;
+    else if (is_sending(c))
+        events |= UV_WRITABLE;
+    if (events == c->interest)
+        return;
+    c->interest = (uint8_t)events;
+    int result = events ? uv_poll_start(&c->poll, events, on_poll) : uv_poll_stop(&c->poll);
+    if (result != 0)
+        fail_connection(c, FAILURE_NO_MEMORY, uv_strerror(result));
+}
+
+/* ---- the request ---- */
+
+static void add_line(struct buf *out, struct str name, struct str value) {
+    size_t from = out->n;
+    buf_add_str(out, name);
+    buf_add_str(out, STR(": "));
+    buf_add_str(out, value);
+    if (str_has_control(
+            (struct str){out->p + from, out->n - from})) /* cannot end the header (RFC 9110, 5.5) */
+        for (size_t i = from; i < out->n; i++)
+            if ((unsigned char)out->p[i] < 0x20 || out->p[i] == 0x7f)
+                out->p[i] = ' ';
+    buf_add_str(out, STR("\r\n"));
+}
+
+static void add_head(struct buf *out, const struct http_call *call) {
+    buf_add_str(out, call->method);
+    buf_add_char(out, ' ');
+    buf_add_str(out, call->path);
+    buf_add_str(out, STR(" HTTP/1.1\r\nHost: "));
+    buf_add_str(out, str_from(call->origin->name));
+    buf_add_str(out, STR("\r\n"));
+    for (size_t i = 0; i < call->header_count; i++)
+        add_line(out, call->headers[i].name, call->headers[i].value);
+    if (call->body.n || !str_eq(call->method, STR("GET"))) {
+        buf_add_str(out, STR("Content-Length: "));
+        buf_add_u64(out, call->body.n);
+        buf_add_str(out, STR("\r\n"));
+    }
+    buf_add_str(out, STR("\r\n"));
+}
+
+/* The head and what fits of the body, so that most requests are one write. */
+static bool put_together(struct client_connection *c) {
+    struct buf *text = c->tls ? &client_of(c)->text : &c->out;
+    struct http_call *call = c->call;
+    buf_clear(&c->out);
+    buf_clear(text);
+    c->out_at = 0;
+    add_head(text, call);
+    c->body_at = call->body.n < TOGETHER_MAX ? call->body.n : TOGETHER_MAX;
+    buf_add_str(text, str_slice(call->body, 0, c->body_at));
+    return !text->failed && (!c->tls || (tls_send(c->tls, buf_str(text), &c->out) && !c->out.failed));
+}
+
+/* More ciphertext; false: the session is broken. */
+static bool encrypt_more(struct client_connection *c) {
+    struct str piece = str_slice(c->call->body, c->body_at, c->body_at + TLS_PIECE);
+    buf_clear(&c->out);
+    c->out_at = 0;
+    c->body_at += piece.n;
+    return tls_send(c->tls, piece, &c->out) && !c->out.failed;
+}
+
+/* Sends until all is out or the socket is full. 0, or an errno. */
+static int send_more(struct client_connection *c) {
+    while (is_sending(c)) {
+        if (c->tls && c->out_at == c->out.n && !encrypt_more(c))
+            return EPROTO;
+        struct str rest = {"", 0};
+        if (!c->tls && c->call)
+            rest = str_slice(c->call->body, c->body_at, c->call->body.n);
+        struct iovec parts[] = {{c->out.p + c->out_at, c->out.n - c->out_at},
+                                {(void *)(uintptr_t)rest.p, rest.n}};
+        struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+        ssize_t n = rest.n ? sendmsg(c->fd, &message, MSG_NOSIGNAL)
+                           : send(c->fd, parts[0].iov_base, parts[0].iov_len, MSG_NOSIGNAL);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : errno;
+        size_t of_out = (size_t)n < parts[0].iov_len ? (size_t)n : parts[0].iov_len;
+        c->out_at += of_out;
+        c->body_at += (size_t)n - of_out;
+    }
+    if (c->out.room > OUT_KEPT)
+        buf_free(&c->out);
+    else
+        buf_clear(&c->out);
+    c->out_at = 0;
+    return 0;
+}
+
+static void flush(struct client_connection *c) {
+    int error = send_more(c);
+    if (error)
+        fail_connection(c, FAILURE_CLOSED, strerror(error));
+    else
+        client_connection_watch(c);
+}
+
+/* ---- the reply ---- */
+
+/* Callbacks of the parser return this once the call was cancelled in one of the caller's. */
+static int go_on(const struct client_connection *c) {
+    return c->state == CONNECTION_CLOSED ? -1 : 0;
+}
+
+static int on_begin(llhttp_t *parser) {
+    struct client_connection *c = parser->data;
+    buf_clear(&c->head);
+    c->header_count = 0;
+    c->interim = false;
+    return 0;
+}
+
+static int add_to_head(struct client_connection *c, const char *at, size_t n) {
+    buf_add(&c->head, at, n);
+    return c->head.failed ? -1 : 0;
+}
+
+static int on_field(llhttp_t *parser, const char *at, size_t n) {
+    struct client_connection *c = parser->data;
+    size_t from = c->head.n;
+    if (add_to_head(c, at, n) != 0)
+        return -1;
+    for (size_t i = from; i < c->head.n; i++)
+        if (c->head.p[i] >= 'A' && c->head.p[i] <= 'Z')
+            c->head.p[i] = (char)(c->head.p[i] | 0x20);
+    return 0;
+}
+
+static int on_value(llhttp_t *parser, const char *at, size_t n) {
+    return add_to_head(parser->data, at, n);
+}
+
+static int on_part_end(llhttp_t *parser) {
+    return add_to_head(parser->data, "", 1);
+}
+
+static int on_value_end(llhttp_t *parser) {
+    struct client_connection *c = parser->data;
+    c->header_count++;
+    return c->header_count > REPLY_HEADERS_COUNT_MAX ? -1 : on_part_end(parser);
+}
+
+static int on_headers(llhttp_t *parser) {
+    struct client_connection *c = parser->data;
+    int status = llhttp_get_status_code(parser);
+    if (status == 101)
+        return -1; /* nobody asked for another protocol */
+    c->interim = status < 200;
+    if (c->interim)
+        return 0;
+    struct http_header *headers = client_of(c)->headers;
+    const char *p = c->head.p;
+    for (unsigned i = 0; i < c->header_count; i++) {
+        headers[i].name = str_from(p);
+        p += headers[i].name.n + 1;
+        headers[i].value = str_from(p);
+        p += headers[i].value.n + 1;
+    }
+    c->call->status = status;
+    c->call->events->on_head(c->call, status, headers, c->header_count);
+    return go_on(c);
+}
+
+static int on_body(llhttp_t *parser, const char *at, size_t n) {
+    struct client_connection *c = parser->data;
+    c->call->events->on_body(c->call, (struct str){at, n});
+    return go_on(c);
+}
+
+static int on_message(llhttp_t *parser) {
+    struct client_connection *c = parser->data;
+    if (c->interim)
+        return 0;
+    c->whole = true;
+    c->keep = llhttp_should_keep_alive(parser);
+    return HPE_PAUSED;
+}
+
+static const llhttp_settings_t settings = {
+    .on_message_begin = on_begin,
+    .on_header_field = on_field,
+    .on_header_field_complete = on_part_end,
+    .on_header_value = on_value,
+    .on_header_value_complete = on_value_end,
+    .on_headers_complete = on_headers,
+    .on_body = on_body,
+    .on_message_complete = on_message,
+};
+
+static void reply_is_whole(struct client_connection *c, bool nothing_behind) {
+    struct http_call *call = c->call;
+    bool keep = c->keep && nothing_behind && !c->ended && !is_sending(c);
+    c->call = NULL;
+    call->connection = NULL;
+    if (keep)
+        pool_keep(c);
+    else
+        client_connection_close(c);
+    call_ended(call);
+}
+
+static void take_reply(struct client_connection *c, struct str bytes) {
+    c->head_bytes += bytes.n;
+    llhttp_errno_t result = llhttp_execute(&c->parser, bytes.p, bytes.n);
+    if (c->state == CONNECTION_CLOSED)
+        return;
+    if (c->whole)
+        reply_is_whole(c, llhttp_get_error_pos(&c->parser) == bytes.p + bytes.n);
+    else if (c->head.failed || c->header_count > REPLY_HEADERS_COUNT_MAX)
+        fail_connection(c, FAILURE_TOO_LARGE, "its headers are too many or too long");
+    else if (result != HPE_OK)
+        fail_connection(c, FAILURE_BAD_RESPONSE, llhttp_get_error_reason(&c->parser));
+    else if (c->call->status == 0 && c->head_bytes > REPLY_HEAD_MAX)
+        fail_connection(c, FAILURE_TOO_LARGE, "its head does not end");
+}
+
+static void take_bytes(struct client_connection *c, struct str bytes) {
+    if (c->state != CONNECTION_BUSY) {
+        client_connection_close(c); /* nobody asked */
+        return;
+    }
+    call_heard(c->call);
+    take_reply(c, bytes);
+}
+
+static void take_end(struct client_connection *c) {
+    c->ended = true;
+    if (c->state != CONNECTION_BUSY) {
+        fail_connection(c, c->state == CONNECTION_HANDSHAKE ? FAILURE_TLS : FAILURE_CLOSED, NULL);
+        return;
+    }
+    bool may_end = llhttp_message_needs_eof(&c->parser) && c->call->status;
+    llhttp_errno_t result = may_end ? llhttp_finish(&c->parser) : HPE_OK;
+    if (c->state == CONNECTION_CLOSED)
+        return;
+    if (may_end && (result == HPE_OK || c->whole))
+        reply_is_whole(c, false);
+    else
+        fail_connection(c, FAILURE_CLOSED, NULL);
+}
+
+/* ---- socket events ---- */
+
+static void begin_request(struct client_connection *c) {
+    c->state = CONNECTION_BUSY;
+    c->whole = c->keep = c->interim = false;
+    c->head_bytes = 0;
+    c->header_count = 0;
+    buf_clear(&c->head);
+    llhttp_init(&c->parser, HTTP_RESPONSE, &settings);
+    c->parser.data = c;
+    call_connected(c->call);
+    if (!put_together(c))
+        fail_connection(c, FAILURE_NO_MEMORY, NULL);
+    else
+        flush(c);
+}
+
+static void receive_tls(struct client_connection *c, struct str cipher) {
+    struct http_client *client = client_of(c);
+    buf_clear(&client->plain);
+    bool handshake = c->state == CONNECTION_HANDSHAKE;
+    enum tls_state state = tls_receive(c->tls, cipher, &client->plain, &c->out);
+    if (state == TLS_FAILED) {
+        fail_connection(c, handshake ? FAILURE_TLS : FAILURE_CLOSED, tls_failure(c->tls));
+        return;
+    }
+    if (is_sending(c)) {
+        flush(c);
+        if (c->state == CONNECTION_CLOSED)
+            return;
+    }
+    if (handshake && tls_is_ready(c->tls))
+        begin_request(c);
+    if (client->plain.n && c->state != CONNECTION_CLOSED)
+        take_bytes(c, buf_str(&client->plain));
+    if (state == TLS_ENDED && c->state != CONNECTION_CLOSED)
+        take_end(c);
+}
+
+static void connected(struct client_connection *c) {
+    int error = 0;
+    socklen_t length = sizeof error;
+    if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0)
+        error = errno;
+    if (error) {
+        struct http_call *call = c->call;
+        unsigned address = c->address;
+        client_connection_close(c);
+        call->connection = NULL;
+        call_try_next_address(call, address, error);
+    } else if (c->tls) {
+        c->state = CONNECTION_HANDSHAKE;
+        receive_tls(c, STR(""));
+    } else {
+        begin_request(c);
+    }
+}
+
+static void read_some(struct client_connection *c) {
+    char *in = client_of(c)->in;
+    ssize_t n = recv(c->fd, in, CLIENT_READ_SIZE, 0);
+    if (n < 0) {
+        if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+            fail_connection(c, FAILURE_CLOSED, strerror(errno));
+        return;
+    }
+    struct str bytes = {in, (size_t)n};
+    if (n == 0)
+        take_end(c);
+    else if (c->tls)
+        receive_tls(c, bytes);
+    else
+        take_bytes(c, bytes);
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events) {
+    struct client_connection *c = poll->data;
+    if (c->state == CONNECTION_CLOSED)
+        return;
+    if (c->state == CONNECTION_CONNECTING) {
+        connected(c);
+    } else if (status < 0) {
+        fail_connection(c, FAILURE_CLOSED, uv_strerror(status));
+        return;
+    } else {
+        if (events & UV_WRITABLE)
+            flush(c);
+        if ((events & UV_READABLE) && c->state != CONNECTION_CLOSED && !c->paused)
+            read_some(c);
+    }
+    client_connection_watch(c);
+}
+
+void connection_use(struct client_connection *c, struct http_call *call) {
+    if (c->link) {
+        *c->link = c->next;
+        if (c->next)
+            c->next->link = c->link;
+        c->link = NULL;
+        c->next = NULL;
+        c->pool->idle_count--;
+    }
+    loop_timer_disarm(client_of(c)->loop, &c->timer);
+    c->call = call;
+    call->connection = c;
+    begin_request(c);
+}

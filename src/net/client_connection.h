@@ -1,0 +1,89 @@
+/* Private to the client: one connection to an upstream. client.c: pools, names, calls and their deadlines;
+ * client_connection.c: the socket, TLS, the request's bytes out and the reply's in.
+ *
+ *   connecting → (handshake) → busy → idle → busy …    kept in its origin's pool while idle
+ *        └────────────┴──────────┴──────┴─→ closed */
+#pragma once
+
+#include "net/origin.h"
+
+#include <llhttp.h>
+
+enum { CLIENT_READ_SIZE = 16384, REPLY_HEAD_MAX = 65536, REPLY_HEADERS_COUNT_MAX = 256, ADDRESSES_MAX = 8 };
+
+struct resolution;
+
+/* The connections to one origin, and where its name leads. */
+struct pool {
+    struct http_client *client;
+    struct http_origin *origin;
+    struct pool *next;
+    struct client_connection *idle; /* the last used first */
+    unsigned idle_count;
+    unsigned users; /* calls and connections */
+    struct sockaddr_storage addresses[ADDRESSES_MAX];
+    socklen_t address_lengths[ADDRESSES_MAX];
+    unsigned address_count;
+    int64_t addresses_until_ns;
+    struct resolution *resolution; /* under way */
+    struct http_call *waiting;     /* for it */
+};
+
+struct http_client {
+    struct loop *loop;
+    struct pool *pools;
+    char *in;         /* CLIENT_READ_SIZE bytes, for the read being handled */
+    struct buf plain; /* its plaintext */
+    struct buf text;  /* a request being put together, before TLS */
+    struct http_header headers[REPLY_HEADERS_COUNT_MAX];
+};
+
+enum connection_state {
+    CONNECTION_CONNECTING,
+    CONNECTION_HANDSHAKE,
+    CONNECTION_BUSY,
+    CONNECTION_IDLE,
+    CONNECTION_CLOSED
+};
+
+struct client_connection {
+    uv_poll_t poll;
+    int fd;
+    struct pool *pool;
+    struct client_connection *next, **link; /* in pool->idle */
+    struct loop_timer timer;                /* while idle */
+    struct tls *tls;
+    struct http_call *call; /* NULL while idle, and closed */
+    llhttp_t parser;
+    struct buf out; /* bytes for the wire, from out_at */
+    size_t out_at, body_at;
+    struct buf head; /* of the reply: "name\0value\0", so far */
+    size_t head_bytes;
+    unsigned header_count, address;
+    uint8_t state, interest;
+    bool interim, whole, keep, paused, ended;
+};
+
+/* ---- client_connection.c ---- */
+
+/* Starts connecting to pool->addresses[index] for the call. 0, or the errno that it failed with. */
+int connection_start(struct pool *pool, struct http_call *call, unsigned index) MUST_USE;
+/* Sends the call's request on a connection that is idle. */
+void connection_use(struct client_connection *c, struct http_call *call);
+void client_connection_close(struct client_connection *c);
+void client_connection_watch(struct client_connection *c);
+
+/* ---- client.c ---- */
+
+/* The connection is there: how long it took is over, the reply's time begins. */
+void call_connected(struct http_call *call);
+/* A piece of the reply came. */
+void call_heard(struct http_call *call);
+/* The reply is whole; the connection, if it can be used again, is in its pool. */
+void call_ended(struct http_call *call);
+/* Its connection is closed. Tries again where that is right, else tells the caller; `detail` may be NULL. */
+void call_failed(struct http_call *call, enum http_failure failure, const char *detail);
+/* Connecting failed: the name's next address, or the end. */
+void call_try_next_address(struct http_call *call, unsigned address, int error);
+void pool_keep(struct client_connection *c);
+void pool_leave(struct pool *pool);
