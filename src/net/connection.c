@@ -187,8 +187,9 @@ static void on_deadline(struct loop_timer *timer) {
     case PHASE_HEAD: refuse_late(c, "head"); break;
     case PHASE_BODY: refuse_late(c, "body"); break;
     case PHASE_WRITE:
+    case PHASE_STREAM: /* a reader that does not read */
         count_up(&c->home->refused_total);
-        connection_close(c);
+        connection_lost(c);
         break;
     case PHASE_HANDSHAKE:
     case PHASE_SKIP:
@@ -216,6 +217,8 @@ void connection_watch(struct connection *c) {
     switch ((enum phase)c->phase) {
     case PHASE_CLOSED: break;
     case PHASE_WRITE: wait_for(c, UV_WRITABLE); break;
+    /* Nobody streams to a client that said that it is gone, and what it sends ahead stays in the socket. */
+    case PHASE_STREAM: wait_for(c, c->out.n ? UV_DISCONNECT | UV_WRITABLE : UV_DISCONNECT); break;
     /* Left as it is: nearly always the reply comes before the next bytes, and that saves two system calls. */
     case PHASE_ASKING:
     case PHASE_BUSY:
@@ -234,10 +237,17 @@ static void busy_event(struct connection *c, int events) {
         connection_lost(c);
     else if (events & UV_DISCONNECT) {
         c->half_closed = true;
-        connection_set_phase(c, PHASE_BUSY, c->home->now_ns + HALF_CLOSED_MS * NS_PER_MS);
+        connection_set_phase(c, PHASE_BUSY, c->home->now_ns + HALF_CLOSED_FIRST_MS * NS_PER_MS);
         wait_for(c, UV_PRIORITIZED);
     } else
         wait_for(c, UV_DISCONNECT | UV_PRIORITIZED);
+}
+
+static void stream_event(struct connection *c, int events) {
+    if (events & UV_DISCONNECT)
+        connection_lost(c);
+    else
+        stream_write_more(c);
 }
 
 static void receive_tls(struct connection *c, struct str cipher) {
@@ -287,6 +297,8 @@ static void on_poll(uv_poll_t *poll, int status, int events) {
         busy_event(c, events);
     else if (c->phase == PHASE_WRITE)
         connection_write_more(c);
+    else if (c->phase == PHASE_STREAM)
+        stream_event(c, events);
     else
         read_some(c);
     connection_watch(c);

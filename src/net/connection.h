@@ -23,7 +23,8 @@ enum {
     SMALL_BODY = 16384,    /* up to here bodies lie in the arena and are not counted against body_total_max */
     SKIP_MAX = 65536,      /* an unwanted body up to this size is skipped, a larger one ends the connection */
     HALF_CLOSED_MS = 3000, /* between questions to a half-closed client whether it is still there */
-    DRAIN_GRACE_MS = 300,  /* while draining: a client just answered may have sent its next request already */
+    HALF_CLOSED_FIRST_MS = 400, /* … before the first: most replies are there sooner */
+    DRAIN_GRACE_MS = 300, /* while draining: a client just answered may have sent its next request already */
     LINGER_MS = 2000,
     LINGER_BYTES = 16 << 20,
     PIPELINE_RUN = 32, /* requests answered in one go before others get their turn */
@@ -41,7 +42,10 @@ struct live_exchange {
     struct chunks chunks;
     struct buf body;     /* of bodies that did not come along with their head */
     size_t body_charged; /* its part of server.body_bytes */
-    bool accepted;       /* on_head said yes: the service will hear of its end */
+    struct buf stream;   /* written to the streamed reply and not yet sent: first its head, not chunked */
+    size_t stream_head;
+    bool chunked_reply, stream_ended, stream_full;
+    bool accepted; /* on_head said yes: the service will hear of its end */
     struct live_exchange *next_spare;
 };
 
@@ -51,9 +55,10 @@ enum phase {
     PHASE_HEAD,   /* a part of its head is */
     PHASE_ASKING, /* inside on_head */
     PHASE_BODY,
-    PHASE_BUSY,  /* the service has it */
-    PHASE_WRITE, /* the socket does not take the whole reply at once */
-    PHASE_SKIP,  /* replied before the body, which is read and dropped */
+    PHASE_BUSY,   /* the service has it */
+    PHASE_STREAM, /* … and sends its reply piece by piece */
+    PHASE_WRITE,  /* the socket does not take the whole reply at once */
+    PHASE_SKIP,   /* replied before the body, which is read and dropped */
     PHASE_LINGER,
     PHASE_CLOSED
 };
@@ -155,6 +160,25 @@ void connection_input_ended(struct connection *c);
 void live_exchange_free(struct server_loop *home, struct live_exchange *live);
 
 /* ---- reply.c ---- */
+
+enum sent { SENT_ALL, SENT_PART, SENT_FAILED };
+
+/* Puts the head of a reply into home->text. `length` < 0: it is not known, the reply is streamed. */
+void connection_add_head(struct connection *c, const struct live_exchange *live, int status,
+                         const struct http_header *headers, size_t count, int64_t length);
+/* Sets c->keep and c->skip_left for what becomes of the connection after the reply. */
+void connection_decide_end(struct connection *c, const struct live_exchange *live);
+/* Sends, encrypted where the connection is; what the socket does not take is kept in out and tail. */
+enum sent connection_send(struct connection *c, struct str bytes) MUST_USE;
+/* What out and tail hold. */
+enum sent connection_flush(struct connection *c) MUST_USE;
+/* After the last byte of a reply was handed to connection_send. */
+void connection_after_sending(struct connection *c, enum sent sent);
+
+/* ---- stream.c ---- */
+
+/* The socket takes bytes again. */
+void stream_write_more(struct connection *c);
 
 /* Answers with an error of the server's own and ends the connection. Forgets the exchange, if there is one.
  */

@@ -101,9 +101,12 @@ static bool has_no_body(int status) {
     return status == 204 || status == 304;
 }
 
-static void add_head(struct server_loop *home, int status, const struct http_header *headers, size_t count,
-                     size_t length, const char *connection) {
+void connection_add_head(struct connection *c, const struct live_exchange *live, int status,
+                         const struct http_header *headers, size_t count, int64_t length) {
+    struct server_loop *home = c->home;
     struct buf *out = &home->text;
+    bool old = live && !live->head.is_1_1;
+    const char *connection = !c->keep ? "close" : old ? "keep-alive" : NULL;
     add_status_line(out, status);
     buf_add_str(out, date_line(home));
     for (size_t i = 0; i < count; i++) {
@@ -112,10 +115,12 @@ static void add_head(struct server_loop *home, int status, const struct http_hea
         add_cleaned(out, headers[i].value);
         buf_add_str(out, STR("\r\n"));
     }
-    if (!has_no_body(status)) {
+    if (length >= 0 && !has_no_body(status)) {
         buf_add_str(out, STR("Content-Length: "));
-        buf_add_u64(out, length);
+        buf_add_u64(out, (uint64_t)length);
         buf_add_str(out, STR("\r\n"));
+    } else if (length < 0 && !old) {
+        buf_add_str(out, STR("Transfer-Encoding: chunked\r\n"));
     }
     if (connection) {
         buf_add_str(out, STR("Connection: "));
@@ -126,8 +131,6 @@ static void add_head(struct server_loop *home, int status, const struct http_hea
 }
 
 /* ---- the socket ---- */
-
-enum sent { SENT_ALL, SENT_PART, SENT_FAILED };
 
 /* Moves the views behind what the kernel took. */
 static enum sent send_views(int fd, struct str views[2]) {
@@ -239,7 +242,11 @@ static void reply_is_out(struct connection *c) {
         connection_set_idle(c);
 }
 
-static void after_sending(struct connection *c, enum sent sent) {
+enum sent connection_send(struct connection *c, struct str bytes) {
+    return c->tls ? send_encrypted(c, bytes, STR("")) : send_plain(c, bytes, STR(""));
+}
+
+void connection_after_sending(struct connection *c, enum sent sent) {
     switch (sent) {
     case SENT_ALL: reply_is_out(c); break;
     case SENT_PART:
@@ -250,7 +257,7 @@ static void after_sending(struct connection *c, enum sent sent) {
     }
 }
 
-static enum sent flush(struct connection *c) {
+enum sent connection_flush(struct connection *c) {
     struct str views[2] = {str_slice(buf_str(&c->out), c->out_at, c->out.n), STR("")};
     enum sent sent = views[0].n ? send_views(c->fd, views) : SENT_ALL;
     c->out_at = c->out.n - views[0].n;
@@ -269,7 +276,7 @@ static enum sent flush(struct connection *c) {
 }
 
 void connection_write_more(struct connection *c) {
-    switch (flush(c)) {
+    switch (connection_flush(c)) {
     case SENT_PART: return;
     case SENT_FAILED: connection_close(c); return;
     case SENT_ALL: break;
@@ -282,11 +289,11 @@ void connection_write_more(struct connection *c) {
 /* ---- replies ---- */
 
 static void send_reply(struct connection *c, int status, const struct http_header *headers, size_t count,
-                       struct str body, bool head_only, const char *connection) {
+                       struct str body, const struct live_exchange *live) {
     struct buf *text = &c->home->text;
     buf_clear(text);
-    add_head(c->home, status, headers, count, body.n, connection);
-    if (head_only || has_no_body(status))
+    connection_add_head(c, live, status, headers, count, (int64_t)body.n);
+    if ((live && live->head.method == METHOD_HEAD) || has_no_body(status))
         body = STR("");
     if (body.n <= TOGETHER_MAX) {
         buf_add_str(text, body);
@@ -296,11 +303,12 @@ static void send_reply(struct connection *c, int status, const struct http_heade
         connection_close(c); /* out of memory */
         return;
     }
-    after_sending(c, c->tls ? send_encrypted(c, buf_str(text), body) : send_plain(c, buf_str(text), body));
+    connection_after_sending(c, c->tls ? send_encrypted(c, buf_str(text), body)
+                                       : send_plain(c, buf_str(text), body));
 }
 
 /* In PHASE_ASKING the body is still to come: sets c->keep and c->skip_left for what becomes of it. */
-static void decide_end(struct connection *c, const struct live_exchange *live) {
+void connection_decide_end(struct connection *c, const struct live_exchange *live) {
     c->keep = live->head.keep_alive && !c->home->draining && !(c->ended && c->held.n == 0);
     c->skip_left = 0;
     if (c->phase != PHASE_ASKING)
@@ -323,10 +331,9 @@ void exchange_reply(struct exchange *x, int status, const struct http_header *he
     bool later = !c->consuming;
     if (later)
         c->home->now_ns = clock_monotonic();
-    decide_end(c, live);
+    connection_decide_end(c, live);
     c->live = NULL;
-    const char *connection = !c->keep ? "close" : live->head.is_1_1 ? NULL : "keep-alive";
-    send_reply(c, status, headers, count, body, live->head.method == METHOD_HEAD, connection);
+    send_reply(c, status, headers, count, body, live);
     live_exchange_free(c->home, live);
     if (!later || c->phase == PHASE_CLOSED)
         return;
@@ -388,5 +395,5 @@ void connection_refuse(struct connection *c, const struct error *why) {
     };
     c->keep = false;
     c->skip_left = 0;
-    send_reply(c, error_status(why->code), headers, ARRAY_COUNT(headers), buf_str(&body), false, "close");
+    send_reply(c, error_status(why->code), headers, ARRAY_COUNT(headers), buf_str(&body), NULL);
 }

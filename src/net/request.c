@@ -40,6 +40,7 @@ void live_exchange_free(struct server_loop *home, struct live_exchange *live) {
     if (live->body_charged)
         server_release_body(home->server, live->body_charged);
     buf_free(&live->body);
+    buf_free(&live->stream);
     if (home->spare_exchange_count == SPARE_EXCHANGES || home->draining) {
         arena_free(live->x.arena);
         free(live);
@@ -321,6 +322,7 @@ void connection_input_ended(struct connection *c) {
     switch ((enum phase)c->phase) {
     case PHASE_ASKING:
     case PHASE_BUSY:
+    case PHASE_STREAM:
     case PHASE_WRITE: break; /* it may still want its reply */
     case PHASE_HEAD:
         fail(&err, ERR_BAD_REQUEST, "the request ends within its head");

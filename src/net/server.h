@@ -66,9 +66,13 @@ struct http_service {
      * this. It is called when the client left, the body broke a limit or a deadline (the server answers that
      * itself), or the server was stopped, whether on_request had been called or not: do not call
      * exchange_reply for it any more; x is freed after this returns. Never called from inside exchange_reply.
-     * A reset is noticed at once; a client that closed its socket within some seconds, by a "102 Processing"
+     * A reset is noticed at once; a client that closed its socket within half a second, by a "102 Processing"
      * that it answers with a reset (one that closed only its sending side gets its reply). */
     void (*on_gone)(void *loop_ctx, struct exchange *x);
+
+    /* The client has taken most of a streamed reply that had grown long (exchange_stream_is_full). May be
+     * NULL. */
+    void (*on_drained)(void *loop_ctx, struct exchange *x);
 
     /* Writes the body (JSON) of a reply that the server itself gives: errors of the protocol, limits,
      * deadlines. `request_id` is a new one, also sent as x-request-id. Without it the server writes a plain
@@ -82,6 +86,22 @@ struct http_service {
  * returns. Control characters in header names and values are sent as spaces. */
 void exchange_reply(struct exchange *x, int status, const struct http_header *headers, size_t count,
                     struct str body);
+
+/* A reply whose length is not known: chunked, or for HTTP/1.0 ended by closing. Begins it, in the place of
+ * exchange_reply; then any number of writes and flushes; then end or abort, after which x is not to be
+ * touched. Until then on_gone may come as before, also when the client takes nothing for
+ * options.write_timeout_ms. */
+void exchange_stream_begin(struct exchange *x, int status, const struct http_header *headers, size_t count);
+void exchange_stream_write(struct exchange *x, struct str bytes); /* copied; sent by a later flush */
+/* Sends what was written, as one chunk. May call on_gone for x: look at nothing of it when it returns false.
+ */
+bool exchange_stream_flush(struct exchange *x) MUST_USE;
+/* The client does not read as fast as is written: hold back until on_drained. */
+bool exchange_stream_is_full(struct exchange *x);
+void exchange_stream_end(struct exchange *x);
+/* Cuts the reply so that the client sees that it is not whole. */
+void exchange_stream_abort(struct exchange *x);
+enum { STREAM_FULL = 32768, STREAM_DRAINED = 8192 };
 
 /* The first header of that name (given in lower case), or a view with .p == NULL. */
 struct str exchange_header(const struct exchange *x, struct str name);

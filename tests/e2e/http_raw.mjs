@@ -95,8 +95,16 @@ export class Client {
     }
   }
 
-  /** The next whole reply. `bodiless` for those to HEAD. */
+  /** The next whole reply, behind any "102 Processing", which are counted. `bodiless` for those to HEAD. */
   async reply({ bodiless = false } = {}) {
+    for (;;) {
+      const reply = await this.anyReply(bodiless);
+      if (reply.status !== 102) return reply;
+      this.interim = (this.interim ?? 0) + 1;
+    }
+  }
+
+  async anyReply(bodiless) {
     const gone = () => this.closed || this.ended;
     await this.until(() => this.bytes.includes('\r\n\r\n') || gone(), 'reply');
     const end = this.bytes.indexOf('\r\n\r\n');
@@ -107,7 +115,7 @@ export class Client {
       return [line.slice(0, colon).toLowerCase(), line.slice(colon + 2)];
     }));
     const status = Number(/^HTTP\/1\.1 (\d{3}) /.exec(statusLine)[1]);
-    const length = bodiless || status === 100 ? 0 : Number(headers['content-length']);
+    const length = bodiless || status < 200 ? 0 : Number(headers['content-length']);
     await this.until(() => this.bytes.length >= end + 4 + length || gone(), 'body');
     const body = this.bytes.subarray(end + 4, end + 4 + length).toString('latin1');
     if (body.length !== length) throw new Error(`the body ended after ${body.length} of ${length} bytes`);
