@@ -50,6 +50,12 @@ static const char *const steps[] = {
     " resolved INTEGER);"
     "CREATE INDEX review_items_open ON review_items (id) WHERE resolved IS NULL;"
     "CREATE INDEX review_items_request ON review_items (request_id);",
+    /* 2 */
+    /* Events some dozens at a time (watch/record_page.h): id and last are the first event's key and the
+     * last one's, of the same kind as events.id and above any there, and in event_groups `first` is a
+     * page's id. The table events keeps what is in it and gets nothing more. */
+    "CREATE TABLE event_pages ("
+    " id INTEGER PRIMARY KEY, last INTEGER NOT NULL, count INTEGER NOT NULL, body BLOB NOT NULL);",
 };
 
 enum { STEP_COUNT = ARRAY_COUNT(steps) };

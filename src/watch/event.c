@@ -25,20 +25,24 @@ const char *cache_state_name(enum cache_state state) {
     return names[state];
 }
 
+void event_clear(struct event *e) {
+    memset(e, 0, offsetof(struct event, input_blob) + 1);
+    e->confidence = e->ocr_confidence = -1;
+    e->cost_nanodollars = EVENT_COST_UNKNOWN;
+    struct str empty = STR("");
+    e->request_id = e->client = e->endpoint = e->model = e->prediction = empty;
+    e->fallback = e->error_code = e->error_message = e->input = e->input_type = empty;
+}
+
 struct event *event_new(size_t room) {
     if (room > SIZE_MAX - sizeof(struct event))
         return NULL;
     struct event *e = malloc(sizeof *e + room);
     if (!e)
         return NULL;
-    *e = (struct event){.confidence = -1,
-                        .ocr_confidence = -1,
-                        .cost_nanodollars = EVENT_COST_UNKNOWN,
-                        .room_left = room,
-                        .room_at = (char *)(e + 1)};
-    struct str empty = STR("");
-    e->request_id = e->client = e->endpoint = e->model = e->prediction = empty;
-    e->fallback = e->error_code = e->error_message = e->input = e->input_type = empty;
+    event_clear(e);
+    e->room_left = room;
+    e->room_at = (char *)(e + 1);
     return e;
 }
 

@@ -57,11 +57,6 @@ struct event {
     struct str error_message;
     int64_t cost_nanodollars; /* EVENT_COST_UNKNOWN when no price is known */
     uint32_t total_us;
-    unsigned stage_count;
-    struct {
-        const char *name; /* a constant */
-        uint32_t us;
-    } stages[EVENT_STAGES_MAX];
 
     struct review_draft *review; /* NULL: none. Lives in the event's memory */
     struct str input;            /* kept input, "" when the endpoint keeps none */
@@ -73,17 +68,26 @@ struct event {
     void (*committed)(struct event *e, bool ok, void *ctx);
     void *ctx;
 
-    struct event *next;               /* the queue's */
-    int64_t pushed_ns;                /* monotonic; by recorder_push unless it is set */
-    char input_blob[SHA256_HEX_SIZE]; /* by the recorder, once the input is kept */
+    struct event *next; /* the queue's */
+    int64_t pushed_ns;  /* monotonic; by recorder_push unless it is set */
     size_t room_left;
     char *room_at;
+    unsigned stage_count;
+
+    /* From here on nothing is set by event_new but the first byte. */
+    char input_blob[SHA256_HEX_SIZE]; /* by the recorder, once the input is kept */
+    struct {
+        const char *name; /* a constant */
+        uint32_t us;
+    } stages[EVENT_STAGES_MAX]; /* the first stage_count */
 };
 
 /* NULL when memory is out. `room`: bytes for event_keep. Everything is empty, confidences none, the
  * cost unknown. */
 struct event *event_new(size_t room) MUST_USE;
 void event_free(struct event *e);
+/* Makes it as empty as a new one, without room. */
+void event_clear(struct event *e);
 /* Copies s into the event's memory; what does not fit the room is cut (at a whole character). */
 struct str event_keep(struct event *e, struct str s);
 /* A review draft in the event's memory, set as e->review; NULL when the room is used up. */

@@ -1,20 +1,20 @@
 #include "watch/records.h"
 
-#include "base/check.h"
 #include "base/clock.h"
 #include "store/sql.h"
+#include "watch/record_page.h"
+#include "watch/record_rows.h"
 
-#include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { ENDPOINT_MAX = 128, GROUPS_MAX = 16, FOUND_WITHIN_US = 10 * 1000 * 1000 };
-enum { STAGE_NAMES_MAX = 128, VARINT_MAX = 5, STAGES_BYTES = EVENT_STAGES_MAX * 2 * VARINT_MAX };
+enum { STAGE_NAMES_MAX = 128 };
 
 struct record_writer {
     struct store *store;
     int64_t last_row;
+    struct page_writer page; /* of this transaction, not yet written */
     struct {
         const char *name;
         uint32_t id;
@@ -22,26 +22,31 @@ struct record_writer {
     unsigned stage_count;
     struct {
         char endpoint[ENDPOINT_MAX];
-        int64_t first, last;
-    } groups[GROUPS_MAX]; /* of this transaction */
+        int64_t first, last; /* the key of the first page, the key of the last event */
+    } groups[GROUPS_MAX];    /* of this transaction */
     unsigned group_count;
     unsigned near; /* where the last name was found: the next stage mostly stands behind it */
 };
 
 bool record_writer_new(struct record_writer **out, struct store *s, struct error *err) {
-    int64_t last;
-    if (!sql_number(s, "SELECT max(id) FROM events", &last, err))
+    int64_t last_row, last_of_page;
+    if (!sql_number(s, "SELECT max(id) FROM events", &last_row, err) ||
+        !sql_number(s, "SELECT last FROM event_pages ORDER BY id DESC LIMIT 1", &last_of_page, err))
         return false;
     struct record_writer *w = calloc(1, sizeof *w);
     if (!w)
         return fail(err, ERR_NO_MEMORY, "Out of memory while starting the recorder.");
     w->store = s;
-    w->last_row = last;
+    w->last_row = last_row > last_of_page ? last_row : last_of_page;
+    page_writer_init(&w->page);
     *out = w;
     return true;
 }
 
 void record_writer_free(struct record_writer *w) {
+    if (!w)
+        return;
+    page_writer_free(&w->page);
     free(w);
 }
 
@@ -49,9 +54,28 @@ void record_writer_forget(struct record_writer *w) {
     w->stage_count = 0;
     w->near = 0;
     w->group_count = 0;
+    page_clear(&w->page);
 }
 
-bool record_writer_end(struct record_writer *w, struct error *err) {
+static bool write_page(struct record_writer *w, struct error *err) {
+    struct page_writer *page = &w->page;
+    if (page->count == 0)
+        return true;
+    sqlite3_stmt *q =
+        sql_statement(w->store, "INSERT INTO event_pages (id, last, count, body) VALUES (?, ?, ?, ?)", err);
+    if (!q)
+        return false;
+    sql_bind_int(q, 1, page->first);
+    sql_bind_int(q, 2, page->last);
+    sql_bind_int(q, 3, page->count);
+    sql_bind_blob(q, 4, page->bytes.p, page->bytes.n);
+    if (!sql_run(w->store, q, err))
+        return false;
+    page_clear(page);
+    return true;
+}
+
+static bool write_groups(struct record_writer *w, struct error *err) {
     for (; w->group_count > 0; w->group_count--) {
         sqlite3_stmt *q =
             sql_statement(w->store, "INSERT INTO event_groups (endpoint, last, first) VALUES (?, ?, ?)", err);
@@ -66,6 +90,10 @@ bool record_writer_end(struct record_writer *w, struct error *err) {
     return true;
 }
 
+bool record_writer_end(struct record_writer *w, struct error *err) {
+    return write_page(w, err) && write_groups(w, err);
+}
+
 static bool note_group(struct record_writer *w, struct str endpoint, int64_t row, struct error *err) {
     if (endpoint.n == 0)
         return true;
@@ -75,33 +103,20 @@ static bool note_group(struct record_writer *w, struct str endpoint, int64_t row
             w->groups[i].last = row;
             return true;
         }
-    if (w->group_count == GROUPS_MAX && !record_writer_end(w, err))
+    if (w->group_count == GROUPS_MAX && !write_groups(w, err))
         return false;
     unsigned at = w->group_count++;
     memcpy(w->groups[at].endpoint, endpoint.p, endpoint.n);
     w->groups[at].endpoint[endpoint.n] = '\0';
-    w->groups[at].first = w->groups[at].last = row;
+    w->groups[at].first = w->page.first;
+    w->groups[at].last = row;
     return true;
 }
 
-/* The time that an ID of base/ids.h carries, in wall microseconds; -1 when it is no such ID. */
+/* In wall microseconds. */
 static int64_t time_of_id(struct str id) {
-    static const unsigned char digits[256] = {
-        ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,
-        ['7'] = 8,  ['8'] = 9,  ['9'] = 10, ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14,
-        ['E'] = 15, ['F'] = 16, ['G'] = 17, ['H'] = 18, ['J'] = 19, ['K'] = 20, ['M'] = 21,
-        ['N'] = 22, ['P'] = 23, ['Q'] = 24, ['R'] = 25, ['S'] = 26, ['T'] = 27, ['V'] = 28,
-        ['W'] = 29, ['X'] = 30, ['Y'] = 31, ['Z'] = 32}; /* the value and 1; 0: no digit */
-    int64_t ms = 0;
-    if (id.n != ID_LENGTH)
-        return -1;
-    for (size_t i = 0; i < 10; i++) {
-        int digit = digits[(unsigned char)id.p[i]];
-        if (!digit)
-            return -1;
-        ms = ms << 5 | (digit - 1);
-    }
-    return ms < INT64_C(1) << 48 ? ms * 1000 : -1;
+    int64_t ms = page_id_time(id);
+    return ms < 0 ? -1 : ms * 1000;
 }
 
 static bool found_by_time(struct str request_id, int64_t row) {
@@ -159,85 +174,6 @@ static bool stage_id(struct record_writer *w, const char *name, uint32_t *id, st
     return true;
 }
 
-/* LEB128: seven bits a byte, lowest first, the high bit says that more follow. */
-static size_t put_varint(unsigned char *out, uint32_t value) {
-    size_t n = 0;
-    for (; value >= 0x80; value >>= 7)
-        out[n++] = (unsigned char)(value | 0x80);
-    out[n++] = (unsigned char)value;
-    return n;
-}
-
-static bool get_varint(struct str *from, uint32_t *value) {
-    uint32_t sum = 0;
-    for (unsigned shift = 0; from->n > 0 && shift < 7 * VARINT_MAX; shift += 7) {
-        unsigned char c = (unsigned char)from->p[0];
-        *from = str_slice(*from, 1, from->n);
-        sum |= (uint32_t)(c & 0x7f) << shift;
-        if (c < 0x80) {
-            *value = sum;
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool pack_stages(struct record_writer *w, const struct event *e, unsigned char *out, size_t *n,
-                        struct error *err) {
-    *n = 0;
-    for (unsigned i = 0; i < e->stage_count; i++) {
-        uint32_t id;
-        if (!stage_id(w, e->stages[i].name, &id, err))
-            return false;
-        *n += put_varint(out + *n, id);
-        *n += put_varint(out + *n, e->stages[i].us);
-    }
-    return true;
-}
-
-/* The column's six digits, so that 0.93 reads as 0.93 and not as the nearest float. */
-static void bind_share(sqlite3_stmt *q, int at, float share) {
-    if (share >= 0)
-        sql_bind_double(q, at, round((double)share * 1e6) / 1e6);
-    else
-        sql_bind_null(q, at);
-}
-
-static void bind_small(sqlite3_stmt *q, int at, int value) {
-    if (value)
-        sql_bind_int(q, at, value);
-    else
-        sql_bind_null(q, at);
-}
-
-static void bind_event(sqlite3_stmt *q, const struct event *e) {
-    sql_bind_str(q, 2, e->request_id);
-    sql_bind_int(q, 3, e->wall_ns);
-    sql_bind_int(q, 4, e->total_us);
-    sql_bind_int(q, 5, e->status);
-    sql_bind_int(q, 6, e->decision);
-    sql_bind_str_or_null(q, 7, e->client);
-    sql_bind_str_or_null(q, 8, e->endpoint);
-    sql_bind_str_or_null(q, 9, e->model);
-    sql_bind_str_or_null(q, 10, e->prediction);
-    bind_share(q, 11, e->confidence);
-    bind_small(q, 12, e->scan);
-    bind_small(q, 13, e->cache);
-    if (e->cost_nanodollars >= 0)
-        sql_bind_int(q, 14, e->cost_nanodollars);
-    else
-        sql_bind_null(q, 14);
-    if (e->has_input)
-        sql_bind_blob(q, 16, e->input_hash, sizeof e->input_hash);
-    else
-        sql_bind_null(q, 16);
-    bind_share(q, 17, e->ocr_confidence);
-    sql_bind_str_or_null(q, 18, e->fallback);
-    sql_bind_str_or_null(q, 19, e->error_code);
-    sql_bind_str_or_null(q, 20, e->error_message);
-    sql_bind_str_or_null(q, 21, str_from(e->review ? e->review->id : NULL));
-}
-
 static bool insert_input(struct store *s, const struct event *e, int64_t row, struct error *err) {
     sqlite3_stmt *q = sql_statement(
         s, "INSERT INTO kept_inputs (event, blob, type, size, keep_until) VALUES (?, ?, ?, ?, ?)", err);
@@ -255,26 +191,13 @@ static bool insert_input(struct store *s, const struct event *e, int64_t row, st
 }
 
 bool record_insert(struct record_writer *w, const struct event *e, int64_t *row, struct error *err) {
-    unsigned char stages[STAGES_BYTES];
-    size_t stages_size;
-    if (!pack_stages(w, e, stages, &stages_size, err))
-        return false;
-    sqlite3_stmt *q =
-        sql_statement(w->store,
-                      "INSERT INTO events (id, request_id, arrived, latency_us, status, decision,"
-                      " client, endpoint, model, prediction, confidence, scan, cache, cost, stages,"
-                      " input_hash, ocr_confidence, fallback, error_code, error_message, review_id)"
-                      " VALUES"
-                      " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                      err);
-    if (!q)
-        return false;
+    uint32_t stages[EVENT_STAGES_MAX];
+    for (unsigned i = 0; i < e->stage_count; i++)
+        if (!stage_id(w, e->stages[i].name, &stages[i], err))
+            return false;
     int64_t now = clock_wall() / 1000;
     int64_t id = now > w->last_row ? now : w->last_row + 1;
-    sql_bind_int(q, 1, id);
-    bind_event(q, e);
-    sql_bind_blob(q, 15, stages, stages_size);
-    if (!sql_run(w->store, q, err))
+    if ((page_is_full(&w->page) && !write_page(w, err)) || !page_add(&w->page, e, id, stages, err))
         return false;
     w->last_row = id;
     if (!note_group(w, e->endpoint, id, err) ||
@@ -285,205 +208,191 @@ bool record_insert(struct record_writer *w, const struct event *e, int64_t *row,
     return true;
 }
 
-/* Columns of the query below. */
-enum {
-    AT_ID,
-    AT_REQUEST,
-    AT_ARRIVED,
-    AT_LATENCY,
-    AT_STATUS,
-    AT_DECISION,
-    AT_CLIENT,
-    AT_ENDPOINT,
-    AT_MODEL,
-    AT_PREDICTION,
-    AT_CONFIDENCE,
-    AT_SCAN,
-    AT_CACHE,
-    AT_COST,
-    AT_STAGES,
-    AT_INPUT_HASH,
-    AT_OCR,
-    AT_FALLBACK,
-    AT_ERROR_CODE,
-    AT_ERROR_MESSAGE,
-    AT_REVIEW,
-    AT_BLOB,
-    AT_TYPE,
-    AT_SIZE,
-    AT_KEEP_UNTIL
+/* ---- reading ---- */
+
+#define PAGE "SELECT p.id, p.last, p.body"
+
+/* One text each, so that each takes its own way. CROSS JOIN: SQLite keeps the order as written. The page that
+ * holds a key is the last one that begins no later. */
+static const char pages_by_time[] = PAGE " FROM event_pages p WHERE p.id < ?2 ORDER BY p.id DESC";
+static const char pages_by_endpoint[] =
+    PAGE " FROM event_groups g CROSS JOIN event_pages p ON p.id >= g.first AND p.id <= g.last"
+         " WHERE g.endpoint = ?3 AND g.last >= ?1 AND p.id < ?2 ORDER BY g.last DESC, p.id DESC";
+static const char pages_by_id_time[] =
+    PAGE " FROM event_pages p WHERE p.id >= coalesce("
+         "(SELECT o.id FROM event_pages o WHERE o.id <= ?1 ORDER BY o.id DESC LIMIT 1), ?1)"
+         " AND p.id < ?2 ORDER BY p.id";
+static const char pages_by_id_table[] =
+    PAGE ", i.event FROM request_ids i CROSS JOIN event_pages p ON p.id = "
+         "(SELECT o.id FROM event_pages o WHERE o.id <= i.event ORDER BY o.id DESC LIMIT 1)"
+         " WHERE i.request_id = ?3 AND i.event >= ?1 AND i.event < ?2 ORDER BY i.event";
+
+struct visitor {
+    struct record_rows rows; /* what is visited, how and how often; those that are rows of their own */
+    int64_t from, to;        /* keys */
+    struct str endpoint, request_id;
+    char *stage_names[STAGE_NAMES_MAX * 2];
+    struct page_reader page;
 };
 
-#define COLUMNS                                                                                              \
-    "SELECT e.id, e.request_id, e.arrived, e.latency_us, e.status, e.decision, e.client, e.endpoint,"        \
-    " e.model, e.prediction, e.confidence, e.scan, e.cache, e.cost, e.stages, e.input_hash,"                 \
-    " e.ocr_confidence, e.fallback, e.error_code, e.error_message, e.review_id, k.blob, k.type, k.size,"     \
-    " k.keep_until"
-#define KEPT   "LEFT JOIN kept_inputs k ON k.event = e.id"
-#define RANGE  " e.id >= ?1 AND e.id < ?2"
-#define NEWEST " ORDER BY e.id DESC LIMIT ?3"
-
-/* One text each, so that each takes its own way. CROSS JOIN: SQLite keeps the order as written. */
-static const char by_time[] = COLUMNS " FROM events e " KEPT " WHERE" RANGE NEWEST;
-static const char by_endpoint[] =
-    COLUMNS " FROM event_groups g CROSS JOIN events e ON e.id >= g.first AND e.id <= g.last " KEPT
-            " WHERE g.endpoint = ?4 AND g.last >= ?1 AND e.endpoint = ?4 AND" RANGE
-            " ORDER BY g.last DESC, e.id DESC LIMIT ?3";
-static const char by_id_time[] =
-    COLUMNS " FROM events e " KEPT " WHERE e.request_id = ?4 AND" RANGE " ORDER BY e.id LIMIT ?3";
-static const char by_id_table[] = COLUMNS " FROM request_ids i CROSS JOIN events e ON e.id = i.event " KEPT
-                                          " WHERE i.request_id = ?4 AND" RANGE " ORDER BY i.event LIMIT ?3";
-
-struct stage_table {
-    char *names[STAGE_NAMES_MAX * 2];
-};
-
-static bool load_stage_names(struct store *s, struct stage_table *table, struct error *err) {
-    sqlite3_stmt *q = sql_statement(s, "SELECT id, name FROM stage_names", err);
+static bool load_stage_names(struct visitor *v, struct error *err) {
+    sqlite3_stmt *q = sql_statement(v->rows.store, "SELECT id, name FROM stage_names", err);
     bool row = q != NULL;
     while (row) {
-        if (!sql_step(s, q, &row, err))
+        if (!sql_step(v->rows.store, q, &row, err))
             return false;
         int64_t id = row ? sql_int_at(q, 0) : 0;
-        if (row && id > 0 && id < (int64_t)ARRAY_COUNT(table->names) && !table->names[id])
-            table->names[id] = str_dup(sql_str_at(q, 1));
+        if (row && id > 0 && id < (int64_t)ARRAY_COUNT(v->stage_names) && !v->stage_names[id])
+            v->stage_names[id] = str_dup(sql_str_at(q, 1));
     }
     return q != NULL;
 }
 
-static void free_stage_names(struct stage_table *table) {
-    for (size_t i = 0; i < ARRAY_COUNT(table->names); i++)
-        free(table->names[i]);
-}
-
-static void unpack_stages(struct event *e, struct str packed, const struct stage_table *table) {
-    uint32_t id, us;
-    while (get_varint(&packed, &id) && get_varint(&packed, &us)) {
-        const char *name = id < ARRAY_COUNT(table->names) ? table->names[id] : NULL;
-        event_add_stage(e, name ? name : "other", us);
-    }
-}
-
-static float share_at(sqlite3_stmt *q, int column) {
-    return sql_null_at(q, column) ? -1 : (float)sqlite3_column_double(q, column);
-}
-
-/* A value that this program does not know was written by another one, or by hand. */
-static int enum_at(sqlite3_stmt *q, int column, int count) {
-    int64_t value = sql_int_at(q, column);
-    return value >= 0 && value < count ? (int)value : 0;
-}
-
-static struct event *read_event(sqlite3_stmt *q, const struct stage_table *table) {
-    size_t room = sizeof(struct review_draft) * 2;
-    /* Texts only: asking a number for its bytes would turn it into text. */
-    static const int texts[] = {AT_REQUEST,    AT_CLIENT,   AT_ENDPOINT,   AT_MODEL,
-                                AT_PREDICTION, AT_FALLBACK, AT_ERROR_CODE, AT_ERROR_MESSAGE};
-    for (size_t i = 0; i < ARRAY_COUNT(texts); i++)
-        room += sql_str_at(q, texts[i]).n;
-    struct event *e = event_new(room);
-    if (!e)
+static struct visitor *visitor_new(struct store *s, const struct record_filter *filter,
+                                   void (*visit)(const struct record *r, void *ctx), void *ctx) {
+    struct visitor *v = calloc(1, sizeof *v);
+    if (!v)
         return NULL;
-    e->request_id = event_keep(e, sql_str_at(q, AT_REQUEST));
-    e->wall_ns = sql_int_at(q, AT_ARRIVED);
-    e->total_us = (uint32_t)sql_int_at(q, AT_LATENCY);
-    e->status = (int)sql_int_at(q, AT_STATUS);
-    e->decision = (enum decision)enum_at(q, AT_DECISION, DECISION_COUNT);
-    e->client = event_keep(e, sql_str_at(q, AT_CLIENT));
-    e->endpoint = event_keep(e, sql_str_at(q, AT_ENDPOINT));
-    e->model = event_keep(e, sql_str_at(q, AT_MODEL));
-    e->prediction = event_keep(e, sql_str_at(q, AT_PREDICTION));
-    e->confidence = share_at(q, AT_CONFIDENCE);
-    e->scan = (enum scan_state)enum_at(q, AT_SCAN, SCAN_FOUND + 1);
-    e->cache = (enum cache_state)enum_at(q, AT_CACHE, CACHE_STALE + 1);
-    e->cost_nanodollars = sql_null_at(q, AT_COST) ? EVENT_COST_UNKNOWN : sql_int_at(q, AT_COST);
-    unpack_stages(e, sql_blob_at(q, AT_STAGES), table);
-    struct str hash = sql_blob_at(q, AT_INPUT_HASH);
-    e->has_input = hash.n == sizeof e->input_hash;
-    if (e->has_input)
-        memcpy(e->input_hash, hash.p, hash.n);
-    e->ocr_confidence = share_at(q, AT_OCR);
-    e->fallback = event_keep(e, sql_str_at(q, AT_FALLBACK));
-    e->error_code = event_keep(e, sql_str_at(q, AT_ERROR_CODE));
-    e->error_message = event_keep(e, sql_str_at(q, AT_ERROR_MESSAGE));
-    struct str review = sql_str_at(q, AT_REVIEW);
-    struct review_draft *draft = review.n == ID_LENGTH ? event_add_review(e) : NULL;
-    if (draft)
-        memcpy(draft->id, review.p, review.n);
-    return e;
+    v->rows = (struct record_rows){.store = s,
+                                   .stage_names = (const char *const *)v->stage_names,
+                                   .stage_name_count = ARRAY_COUNT(v->stage_names),
+                                   .visit = visit,
+                                   .ctx = ctx,
+                                   .left = filter->limit};
+    v->from = filter->from / 1000;
+    v->to = filter->to ? filter->to / 1000 : INT64_MAX;
+    if (filter->before && filter->before < v->to)
+        v->to = filter->before;
+    v->request_id = filter->request_id.n ? filter->request_id : STR("");
+    v->endpoint = filter->request_id.n ? STR("") : filter->endpoint;
+    return v;
 }
 
-static bool visit_row(sqlite3_stmt *q, const struct stage_table *table,
-                      void (*visit)(const struct record *r, void *ctx), void *ctx, struct error *err) {
-    struct record r = {.row = sql_int_at(q, AT_ID), .event = read_event(q, table)};
-    if (!r.event)
-        return fail(err, ERR_NO_MEMORY, "Out of memory while reading a request's record.");
-    struct str blob = sql_str_at(q, AT_BLOB);
-    if (blob.n == SHA256_HEX_SIZE - 1)
-        memcpy(r.input.blob, blob.p, blob.n);
-    r.input.type = sql_str_at(q, AT_TYPE);
-    r.input.size = (uint64_t)sql_int_at(q, AT_SIZE);
-    r.input.keep_until = sql_int_at(q, AT_KEEP_UNTIL);
-    visit(&r, ctx);
-    event_free(r.event);
+static void visitor_free(struct visitor *v) {
+    for (size_t i = 0; i < ARRAY_COUNT(v->stage_names); i++)
+        free(v->stage_names[i]);
+    free(v);
+}
+
+/* The event that was read last. What was kept of its input may be gone by now. */
+static bool visit_event(struct visitor *v, int64_t row, struct error *err) {
+    struct record r = {.row = row, .event = &v->page.event, .input.type = STR("")};
+    sqlite3_stmt *q = NULL;
+    bool kept = false;
+    if (v->page.input_kept) {
+        q = sql_statement(v->rows.store,
+                          "SELECT blob, type, size, keep_until FROM kept_inputs WHERE event = ?", err);
+        if (!q)
+            return false;
+        sql_bind_int(q, 1, row);
+        if (!sql_step(v->rows.store, q, &kept, err))
+            return false;
+    }
+    if (kept) {
+        struct str blob = sql_str_at(q, 0);
+        if (blob.n == SHA256_HEX_SIZE - 1)
+            memcpy(r.input.blob, blob.p, blob.n);
+        r.input.type = sql_str_at(q, 1);
+        r.input.size = (uint64_t)sql_int_at(q, 2);
+        r.input.keep_until = sql_int_at(q, 3);
+    }
+    v->rows.left--;
+    v->rows.visit(&r, v->rows.ctx);
+    if (kept)
+        sql_end(q);
     return true;
 }
 
-struct visitor {
-    struct store *store;
-    struct stage_table table;
-    void (*visit)(const struct record *r, void *ctx);
-    void *ctx;
-    unsigned left; /* of the filter's limit */
-};
+/* `only`: the one key to look at, or 0. */
+static bool visit_page(struct visitor *v, sqlite3_stmt *q, bool oldest_first, int64_t only,
+                       struct error *err) {
+    struct page_reader *page = &v->page;
+    if (!page_open(page, sql_blob_at(q, 2), sql_int_at(q, 0), v->rows.stage_names, v->rows.stage_name_count,
+                   err))
+        return false;
+    for (unsigned n = 0; n < page->count && v->rows.left > 0; n++) {
+        unsigned i = oldest_first ? n : page->count - 1 - n;
+        int64_t row = page->rows[i];
+        if (row < v->from || row >= v->to || (only && row != only))
+            continue;
+        page_read(page, i);
+        if ((v->request_id.n && !str_eq(page->event.request_id, v->request_id)) ||
+            (v->endpoint.n && !str_eq(page->event.endpoint, v->endpoint)))
+            continue;
+        if (!visit_event(v, row, err))
+            return false;
+    }
+    return true;
+}
 
-/* `key` is ?4. */
-static bool visit_query(struct visitor *v, const char *text, struct str key, int64_t from, int64_t to,
-                        struct error *err) {
-    sqlite3_stmt *q = v->left > 0 ? sql_statement(v->store, text, err) : NULL;
+/* `key` is ?3. */
+static bool visit_pages(struct visitor *v, const char *text, struct str key, struct error *err) {
+    struct store *s = v->rows.store;
+    bool oldest_first = text == pages_by_id_time || text == pages_by_id_table, row, good = true;
+    int64_t before = INT64_MAX;
+    sqlite3_stmt *q = v->rows.left > 0 ? sql_statement(s, text, err) : NULL;
     if (!q)
-        return v->left == 0;
-    sql_bind_int(q, 1, from);
-    sql_bind_int(q, 2, to);
-    sql_bind_int(q, 3, v->left);
-    if (text != by_time)
-        sql_bind_str(q, 4, key);
-    for (;;) {
-        bool row;
-        if (!sql_step(v->store, q, &row, err))
+        return v->rows.left == 0;
+    sql_bind_int(q, 1, v->from);
+    sql_bind_int(q, 2, v->to);
+    if (text == pages_by_endpoint || text == pages_by_id_table)
+        sql_bind_str(q, 3, key);
+    while (good) {
+        if (!sql_step(s, q, &row, err))
             return false;
         if (!row)
             return true;
-        v->left--;
-        if (!visit_row(q, &v->table, v->visit, v->ctx, err)) {
-            sql_end(q);
-            return false;
-        }
+        int64_t id = sql_int_at(q, 0);
+        if (v->rows.left == 0 || (!oldest_first && sql_int_at(q, 1) < v->from))
+            break;
+        if (!oldest_first && id >= before)
+            continue; /* two groups share it */
+        before = id;
+        good = visit_page(v, q, oldest_first, text == pages_by_id_table ? sql_int_at(q, 3) : 0, err);
     }
+    sql_end(q);
+    return good;
 }
 
-static bool visit_request(struct visitor *v, struct str request_id, int64_t from, int64_t to,
-                          struct error *err) {
-    int64_t time = time_of_id(request_id), end = time + FOUND_WITHIN_US;
-    if (time >= 0 &&
-        !visit_query(v, by_id_time, request_id, from > time ? from : time, to < end ? to : end, err))
-        return false;
-    return visit_query(v, by_id_table, request_id, from, to, err);
+static bool visit_way(struct visitor *v, enum record_way way, struct str key, struct error *err) {
+    static const char *const texts[] = {[RECORDS_BY_TIME] = pages_by_time,
+                                        [RECORDS_BY_ENDPOINT] = pages_by_endpoint,
+                                        [RECORDS_BY_ID_TIME] = pages_by_id_time,
+                                        [RECORDS_BY_ID_TABLE] = pages_by_id_table};
+    /* Rows are older than any page. */
+    bool oldest_first = way == RECORDS_BY_ID_TIME || way == RECORDS_BY_ID_TABLE;
+    return oldest_first ? record_rows_visit(&v->rows, way, key, v->from, v->to, err) &&
+                              visit_pages(v, texts[way], key, err)
+                        : visit_pages(v, texts[way], key, err) &&
+                              record_rows_visit(&v->rows, way, key, v->from, v->to, err);
+}
+
+static bool visit_request(struct visitor *v, struct error *err) {
+    int64_t time = time_of_id(v->request_id), from = v->from, to = v->to;
+    if (time >= 0) {
+        v->from = from > time ? from : time;
+        v->to = to < time + FOUND_WITHIN_US ? to : time + FOUND_WITHIN_US;
+        bool good = visit_way(v, RECORDS_BY_ID_TIME, v->request_id, err);
+        v->from = from;
+        v->to = to;
+        if (!good)
+            return false;
+    }
+    return visit_way(v, RECORDS_BY_ID_TABLE, v->request_id, err);
 }
 
 bool records_visit(struct store *s, const struct record_filter *filter,
                    void (*visit)(const struct record *r, void *ctx), void *ctx, struct error *err) {
-    struct visitor v = {.store = s, .visit = visit, .ctx = ctx, .left = filter->limit};
-    int64_t from = filter->from / 1000, to = filter->to ? filter->to / 1000 : INT64_MAX;
-    if (filter->before && filter->before < to)
-        to = filter->before;
-    bool ok = load_stage_names(s, &v.table, err);
-    if (ok && filter->request_id.n)
-        ok = visit_request(&v, filter->request_id, from, to, err);
-    else if (ok && filter->endpoint.n)
-        ok = visit_query(&v, by_endpoint, filter->endpoint, from, to, err);
+    struct visitor *v = visitor_new(s, filter, visit, ctx);
+    if (!v)
+        return fail(err, ERR_NO_MEMORY, "Out of memory while reading records.");
+    bool ok = load_stage_names(v, err);
+    if (ok && v->request_id.n)
+        ok = visit_request(v, err);
+    else if (ok && v->endpoint.n)
+        ok = visit_way(v, RECORDS_BY_ENDPOINT, v->endpoint, err);
     else if (ok)
-        ok = visit_query(&v, by_time, filter->endpoint, from, to, err);
-    free_stage_names(&v.table);
+        ok = visit_way(v, RECORDS_BY_TIME, v->endpoint, err);
+    visitor_free(v);
     return ok;
 }

@@ -1,11 +1,11 @@
-/* Events as rows of the store: written by the recorder, read by `penstock requests` and the API. A
- * reader gets the same struct event back. Same threads as the store that is passed.
+/* Events in the store: written by the recorder, read by `penstock requests` and the API. A reader gets the
+ * same struct event back. Same threads as the store that is passed.
  *
- * A row's key is the microsecond in which it was written, made unique. An ID of our making carries the
- * millisecond of its arrival (base/ids.h), so its row is found by a look at the keys that follow; IDs of
- * which that is not true, the callers' own above all, are entered in the table request_ids. Rows of an
- * endpoint are found by the ranges of keys that each commit gave to it. Both spare an index entry per
- * event, half of what an event would cost. */
+ * An event's key is the microsecond in which it was written, made unique. Events are written packed, a page
+ * for some dozens (record_page.h). An ID of our making carries the millisecond of its arrival (base/ids.h),
+ * so its event is found by a look at the keys that follow; IDs of which that is not true, the callers' own
+ * above all, are entered in the table request_ids. Events of an endpoint are found by the ranges of pages
+ * that each commit gave to it. */
 #pragma once
 
 #include "base/error.h"
@@ -18,17 +18,17 @@ struct record_writer;
 bool record_writer_new(struct record_writer **out, struct store *s, struct error *err) MUST_USE;
 void record_writer_free(struct record_writer *w); /* NULL is fine */
 
-/* Inserts the event, and what it says of its kept input (input_blob, when not empty); *row receives the
- * key. In the caller's transaction. ERR_DATA: this event can never be written. */
+/* Takes the event, and what it says of its kept input (input_blob, when not empty), to be written with
+ * others; *row receives the key. In the caller's transaction. ERR_DATA: this event can never be written. */
 bool record_insert(struct record_writer *w, const struct event *e, int64_t *row, struct error *err) MUST_USE;
-/* To be called before the commit: notes which keys each endpoint's events were given. */
+/* To be called before the commit: writes what is left, and which pages hold each endpoint's events. */
 bool record_writer_end(struct record_writer *w, struct error *err) MUST_USE;
 /* To be called when the transaction was rolled back: what was noted in it is forgotten. */
 void record_writer_forget(struct record_writer *w);
 
 struct record {
     int64_t row;
-    struct event *event; /* its review, when there is one, has only the id; its input is empty */
+    const struct event *event; /* its review, when there is one, has only the id; its input is empty */
     struct {
         char blob[SHA256_HEX_SIZE]; /* "" = none is kept; in store_inputs_folder */
         uint64_t size;

@@ -6,6 +6,7 @@
 #include "store/sql.h"
 #include "store/store.h"
 #include "watch/recorder.h"
+#include "watch/records.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -130,16 +131,17 @@ static void wait_health(bool healthy) {
     fail_msg("healthy stays %d", !healthy);
 }
 
+static void look_at(const struct record *r, void *ctx) {
+    *(bool *)ctx = r->input.blob[0] != '\0';
+}
+
 static bool is_recorded(struct store *s, unsigned number) {
     char id[32];
-    bool row = false;
-    sqlite3_stmt *q = sql_statement(
-        s, "SELECT 1 FROM events e JOIN kept_inputs k ON k.event = e.id WHERE e.request_id = ?", &err);
+    bool whole = false;
     snprintf(id, sizeof id, "r%u", number);
-    sql_bind_str(q, 1, str_from(id));
-    assert_true(sql_step(s, q, &row, &err));
-    sql_end(q);
-    return row;
+    struct record_filter filter = {.request_id = str_from(id), .limit = 1};
+    assert_true(records_visit(s, &filter, look_at, &whole, &err));
+    return whole;
 }
 
 static void check_records(unsigned count) {

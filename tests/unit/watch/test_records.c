@@ -9,6 +9,7 @@
 #include "store/sql.h"
 #include "store/store.h"
 #include "watch/event_json.h"
+#include "watch/record_page.h"
 #include "watch/records.h"
 #include "watch/retention.h"
 
@@ -268,6 +269,99 @@ static void more_endpoints_than_a_group_holds(void **state) {
     assert_found(&(struct record_filter){.endpoint = STR("e0"), .limit = 9}, "e0 e0 ");
 }
 
+/* What the first schema had: a row for each event, none of it packed. */
+static const char first_schema[] =
+    "DROP TABLE event_pages;"
+    "INSERT INTO stage_names VALUES (1, 'infer');"
+    "INSERT INTO events (id, request_id, arrived, latency_us, status, decision, endpoint, confidence, stages,"
+    " review_id) VALUES"
+    " (1794000000000001, 'old1', 1794000000000000000, 5, 200, 1, 'odd', 0.93, x'0107', NULL),"
+    " (1794000000000002, 'old2', 1794000000000000000, 5, 200, 3, 'even', NULL, x'',"
+    " '01KAAAAAAAAAAAAAAAAAAAAAAA'),"
+    " (1794000000000003, 'old1', 1794000000000000000, 5, 503, 6, 'odd', NULL, NULL, NULL);"
+    "INSERT INTO event_groups VALUES ('odd', 1794000000000003, 1794000000000001),"
+    " ('even', 1794000000000002, 1794000000000002);"
+    "INSERT INTO request_ids VALUES ('old1', 1794000000000001), ('old2', 1794000000000002),"
+    " ('old1', 1794000000000003);"
+    "INSERT INTO kept_inputs VALUES (1794000000000002,"
+    " 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855', 'text/plain', 7, NULL);"
+    "PRAGMA user_version = 1";
+
+static void a_store_of_the_first_schema_goes_on(void **state) {
+    record_writer_free(writer);
+    assert_true(sql_exec(store, first_schema, &err));
+    store_close(store);
+    assert_true(store_open(&store, folder.path, &err));
+    assert_true(record_writer_new(&writer, store, &err));
+    assert_true(record_one("new1", "odd") > 1794000000000003);
+    record_one("old1", "even");
+    assert_found(&(struct record_filter){.limit = 9}, "old1 new1 old1 old2 old1 ");
+    assert_found(&(struct record_filter){.limit = 3}, "old1 new1 old1 ");
+    assert_found(&(struct record_filter){.limit = 9, .before = 1794000000000003}, "old2 old1 ");
+    assert_found(&(struct record_filter){.limit = 9, .to = INT64_C(1794000000000002000)}, "old1 ");
+    assert_found(&(struct record_filter){.endpoint = STR("odd"), .limit = 9}, "new1 old1 old1 ");
+    assert_found(&(struct record_filter){.endpoint = STR("even"), .limit = 9}, "old1 old2 ");
+    assert_found(&(struct record_filter){.request_id = STR("old1"), .limit = 9}, "old1 old1 old1 ");
+    assert_found(&(struct record_filter){.request_id = STR("old1"), .limit = 2}, "old1 old1 ");
+    AUTO_BUF out = BUF_INIT(8192);
+    struct record_filter one = {.request_id = STR("old1"), .limit = 1};
+    assert_true(records_visit(store, &one, copy_json, &out, &err));
+    assert_non_null(strstr(buf_terminated(&out), "\"confidence\":0.9300"));
+    assert_non_null(strstr(buf_terminated(&out), "\"infer\":0.007"));
+    buf_clear(&out);
+    one.request_id = STR("old2");
+    assert_true(records_visit(store, &one, copy_json, &out, &err));
+    assert_non_null(strstr(buf_terminated(&out), "\"review_id\":\"01KAAAAAAAAAAAAAAAAAAAAAAA\""));
+}
+
+/* Pages, groups and commits do not end at the same places. */
+static void many_events_in_one_commit(void **state) {
+    enum { MANY = 500 };
+    char name[16], id[ID_SIZE], expected[64];
+    int64_t rows[MANY], after = 0;
+    begin();
+    for (int i = 0; i < MANY; i++) {
+        snprintf(name, sizeof name, "r%d", i);
+        struct event *e = make_event(name, i == 3 || i == 400 ? "rare" : "often");
+        if (i == 250) {
+            id_make(now, id);
+            e->request_id = event_keep(e, str_from(id));
+        }
+        if (i == 300) /* the texts of one page are many */
+            for (int k = 0; k < 2 * PAGE_EVENTS_MAX; k++) {
+                snprintf(name, sizeof name, "p%d", k);
+                struct event *other = make_event("filler", "often");
+                other->prediction = event_keep(other, str_from(name));
+                insert(other);
+                event_free(other);
+            }
+        rows[i] = insert(e);
+        event_free(e);
+    }
+    end();
+    int64_t pages;
+    assert_true(sql_number(store, "SELECT count(*) FROM event_pages", &pages, &err));
+    assert_in_range(pages, 6, 8);
+    assert_found(&(struct record_filter){.endpoint = STR("rare"), .limit = 9}, "r400 r3 ");
+    assert_found(&(struct record_filter){.limit = 3}, "r499 r498 r497 ");
+    assert_found(&(struct record_filter){.limit = 2, .before = rows[200]}, "r199 r198 ");
+    assert_found(&(struct record_filter){.request_id = STR("r77"), .limit = 9}, "r77 ");
+    snprintf(expected, sizeof expected, "%s ", id);
+    assert_found(&(struct record_filter){.request_id = str_from(id), .limit = 9}, expected);
+    for (int i = MANY - 1; i >= 0; i--)
+        after += rows[i] > (i > 0 ? rows[i - 1] : 0);
+    assert_int_equal(after, MANY);
+}
+
+static void a_damaged_page_is_an_error_and_no_more(void **state) {
+    record_one("a", "e");
+    assert_true(sql_exec(store, "UPDATE event_pages SET body = x'8001ff'", &err));
+    char text[64] = "";
+    assert_false(records_visit(store, &(struct record_filter){.limit = 9}, list_ids, text, &err));
+    assert_int_equal(err.code, ERR_STORE);
+    assert_non_null(strstr(err.message, "damaged"));
+}
+
 static void keep(struct event *e, const char *text, int64_t until) {
     e->input = event_keep(e, str_from(text));
     e->input_type = STR("text/plain");
@@ -352,6 +446,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_rolled_back_transaction_leaves_nothing_behind, setup, teardown),
         cmocka_unit_test_setup_teardown(rows_stay_in_order_when_the_clock_does_not, setup, teardown),
         cmocka_unit_test_setup_teardown(more_endpoints_than_a_group_holds, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_store_of_the_first_schema_goes_on, setup, teardown),
+        cmocka_unit_test_setup_teardown(many_events_in_one_commit, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_damaged_page_is_an_error_and_no_more, setup, teardown),
         cmocka_unit_test_setup_teardown(kept_inputs_go_when_their_time_is_over, setup, teardown),
         cmocka_unit_test_setup_teardown(orphans_are_swept_and_nothing_else, setup, teardown),
     };
