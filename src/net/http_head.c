@@ -42,17 +42,44 @@ static bool check_line(struct str line, size_t number, struct error *err) {
     return true;
 }
 
+/* The LF that ends the line begun at `at`, when CR stands before it and nothing in the line needs a closer
+ * look; else SIZE_MAX. Eight bytes at a time: bit 7 of each byte below 0x20 or equal to 0x7f (Bit Twiddling
+ * Hacks, "determine if a word has a byte less than n"), and by a carry of some behind such a byte. */
+static size_t plain_line_end(struct str bytes, size_t at, size_t end) {
+    const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones * 0x80;
+    for (uint64_t word; at + sizeof word <= end; at += sizeof word) {
+        memcpy(&word, bytes.p + at, sizeof word);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+        word = __builtin_bswap64(word);
+#endif
+        uint64_t deletes = word ^ ones * 0x7f;
+        uint64_t found = (((word - ones * 0x20) & ~word) | ((deletes - ones) & ~deletes)) & tops;
+        for (; found; found &= found - 1) {
+            size_t i = at + (size_t)__builtin_ctzll(found) / 8;
+            unsigned char c = (unsigned char)bytes.p[i];
+            if (c == '\r' && i + 1 < end && bytes.p[i + 1] == '\n')
+                return i + 1;
+            if ((c < 0x20 && c != '\t') || c == 0x7f)
+                return SIZE_MAX;
+        }
+    }
+    return SIZE_MAX;
+}
+
 enum head_state head_scan(struct head_scan *scan, struct str bytes, size_t max, struct error *err) {
     size_t end = bytes.n < max ? bytes.n : max;
     while (scan->at < end) {
-        const char *lf = memchr(bytes.p + scan->at, '\n', end - scan->at);
+        bool fresh = scan->at == scan->line && bytes.p[scan->at] != ' ' && bytes.p[scan->at] != '\t';
+        size_t plain = fresh ? plain_line_end(bytes, scan->at, end) : SIZE_MAX;
+        const char *lf =
+            plain != SIZE_MAX ? bytes.p + plain : memchr(bytes.p + scan->at, '\n', end - scan->at);
         if (!lf) {
             scan->at = (uint32_t)end;
             break;
         }
         scan->at = (uint32_t)(lf - bytes.p) + 1;
         struct str line = str_slice(bytes, scan->line, scan->at - 1);
-        if (!check_line(line, scan->lines, err))
+        if (plain == SIZE_MAX && !check_line(line, scan->lines, err))
             return HEAD_REFUSED;
         scan->line = scan->at;
         if (line.n == 1 && scan->lines > 0) {
@@ -297,16 +324,84 @@ static bool run_parser(struct str bytes, llhttp_t *parser, struct parse *parse, 
     return parse->complete || fail(err, ERR_BAD_REQUEST, "the request head is malformed");
 }
 
-bool http_head_parse(struct str bytes, const struct head_scan *scan, size_t header_count_max,
-                     struct arena *arena, llhttp_t *parser, struct http_head *head, struct error *err) {
+/* ---- heads that leave no doubt ---- */
+
+static enum http_method plain_method(struct str name) {
+    static const struct {
+        struct str name;
+        enum http_method method;
+    } methods[] = {{{"POST", 4}, METHOD_POST},      {{"GET", 3}, METHOD_GET},
+                   {{"HEAD", 4}, METHOD_HEAD},      {{"PUT", 3}, METHOD_PUT},
+                   {{"DELETE", 6}, METHOD_DELETE},  {{"PATCH", 5}, METHOD_PATCH},
+                   {{"OPTIONS", 7}, METHOD_OPTIONS}};
+    for (size_t i = 0; i < ARRAY_COUNT(methods); i++)
+        if (str_eq(name, methods[i].name))
+            return methods[i].method;
+    return METHOD_OTHER;
+}
+
+/* "name: value" up to its CR; *at moves to the next line. Lower-cases the name, which llhttp reads as well.
+ */
+static bool plain_header(char *line, const char *end, struct http_header *out, char **next) {
+    char *p = line;
+    for (unsigned char c; p < end && (c = token_lower[(unsigned char)*p]); p++)
+        *p = (char)c;
+    if (p == line || p == end || *p != ':')
+        return false;
+    const char *cr = memchr(p, '\r', (size_t)(end - p));
+    if (!cr)
+        return false;
+    out->name = (struct str){line, (size_t)(p - line)};
+    out->value = str_trim((struct str){p + 1, (size_t)(cr - p) - 1});
+    if (out->value.n == 0)
+        out->value = STR("");
+    *next = line + (cr - line) + 2;
+    return true;
+}
+
+/* Headers that change what the rest means, and that llhttp is to read too. */
+static bool needs_llhttp(const struct http_header *h) {
+    switch (h->name.n) {
+    case 7: return memcmp(h->name.p, "upgrade", 7) == 0;
+    case 10: return memcmp(h->name.p, "connection", 10) == 0 && !str_eq_nocase(h->value, STR("keep-alive"));
+    case 16: return memcmp(h->name.p, "proxy-connection", 16) == 0;
+    case 17: return memcmp(h->name.p, "transfer-encoding", 17) == 0;
+    default: return false;
+    }
+}
+
+bool http_head_parse_plain(struct str bytes, const struct head_scan *scan, struct http_header *headers,
+                           struct http_head *head) {
+    struct http_head result = {0};
+    struct framing framing = {0};
+    char *at = (char *)bytes.p; /* the caller's own, writable bytes */
+    const char *end = bytes.p + bytes.n, *cr = memchr(bytes.p, '\r', bytes.n);
+    size_t count = scan->lines - 1u;
+    if (!cr || !check_request_line((struct str){bytes.p, (size_t)(cr - bytes.p)}, &result, NULL))
+        return false;
+    result.method = plain_method(result.method_name);
+    if (result.method == METHOD_OTHER || !result.is_1_1)
+        return false;
+    at += cr - bytes.p + 2;
+    for (size_t i = 0; i < count; i++) {
+        if (!plain_header(at, end, &headers[i], &at) || needs_llhttp(&headers[i]))
+            return false;
+        collect(&framing, &headers[i]);
+    }
+    if (at + 2 != end || !check_host(&framing, &result, NULL) || !check_framing(&framing, &result, NULL))
+        return false;
+    result.headers = headers;
+    result.header_count = count;
+    result.keep_alive = true;
+    *head = result;
+    return true;
+}
+
+bool http_head_parse_llhttp(struct str bytes, const struct head_scan *scan, struct http_header *headers,
+                            llhttp_t *parser, struct http_head *head, struct error *err) {
     struct http_head result = {0};
     size_t header_count = scan->lines - 1u;
-    if (header_count > header_count_max)
-        return fail(err, ERR_HEAD_TOO_LARGE, "the request has more than %zu headers", header_count_max);
-    struct parse parse = {.room = header_count};
-    parse.headers = arena_alloc(arena, header_count * sizeof *parse.headers);
-    if (!parse.headers)
-        return fail(err, ERR_NO_MEMORY, "no memory for the request's headers");
+    struct parse parse = {.headers = headers, .room = header_count};
     struct str start = bytes;
     if (str_starts(start, STR("\r\n")))
         start = str_slice(start, 2, start.n);
@@ -325,4 +420,16 @@ bool http_head_parse(struct str bytes, const struct head_scan *scan, size_t head
     result.keep_alive = parse.keep_alive;
     *head = result;
     return true;
+}
+
+bool http_head_parse(struct str bytes, const struct head_scan *scan, size_t header_count_max,
+                     struct arena *arena, llhttp_t *parser, struct http_head *head, struct error *err) {
+    size_t header_count = scan->lines - 1u;
+    if (header_count > header_count_max)
+        return fail(err, ERR_HEAD_TOO_LARGE, "the request has more than %zu headers", header_count_max);
+    struct http_header *headers = arena_alloc(arena, header_count * sizeof *headers);
+    if (!headers)
+        return fail(err, ERR_NO_MEMORY, "no memory for the request's headers");
+    return http_head_parse_plain(bytes, scan, headers, head) ||
+           http_head_parse_llhttp(bytes, scan, headers, parser, head, err);
 }

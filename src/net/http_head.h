@@ -1,6 +1,6 @@
 /* The head of a request (RFC 9112, sections 2 to 6): where it ends, what it says, and whether two parties
- * could read it differently, in which case it is refused. llhttp knows the grammar; what it lets pass is
- * caught here. Pure functions over memory; any thread. */
+ * could read it differently, in which case it is refused. What leaves any doubt goes by llhttp, which knows
+ * the grammar; what it lets pass is caught here. Pure functions over memory; any thread. */
 #pragma once
 
 #include "base/arena.h"
@@ -37,7 +37,16 @@ struct http_head {
 };
 
 /* `bytes` is a whole head as head_scan found it; header names in it are lower-cased in place and the result
- * views it. `parser` is left where the body begins (http_chunks.h goes on with it). */
+ * views it. `parser` is left where a chunked body begins (http_chunks.h goes on with it). */
 bool http_head_parse(struct str bytes, const struct head_scan *scan, size_t header_count_max,
                      struct arena *arena, llhttp_t *parser, struct http_head *head,
                      struct error *err) MUST_USE;
+
+/* The two ways that http_head_parse goes, here for the tests that compare them. `headers` has room for all of
+ * the head's lines. The first takes only heads that leave no doubt, which nearly all are: a usual method,
+ * HTTP/1.1, no transfer coding and nothing else that changes how the connection goes on. False: that is for
+ * the second to say, which has llhttp read it too. */
+bool http_head_parse_plain(struct str bytes, const struct head_scan *scan, struct http_header *headers,
+                           struct http_head *head) MUST_USE;
+bool http_head_parse_llhttp(struct str bytes, const struct head_scan *scan, struct http_header *headers,
+                            llhttp_t *parser, struct http_head *head, struct error *err) MUST_USE;
