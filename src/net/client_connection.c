@@ -268,9 +268,9 @@ static int on_headers(llhttp_t *parser) {
     struct http_header *headers = client_of(c)->headers;
     const char *p = c->head.p;
     for (unsigned i = 0; i < c->header_count; i++) {
-        headers[i].name = str_from(p);
+        headers[i].name = (struct str){p, strlen(p)};
         p += headers[i].name.n + 1;
-        headers[i].value = str_from(p);
+        headers[i].value = (struct str){p, strlen(p)};
         p += headers[i].value.n + 1;
     }
     c->call->status = status;
