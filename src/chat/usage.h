@@ -1,0 +1,19 @@
+/* What a call cost in tokens, in one way of counting whoever counted: `input` is all of the prompt, what came
+ * from the provider's cache included (as OpenAI counts; Anthropic's input_tokens leave it out), `output` all
+ * that was generated, reasoning included. -1: the provider did not say. Plain values. */
+#pragma once
+
+#include <stdint.h>
+
+enum { TOKENS_UNKNOWN = -1 };
+
+struct chat_usage {
+    int64_t input;
+    int64_t cached_input; /* part of input: read from the provider's cache */
+    int64_t cache_write;  /* part of input: written to it (Anthropic) */
+    int64_t output;
+    int64_t reasoning; /* part of output */
+};
+
+#define CHAT_USAGE_UNKNOWN                                                                                   \
+    ((struct chat_usage){TOKENS_UNKNOWN, TOKENS_UNKNOWN, TOKENS_UNKNOWN, TOKENS_UNKNOWN, TOKENS_UNKNOWN})
