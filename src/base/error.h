@@ -33,6 +33,7 @@
     X(ERR_WRONG_KEY, 401, "invalid_api_key", "authentication_error", 0)                                      \
     X(ERR_FORBIDDEN, 403, "permission_denied", "permission_error", 0)                                        \
     X(ERR_RATE_LIMIT, 429, "rate_limit_exceeded", "rate_limit_error", 1)                                     \
+    X(ERR_BUDGET, 429, "budget_exceeded", "insufficient_quota", 1)                                           \
     /* Documents */                                                                                          \
     X(ERR_FILE_EMPTY, 400, "file_empty", "invalid_request_error", 0)                                         \
     X(ERR_FILE_TYPE, 415, "unsupported_file_type", "invalid_request_error", 0)                               \

@@ -122,6 +122,8 @@ static void read_usage(yyjson_val *usage, struct chat_usage *out) {
     take_count(&out->output, usage, "output_tokens");
     take_count(&out->cached_input, prompt ? prompt : input, "cached_tokens");
     take_count(&out->reasoning, completion ? completion : output, "reasoning_tokens");
+    take_count(&out->input_audio, prompt ? prompt : input, "audio_tokens");
+    take_count(&out->output_audio, completion ? completion : output, "audio_tokens");
 }
 
 /* ---- choices ---- */

@@ -12,8 +12,12 @@ struct chat_usage {
     int64_t cached_input; /* part of input: read from the provider's cache */
     int64_t cache_write;  /* part of input: written to it (Anthropic) */
     int64_t output;
-    int64_t reasoning; /* part of output */
+    int64_t reasoning;        /* part of output */
+    int64_t cache_write_hour; /* part of cache_write: kept for an hour, at a higher price */
+    int64_t input_audio;      /* part of input, and */
+    int64_t output_audio;     /* of output: priced apart */
 };
 
 #define CHAT_USAGE_UNKNOWN                                                                                   \
-    ((struct chat_usage){TOKENS_UNKNOWN, TOKENS_UNKNOWN, TOKENS_UNKNOWN, TOKENS_UNKNOWN, TOKENS_UNKNOWN})
+    ((struct chat_usage){TOKENS_UNKNOWN, TOKENS_UNKNOWN, TOKENS_UNKNOWN, TOKENS_UNKNOWN, TOKENS_UNKNOWN,     \
+                         TOKENS_UNKNOWN, TOKENS_UNKNOWN, TOKENS_UNKNOWN})
