@@ -36,6 +36,8 @@ void health_live(struct call *c);
 void health_ready(struct call *c);
 void metrics_show(struct call *c);
 void endpoints_list(struct call *c);
+void models_list(struct call *c);
+void model_show(struct call *c);
 void review_items(struct call *c);
 void review_item(struct call *c);
 void review_label(struct call *c);

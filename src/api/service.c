@@ -3,6 +3,7 @@
 #include "api/routes.h"
 #include "base/clock.h"
 #include "net/query.h"
+#include "pipeline/chat.h"
 #include "pipeline/reply.h"
 #include "pipeline/stages/stages.h"
 
@@ -16,6 +17,8 @@ static const struct route routes[] = {
     {METHOD_GET, "/metrics", 0, 0, metrics_show},
     {METHOD_GET, "/openapi.json", 0, 0, openapi_show},
     {METHOD_GET, "/v1/endpoints", ROLE_CLIENT, 0, endpoints_list},
+    {METHOD_GET, "/v1/models", ROLE_CLIENT, 0, models_list},
+    {METHOD_GET, "/v1/models/*", ROLE_CLIENT, 0, model_show},
     {METHOD_GET, "/v1/requests/*", ROLE_REVIEWER, 0, request_show},
     {METHOD_GET, "/v1/review", ROLE_REVIEWER, 0, review_items},
     {METHOD_GET, "/v1/review/*", ROLE_REVIEWER, 0, review_item},
@@ -140,6 +143,43 @@ static bool start_prediction(struct loop_state *loop, struct exchange *x, struct
     return request_start(r);
 }
 
+static const struct {
+    const char *path;
+    enum chat_surface surface;
+} chat_paths[] = {
+    {"/v1/chat/completions", CHAT_COMPLETIONS},
+    {"/v1/completions", CHAT_LEGACY},
+    {"/v1/embeddings", CHAT_EMBEDDINGS},
+    {"/v1/responses", CHAT_RESPONSES},
+    {"/v1/messages", CHAT_MESSAGES},
+};
+
+static bool is_chat_path(struct str path, enum chat_surface *surface) {
+    for (size_t i = 0; i < ARRAY_COUNT(chat_paths); i++)
+        if (str_eq(path, str_from(chat_paths[i].path))) {
+            *surface = chat_paths[i].surface;
+            return true;
+        }
+    return false;
+}
+
+static bool start_chat(struct loop_state *loop, struct exchange *x, struct str id, int64_t now,
+                       enum chat_surface surface, size_t *body_max) {
+    if (x->method != METHOD_POST) {
+        refuse_method(loop, x, id, STR("POST"));
+        return false;
+    }
+    struct visit *v = visit_new(x);
+    struct request *r = v ? request_new_chat(loop, x, surface, id, now) : NULL;
+    if (!r) {
+        refuse_without_memory(loop, x);
+        return false;
+    }
+    v->request = r;
+    *body_max = (size_t)loop->snapshot->config->server.body_max;
+    return request_start(r);
+}
+
 static bool start_call(struct loop_state *loop, struct exchange *x, struct str id, const struct route *route,
                        struct str argument, size_t *body_max) {
     struct error err;
@@ -170,6 +210,9 @@ static bool on_head(void *loop_ctx, struct exchange *x, size_t *body_max) {
     }
     if (is_predict_path(x->path, &argument))
         return start_prediction(loop, x, id, now, argument, body_max);
+    enum chat_surface surface;
+    if (is_chat_path(x->path, &surface))
+        return start_chat(loop, x, id, now, surface, body_max);
     enum http_method method = x->method == METHOD_HEAD ? METHOD_GET : x->method;
     bool get = false, post = false;
     for (size_t i = 0; i < ARRAY_COUNT(routes); i++) {
@@ -208,6 +251,11 @@ static void on_gone(void *loop_ctx, struct exchange *x) {
     if (v->call.pending)
         v->call.abandon(&v->call);
     snapshot_unref(v->call.snapshot);
+}
+
+static void on_drained(void *loop_ctx, struct exchange *x) {
+    struct visit *v = x->user;
+    chat_drained(v->request);
 }
 
 static void end(struct call *c, int status, struct str type, struct str body) {
@@ -249,4 +297,5 @@ const struct http_service api_service = {.loop_start = start_on_loop,
                                          .on_head = on_head,
                                          .on_request = on_request,
                                          .on_gone = on_gone,
+                                         .on_drained = on_drained,
                                          .error_body = error_body};

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { REPLY_MAX = 4 << 20 };
+enum { REPLY_MAX = 36 << 20 }; /* a whole reply of an upstream, with room for what is added */
 
 struct engine {
     struct engine_parts parts;
@@ -55,7 +55,10 @@ struct loop_state *engine_loop_start(struct engine *e, struct loop *loop) {
     state->reply = BUF_INIT(REPLY_MAX);
     state->metrics = metrics_shard(e->parts.metrics, state->index);
     state->scratch = scratch_new();
-    if (!state->scratch) {
+    state->client = http_client_new(loop);
+    if (!state->scratch || !state->client) {
+        scratch_free(state->scratch);
+        http_client_free(state->client);
         free(state);
         return NULL;
     }
@@ -73,6 +76,7 @@ void engine_loop_stop(struct loop_state *state) {
     pthread_mutex_unlock(&e->lock);
     snapshot_unref(state->snapshot);
     scratch_free(state->scratch);
+    http_client_free(state->client);
     buf_free(&state->reply);
     free(state);
 }

@@ -5,6 +5,7 @@
 #include "cache/exact.h"
 #include "documents/documents.h"
 #include "documents/scan.h"
+#include "net/client.h"
 #include "net/loop.h"
 #include "pipeline/snapshot.h"
 #include "watch/metrics.h"
@@ -27,6 +28,7 @@ struct loop_state {
     struct engine *engine;
     const struct engine_parts *parts;
     struct loop *loop;
+    struct http_client *client; /* to upstreams */
     unsigned index;
     struct snapshot *snapshot; /* for requests that begin now */
     struct metrics_shard *metrics;

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "pipeline/chat.h"
 #include "pipeline/stages/stages.h"
 
 #include <stdarg.h>
@@ -17,12 +18,22 @@ static const struct stage *const predict_stages[] = {
     &stage_read,         &stage_infer, &stage_decide,  &stage_record,   &stage_reply,
 };
 
+/* A language model's. The endpoint is named in the body, so its own limits come after it. */
+static const struct stage *const chat_stages[] = {
+    &stage_authenticate, &stage_limit, &stage_receive, &stage_address,
+    &stage_route,        &stage_call,  &stage_record,  &stage_reply,
+};
+
 size_t pipeline_stage_names(const char *const **names) {
-    static const char *list[ARRAY_COUNT(predict_stages)];
+    static const char *list[ARRAY_COUNT(predict_stages) + ARRAY_COUNT(chat_stages)];
+    size_t count = 0;
     for (size_t i = 0; i < ARRAY_COUNT(predict_stages); i++)
-        list[i] = predict_stages[i]->name;
+        list[count++] = predict_stages[i]->name;
+    list[count++] = stage_address.name;
+    list[count++] = stage_route.name;
+    list[count++] = stage_call.name;
     *names = list;
-    return ARRAY_COUNT(predict_stages);
+    return count;
 }
 
 enum stage_answer stage_fail(struct request *r, enum error_code code, const char *format, ...) {
@@ -100,7 +111,10 @@ static bool walk(struct request *r) {
         advance(r, answer);
     }
     let_go(r);
-    exchange_reply(r->exchange, r->status, r->headers.list, r->headers.count, buf_str(&r->loop->reply));
+    if (r->streaming)
+        exchange_stream_end(r->exchange);
+    else
+        exchange_reply(r->exchange, r->status, r->headers.list, r->headers.count, buf_str(&r->loop->reply));
     return false;
 }
 
@@ -162,6 +176,22 @@ struct request *request_new(struct loop_state *loop, struct exchange *x, const s
     r->stage_count = ARRAY_COUNT(predict_stages);
     r->outcome.confidence = -1;
     loop->requests_open++;
+    return r;
+}
+
+struct request *request_new_chat(struct loop_state *loop, struct exchange *x, enum chat_surface surface,
+                                 struct str id, int64_t wall_ns) {
+    struct chat *chat = arena_zalloc(x->arena, sizeof *chat);
+    struct request *r = chat ? request_new(loop, x, &loop->snapshot->unaddressed, id, wall_ns) : NULL;
+    if (!r)
+        return NULL;
+    r->chat = chat;
+    chat->r = r;
+    chat->in.surface = surface;
+    chat->facts = CHAT_FACTS_UNKNOWN;
+    chat->reply.cap = CHAT_REPLY_MAX;
+    r->stages = chat_stages;
+    r->stage_count = ARRAY_COUNT(chat_stages);
     return r;
 }
 

@@ -54,7 +54,7 @@ struct outcome {
 };
 
 /* A reply's headers and the memory for their numbers. */
-enum { REPLY_HEADERS_MAX = 8, REPLY_TEXT_SIZE = 32 };
+enum { REPLY_HEADERS_MAX = 12, REPLY_TEXT_SIZE = 32 };
 
 struct reply_headers {
     struct http_header list[REPLY_HEADERS_MAX];
@@ -88,6 +88,8 @@ struct request {
     struct str scan_detail;
     struct model_version *version; /* chosen by the split */
     struct document_result *document;
+    struct chat *chat;                 /* NULL: a prediction */
+    bool streaming;                    /* the reply has begun and goes out piece by piece */
     const struct model_answer *answer; /* of the version that the split chose */
     struct outcome outcome;
     struct error error; /* with `failed` */

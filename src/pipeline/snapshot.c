@@ -249,6 +249,17 @@ static bool add_endpoints(struct build *b) {
     return good;
 }
 
+/* The deadline is the longest that an endpoint could give: its own one takes its place. */
+static const struct config_endpoint unaddressed = {
+    .name = "", .kind = ENDPOINT_CHAT, .deadline = 3600 * NS_PER_SECOND};
+
+static void add_unaddressed(struct build *b) {
+    b->s->unaddressed =
+        (struct endpoint){.config = &unaddressed, .name = STR(""), .verify_script = NO_SCRIPT};
+    if (b->from->metrics)
+        b->s->unaddressed.metrics = metrics_endpoint(b->from->metrics, "");
+}
+
 static bool add_clients(struct build *b) {
     struct error err;
     struct key_record *keys = NULL;
@@ -273,6 +284,7 @@ struct snapshot *snapshot_build(const struct snapshot_sources *from, struct conf
     b.s->loops = from->loops;
     bool good = add_upstreams(&b);
     good &= add_endpoints(&b);
+    add_unaddressed(&b);
     good &= add_clients(&b);
     b.s->states = calloc(b.s->script_count * from->loops + 1, sizeof(*b.s->states));
     if (!b.s->states)

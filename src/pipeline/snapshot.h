@@ -66,6 +66,7 @@ struct snapshot {
     size_t upstream_count;
     struct endpoint *endpoints;
     size_t endpoint_count;
+    struct endpoint unaddressed; /* of requests whose body, which names their endpoint, is not there yet */
     struct script_source *scripts;
     size_t script_count;
     unsigned loops;

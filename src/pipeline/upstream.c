@@ -1,5 +1,6 @@
 #include "pipeline/upstream.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +19,28 @@ static bool is_same(const struct config_upstream *a, const struct config_upstrea
            memcmp(&a->breaker, &b->breaker, sizeof a->breaker) == 0;
 }
 
+static bool set_address(struct upstream *u, struct error *err) {
+    const struct config_upstream *c = u->config;
+    struct http_origin_options options = {.url = str_from(c->url), .ca_file = c->ca, .verify = c->verify};
+    struct str path = STR("");
+    if (c->kind != UPSTREAM_SIMULATOR && !http_origin_new(&u->origin, &options, &path, err))
+        return false;
+    u->base = str_dup(path);
+    return u->base || fail(err, ERR_NO_MEMORY, "out of memory");
+}
+
+/* OpenAI's APIs want a bearer token (RFC 6750), Anthropic's a header of its own. */
+static bool set_key(struct upstream *u, struct error *err) {
+    const struct config_upstream *c = u->config;
+    if (!c->key)
+        return true;
+    const char *before = c->kind == UPSTREAM_ANTHROPIC ? "" : "Bearer ";
+    if (asprintf(&u->authorization, "%s%s", before, c->key) >= 0)
+        return true;
+    u->authorization = NULL;
+    return fail(err, ERR_NO_MEMORY, "out of memory");
+}
+
 struct upstream *upstream_make(const struct config *owner, const struct config_upstream *config,
                                struct upstream *previous, struct error *err) {
     if (previous && is_same(previous->config, config))
@@ -30,7 +53,10 @@ struct upstream *upstream_make(const struct config *owner, const struct config_u
     u->refs = 1;
     u->owner = config_ref(owner);
     u->config = config;
-    return u;
+    if (set_address(u, err) && set_key(u, err))
+        return u;
+    upstream_unref(u);
+    return NULL;
 }
 
 struct upstream *upstream_ref(struct upstream *u) {
@@ -42,5 +68,10 @@ void upstream_unref(struct upstream *u) {
     if (!u || atomic_fetch_sub_explicit(&u->refs, 1, memory_order_acq_rel) > 1)
         return;
     config_unref(u->owner);
+    http_origin_unref(u->origin);
+    free(u->base);
+    if (u->authorization)
+        explicit_bzero(u->authorization, strlen(u->authorization));
+    free(u->authorization);
     free(u);
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "config/config.h"
+#include "net/client.h"
 
 #include <stdatomic.h>
 
@@ -11,6 +12,9 @@ struct upstream {
     atomic_uint refs;
     const struct config *owner; /* keeps `config` alive */
     const struct config_upstream *config;
+    struct http_origin *origin; /* NULL: the simulator */
+    char *base;                 /* the beginning of its paths: "/v1", or "" */
+    char *authorization;        /* the header that carries its key, or NULL */
 };
 
 /* `previous` (may be NULL): the one of that name in the snapshot before. NULL and *err when it cannot be

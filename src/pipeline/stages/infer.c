@@ -265,8 +265,7 @@ static enum attempt try_step(struct request *r) {
     return ATTEMPT_FAILED;
 }
 
-/* The first failure is the reason that the reply gives. */
-static void note_reason(struct request *r) {
+void outcome_note_reason(struct request *r) {
     if (r->outcome.step_reason.n == 0) {
         struct str message = arena_copy(r->arena, str_from(r->error.message));
         r->outcome.step_reason = message.p ? message : str_from(error_name(r->error.code));
@@ -293,7 +292,7 @@ static enum stage_answer go_on(struct request *r) {
     for (;;) {
         if (error_status(r->error.code) < 500)
             return STAGE_FAIL; /* the input's own fault: no other step would do better */
-        note_reason(r);
+        outcome_note_reason(r);
         if (++r->step >= (int)r->endpoint->step_count)
             return give_up(r);
         enum attempt attempt = try_step(r);

@@ -1,3 +1,4 @@
+#include "pipeline/chat.h"
 #include "pipeline/reply.h"
 #include "pipeline/stages/stages.h"
 
@@ -75,15 +76,35 @@ static void write_result(const struct request *r, struct buf *out) {
     json_object_end(&w);
 }
 
+static void write_chat(const struct request *r, struct buf *out) {
+    buf_add_str(out, buf_str(&r->chat->reply));
+}
+
+/* What is left to say once a stream has begun: nothing, or that it broke. */
+static void end_stream(struct request *r) {
+    if (!r->failed)
+        return;
+    struct buf *out = &r->loop->reply;
+    buf_clear(out);
+    chat_write_error_event(r->chat->in.surface, &r->error, r->id, out);
+    exchange_stream_write(r->exchange, buf_str(out));
+}
+
 /* Prepares; the driver sends once everything the request held has gone back. */
 static enum stage_answer run(struct request *r) {
     struct buf *out = &r->loop->reply;
+    if (r->streaming) {
+        end_stream(r);
+        return STAGE_NEXT;
+    }
     reply_headers_begin(&r->headers, r->id);
     if (r->client && (r->rate.allowed || r->error.code == ERR_RATE_LIMIT))
         reply_headers_rate(&r->headers, r);
     buf_clear(out);
     if (!r->failed)
-        write_result(r, out);
+        r->chat ? write_chat(r, out) : write_result(r, out);
+    if (r->chat && !r->failed)
+        reply_headers_chat(&r->headers, r);
     if (out->failed)
         stage_fail(r, ERR_INTERNAL, "The reply is larger than the server allows.");
     r->status = error_status(r->error.code);
@@ -92,7 +113,10 @@ static enum stage_answer run(struct request *r) {
     if (r->failed || out->failed) {
         buf_clear(out);
         reply_headers_error(&r->headers, &r->error);
-        reply_write_error(out, &r->error, r->id);
+        if (r->chat)
+            chat_write_error(r->chat->in.surface, &r->error, r->id, out);
+        else
+            reply_write_error(out, &r->error, r->id);
     } else {
         r->status = 200;
     }

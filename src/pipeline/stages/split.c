@@ -12,10 +12,13 @@ static double point_of(const struct request *r) {
     return split_random_point();
 }
 
-static enum stage_answer run(struct request *r) {
+unsigned split_share(const struct request *r) {
     const struct endpoint *e = r->endpoint;
-    unsigned chosen = e->share_count > 1 ? split_choose(e->weights, e->share_count, point_of(r)) : 0;
-    r->version = e->shares[chosen].version;
+    return e->share_count > 1 ? split_choose(e->weights, e->share_count, point_of(r)) : 0;
+}
+
+static enum stage_answer run(struct request *r) {
+    r->version = r->endpoint->shares[split_share(r)].version;
     return STAGE_NEXT;
 }
 

@@ -17,12 +17,18 @@ extern const struct stage stage_look;         /* do its looks alone decide? */
 extern const struct stage stage_read;         /* optical recognition */
 extern const struct stage stage_infer;        /* the model, and the fallback chain */
 extern const struct stage stage_decide;       /* three bands, business rules */
+extern const struct stage stage_address;      /* of a chat: which endpoint its body names */
+extern const struct stage stage_route;        /* of a chat: who is asked, in which order */
+extern const struct stage stage_call;         /* of a chat: asks them */
 extern const struct stage stage_record;       /* the event; waits for the commit of a review */
 extern const struct stage stage_reply;
 
 /* Checks the key of a request. Any surface. *client is NULL when authentication is off. */
 bool authenticate(const struct snapshot *snapshot, const struct exchange *x, enum role needed,
                   const struct client **client, struct error *err) MUST_USE;
+
+/* The index of the share that this request falls to. */
+unsigned split_share(const struct request *r);
 
 /* The cache's key of this request: tenant, endpoint with its thresholds and rules, version and its artefact,
  * kind and hash of the input. */
@@ -33,6 +39,9 @@ bool cache_answer(struct request *r, const struct model_version *version, bool s
 /* Takes over a model's answer. */
 bool outcome_from_model(struct request *r, const struct model_version *version,
                         const struct model_answer *answer, struct error *err) MUST_USE;
+
+/* Keeps r->error as the reason why the chain was taken; the first failure is the one that the reply gives. */
+void outcome_note_reason(struct request *r);
 
 /* What business rules and rules as a model see. NULL arrays: the arena is full. */
 bool rules_facts_of(struct request *r, struct rules_facts *facts) MUST_USE;

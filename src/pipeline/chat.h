@@ -1,0 +1,51 @@
+/* What a request to a language model holds beside a prediction's: who may answer, in which order, and the
+ * call that is under way. Lies in the exchange's arena; its buffers are given back by the stages that filled
+ * them. */
+#pragma once
+
+#include "chat/reply.h"
+#include "chat/request.h"
+#include "net/client.h"
+#include "net/sse.h"
+#include "pipeline/request.h"
+
+enum { CHAT_CANDIDATES_MAX = 24, CHAT_HEADERS_MAX = 8, CHAT_REPLY_MAX = 32 << 20 };
+
+/* Who may answer, in the order of asking: those that the route chose, then the fallback steps. */
+struct candidate {
+    const struct remote_model *remote; /* NULL: the step is no model */
+    const struct step *step;           /* NULL: of the rollout */
+};
+
+struct chat {
+    struct chat_request in;
+    struct candidate candidates[CHAT_CANDIDATES_MAX];
+    unsigned candidate_count, candidate; /* the one being asked */
+    unsigned attempts;                   /* calls made, over all candidates */
+
+    struct request *r;
+    struct http_call call;
+    struct http_header headers[CHAT_HEADERS_MAX];
+    size_t header_count;
+    char *path;
+    struct buf request; /* the upstream's */
+    struct buf reply;   /* a whole one: the upstream's, or what the client gets */
+    struct sse_reader events;
+    bool event_stream; /* the upstream's reply is one */
+    bool begun;        /* the client has received a part of it */
+    bool done;         /* and the upstream said that it was all */
+    bool failed;       /* an event said so: `trouble` */
+    struct chat_trouble trouble;
+    uint32_t retry_after_ms; /* as the upstream said last; 0: it did not */
+    struct chat_facts facts;
+    int64_t call_started_ns, first_token_ns; /* monotonic; 0: none */
+    int64_t upstream_ns;                     /* waited for upstreams */
+};
+
+/* The candidate being asked; NULL when there is none. */
+static inline const struct candidate *chat_candidate(const struct chat *c) {
+    return c->candidate < c->candidate_count ? &c->candidates[c->candidate] : NULL;
+}
+
+/* The client's reply takes bytes again (http_service.on_drained). */
+void chat_drained(struct request *r);

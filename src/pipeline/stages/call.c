@@ -1,0 +1,329 @@
+/* Asks the candidates, one after the other, until one answers. What a stream brings goes on to the client at
+ * once; until its first byte has, another candidate can take over without the client's seeing it. */
+#include "base/check.h"
+#include "base/clock.h"
+#include "pipeline/chat.h"
+#include "pipeline/reply.h"
+#include "pipeline/stages/stages.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { EVENT_MAX = 4 << 20, TROUBLE_BODY_MAX = 65536 };
+
+enum attempt { ATTEMPT_ANSWERED, ATTEMPT_WAITING, ATTEMPT_FAILED };
+
+static struct chat *chat_of(struct http_call *call) {
+    return CONTAINER_OF(call, struct chat, call);
+}
+
+static const struct upstream *upstream_of(const struct chat *c) {
+    return chat_candidate(c)->remote->upstream;
+}
+
+static void clear_attempt(struct chat *c) {
+    buf_free(&c->request);
+    buf_free(&c->reply);
+    sse_reader_clear(&c->events);
+    c->event_stream = c->failed = false;
+    c->facts = CHAT_FACTS_UNKNOWN;
+}
+
+/* ---- the stream ---- */
+
+static void begin_stream(struct request *r) {
+    struct reply_headers *h = &r->headers;
+    reply_headers_begin(h, r->id);
+    h->list[0].value = STR("text/event-stream; charset=utf-8");
+    h->list[h->count++] = (struct http_header){STR("cache-control"), STR("no-cache")};
+    if (r->client)
+        reply_headers_rate(h, r);
+    reply_headers_chat(h, r);
+    exchange_stream_begin(r->exchange, 200, h->list, h->count);
+    r->streaming = r->chat->begun = true;
+    r->status = 200;
+}
+
+static void set_decision(struct request *r) {
+    const struct candidate *at = chat_candidate(r->chat);
+    r->outcome.decision = at->step ? DECISION_FALLBACK : DECISION_ACCEPTED;
+    r->outcome.step = at->step ? at->step->name : STR("");
+    r->outcome.model = at->remote ? at->remote->reference : STR("");
+}
+
+static void write_event(struct request *r, const struct sse_event *event) {
+    struct str rest = event->data;
+    if (!r->chat->begun)
+        set_decision(r);
+    if (!r->chat->begun)
+        begin_stream(r);
+    if (event->name.n) {
+        exchange_stream_write(r->exchange, STR("event: "));
+        exchange_stream_write(r->exchange, event->name);
+        exchange_stream_write(r->exchange, STR("\n"));
+    }
+    do {
+        exchange_stream_write(r->exchange, STR("data: "));
+        exchange_stream_write(r->exchange, str_split(&rest, '\n'));
+        exchange_stream_write(r->exchange, STR("\n"));
+    } while (rest.n);
+    exchange_stream_write(r->exchange, STR("\n"));
+}
+
+static bool on_event(void *ctx, const struct sse_event *event) {
+    struct chat *c = ctx;
+    switch (chat_event_read(c->in.surface, event->data, &c->facts, NULL, &c->trouble)) {
+    case CHAT_EVENT_USAGE:
+        if (!c->in.include_usage)
+            return true;
+        break;
+    case CHAT_EVENT_DONE: c->done = true; break;
+    case CHAT_EVENT_ERROR: c->failed = true; return false;
+    case CHAT_EVENT_BROKEN:
+        c->failed = true;
+        c->trouble = (struct chat_trouble){TROUBLE_SERVER, 200, "an event of its stream is not JSON", ""};
+        return false;
+    case CHAT_EVENT_CONTENT: break;
+    }
+    write_event(c->r, event);
+    return true;
+}
+
+/* False: the client left, and c is gone. */
+static bool feed_stream(struct chat *c, struct str bytes) {
+    struct request *r = c->r;
+    if (!c->failed && !c->done && !sse_feed(&c->events, bytes) && !c->failed) {
+        c->failed = true;
+        c->trouble = (struct chat_trouble){TROUBLE_SERVER, 200, "an event of its stream is too large", ""};
+    }
+    if (!c->begun)
+        return true;
+    if (!exchange_stream_flush(r->exchange))
+        return false;
+    if (exchange_stream_is_full(r->exchange))
+        http_call_pause(&c->call);
+    return true;
+}
+
+void chat_drained(struct request *r) {
+    http_call_resume(&r->chat->call);
+}
+
+/* ---- the call ---- */
+
+static enum stage_answer go_on(struct request *r);
+
+static void on_head(struct http_call *call, int status, const struct http_header *headers, size_t count) {
+    struct chat *c = chat_of(call);
+    for (size_t i = 0; i < count; i++) {
+        if (str_eq(headers[i].name, STR("content-type")))
+            c->event_stream = status == 200 && str_starts(headers[i].value, STR("text/event-stream"));
+        uint64_t seconds;
+        if (str_eq(headers[i].name, STR("retry-after")) && str_to_u64(headers[i].value, &seconds) &&
+            seconds < 86400)
+            c->retry_after_ms = (uint32_t)seconds * 1000;
+    }
+}
+
+static void on_body(struct http_call *call, struct str bytes) {
+    struct chat *c = chat_of(call);
+    if (!c->first_token_ns)
+        c->first_token_ns = clock_monotonic();
+    if (c->event_stream && c->in.stream)
+        (void)feed_stream(c, bytes);
+    else if (call->status == 200 || c->reply.n < TROUBLE_BODY_MAX)
+        buf_add_str(&c->reply, bytes);
+}
+
+/* Whether the reply is an answer; r->error where it is not. */
+static bool judge(struct chat *c) {
+    struct error *err = &c->r->error;
+    const char *name = upstream_of(c)->config->name;
+    if (c->failed ||
+        (c->call.status != 200 && chat_trouble_read(c->call.status, buf_str(&c->reply), &c->trouble))) {
+        chat_trouble_error(&c->trouble, name, err);
+        return false;
+    }
+    if (c->event_stream != c->in.stream)
+        return fail(err, ERR_UPSTREAM, "Upstream \"%s\" answers %s.", name,
+                    c->in.stream ? "whole where a stream was asked for"
+                                 : "with a stream that nobody asked for");
+    if (c->in.stream)
+        return c->done ||
+               fail(err, ERR_UPSTREAM, "The stream of upstream \"%s\" ended before it was whole.", name);
+    if (c->reply.failed)
+        return fail(err, ERR_UPSTREAM, "The reply of upstream \"%s\" is larger than %d MB.", name,
+                    CHAT_REPLY_MAX >> 20);
+    if (chat_trouble_read(200, buf_str(&c->reply), &c->trouble)) {
+        chat_trouble_error(&c->trouble, name, err);
+        return false;
+    }
+    return chat_reply_read(c->in.surface, buf_str(&c->reply), &c->facts, NULL, err) ||
+           fail_within(err, "Upstream \"%s\"", name);
+}
+
+static void end_call(struct chat *c) {
+    c->upstream_ns += clock_monotonic() - c->call_started_ns;
+}
+
+static void on_end(struct http_call *call) {
+    struct chat *c = chat_of(call);
+    struct request *r = c->r;
+    end_call(c);
+    if (judge(c)) {
+        set_decision(r);
+        request_resume(r, STAGE_NEXT);
+        return;
+    }
+    enum stage_answer answer = go_on(r);
+    if (answer != STAGE_SUSPEND)
+        request_resume(r, answer);
+}
+
+static void on_fail(struct http_call *call, enum http_failure failure, const struct error *err) {
+    struct chat *c = chat_of(call);
+    struct request *r = c->r;
+    end_call(c);
+    r->error = *err;
+    fail_within(&r->error, "Upstream \"%s\"", upstream_of(c)->config->name);
+    enum stage_answer answer = go_on(r);
+    if (answer != STAGE_SUSPEND)
+        request_resume(r, answer);
+}
+
+static const struct http_call_events events = {
+    .on_head = on_head, .on_body = on_body, .on_end = on_end, .on_fail = on_fail};
+
+static void add_header(struct chat *c, struct str name, struct str value) {
+    CHECK(c->header_count < CHAT_HEADERS_MAX);
+    c->headers[c->header_count++] = (struct http_header){name, value};
+}
+
+static void add_headers(struct chat *c, const struct upstream *u) {
+    bool anthropic = u->config->kind == UPSTREAM_ANTHROPIC;
+    c->header_count = 0;
+    add_header(c, STR("content-type"), STR("application/json"));
+    add_header(c, STR("accept"), c->in.stream ? STR("text/event-stream") : STR("application/json"));
+    add_header(c, STR("x-request-id"), c->r->id);
+    if (u->authorization)
+        add_header(c, anthropic ? STR("x-api-key") : STR("authorization"), str_from(u->authorization));
+    if (anthropic)
+        add_header(c, STR("anthropic-version"), STR("2023-06-01"));
+}
+
+static bool set_path(struct chat *c, const struct upstream *u) {
+    static const char *const paths[CHAT_SURFACE_COUNT] = {
+        [CHAT_COMPLETIONS] = "/chat/completions",
+        [CHAT_LEGACY] = "/completions",
+        [CHAT_EMBEDDINGS] = "/embeddings",
+        [CHAT_RESPONSES] = "/responses",
+        [CHAT_MESSAGES] = "/messages",
+    };
+    const char *path = paths[c->in.surface];
+    size_t n = strlen(u->base) + strlen(path) + 1;
+    c->path = arena_alloc(c->r->arena, n);
+    if (!c->path)
+        return fail(&c->r->error, ERR_NO_MEMORY, "Out of memory for this request.");
+    snprintf(c->path, n, "%s%s", u->base, path);
+    return true;
+}
+
+static int64_t deadline_of(const struct chat *c, const struct config_upstream *u) {
+    int64_t now = c->call_started_ns, deadline = now + u->timeout;
+    const struct step *step = chat_candidate(c)->step;
+    if (step && step->timeout && now + step->timeout < deadline)
+        deadline = now + step->timeout;
+    return deadline < c->r->deadline_ns ? deadline : c->r->deadline_ns;
+}
+
+static enum attempt call_remote(struct request *r, const struct remote_model *remote) {
+    struct chat *c = r->chat;
+    const struct upstream *u = remote->upstream;
+    clear_attempt(c);
+    c->request.cap = c->in.body.n + 4096;
+    c->reply.cap = CHAT_REPLY_MAX;
+    c->events = (struct sse_reader){
+        .on_event = on_event, .ctx = c, .line = BUF_INIT(EVENT_MAX), .data = BUF_INIT(EVENT_MAX)};
+    if (!chat_request_forward(&c->in, remote->model, &c->request, &r->error) || !set_path(c, u))
+        return ATTEMPT_FAILED;
+    add_headers(c, u);
+    c->attempts++;
+    c->call_started_ns = clock_monotonic();
+    c->call = (struct http_call){
+        .events = &events,
+        .origin = u->origin,
+        .method = STR("POST"),
+        .path = str_from(c->path),
+        .headers = c->headers,
+        .header_count = c->header_count,
+        .body = buf_str(&c->request),
+        .connect_ns = u->config->connect_timeout,
+        .first_byte_ns = u->config->first_byte_timeout,
+        .idle_ns = u->config->idle_timeout,
+        .deadline_ns = deadline_of(c, u->config),
+    };
+    http_call_start(r->loop->client, &c->call);
+    return ATTEMPT_WAITING;
+}
+
+static enum attempt try_candidate(struct request *r) {
+    const struct candidate *at = chat_candidate(r->chat);
+    if (at->remote)
+        return call_remote(r, at->remote);
+    fail(&r->error, ERR_UPSTREAM, "No model could answer.");
+    return ATTEMPT_FAILED;
+}
+
+/* ---- the chain ---- */
+
+static enum stage_answer give_up(struct request *r) {
+    struct str reason = r->outcome.step_reason;
+    enum error_code code = r->outcome.step_code;
+    uint32_t retry_after_ms = r->chat->retry_after_ms;
+    r->outcome.step = STR("");
+    stage_fail(r, code, "%.*s%s", STR_ARG(reason),
+               r->endpoint->step_count ? " No fallback could answer." : "");
+    r->error.retry_after_ms = retry_after_ms;
+    return STAGE_FAIL;
+}
+
+/* The present candidate has failed (r->error): what now? */
+static enum stage_answer go_on(struct request *r) {
+    struct chat *c = r->chat;
+    for (;;) {
+        bool own_fault = error_status(r->error.code) < 500 && r->error.code != ERR_CONTEXT_LENGTH;
+        if (own_fault || c->begun || clock_monotonic() >= r->deadline_ns)
+            return STAGE_FAIL;
+        outcome_note_reason(r);
+        c->candidate++;
+        if (!chat_candidate(c))
+            return give_up(r);
+        switch (try_candidate(r)) {
+        case ATTEMPT_ANSWERED: set_decision(r); return STAGE_NEXT;
+        case ATTEMPT_WAITING: return STAGE_SUSPEND;
+        case ATTEMPT_FAILED: break;
+        }
+    }
+}
+
+static enum stage_answer run(struct request *r) {
+    switch (try_candidate(r)) {
+    case ATTEMPT_ANSWERED: set_decision(r); return STAGE_NEXT;
+    case ATTEMPT_WAITING: return STAGE_SUSPEND;
+    case ATTEMPT_FAILED: break;
+    }
+    return go_on(r);
+}
+
+static void cancel(struct request *r) {
+    http_call_cancel(&r->chat->call);
+    end_call(r->chat);
+}
+
+static void let_go(struct request *r) {
+    struct chat_facts facts = r->chat->facts;
+    clear_attempt(r->chat);
+    r->chat->facts = facts;
+}
+
+const struct stage stage_call = {.name = "call", .run = run, .cancel = cancel, .on_end = let_go};
