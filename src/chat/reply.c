@@ -10,26 +10,40 @@ static bool has(const char *text, const char *part) {
 }
 
 /* By what OpenAI and Anthropic document as `type` and `code`; compatible servers mostly copy them, or say
- * nothing. */
-static enum upstream_trouble kind_of(int status, const char *type, const char *code, const char *message) {
-    if (has(code, "insufficient_quota") || has(type, "insufficient_quota") || has(type, "billing_error"))
-        return TROUBLE_QUOTA;
-    if (has(code, "context_length") || has(message, "maximum context length") ||
-        has(message, "prompt is too long"))
+ * nothing.
+ */
+static enum upstream_trouble kind_named(const char *type, const char *code, const char *message) {
+    static const struct {
+        const char *word;
+        enum upstream_trouble kind;
+    } words[] = {
+        {"insufficient_quota", TROUBLE_QUOTA},      {"billing_error", TROUBLE_QUOTA},
+        {"context_length", TROUBLE_CONTEXT_LENGTH}, {"rate_limit", TROUBLE_RATE_LIMIT},
+        {"authentication", TROUBLE_AUTHENTICATION}, {"permission", TROUBLE_AUTHENTICATION},
+        {"not_found", TROUBLE_NOT_FOUND},           {"overloaded", TROUBLE_OVERLOADED},
+    };
+    if (has(message, "maximum context length") || has(message, "prompt is too long"))
         return TROUBLE_CONTEXT_LENGTH;
-    if (status == 429 || has(type, "rate_limit"))
-        return TROUBLE_RATE_LIMIT;
-    if (status == 401 || status == 403 || has(type, "authentication") || has(type, "permission"))
-        return TROUBLE_AUTHENTICATION;
-    if (status == 404 || has(type, "not_found"))
-        return TROUBLE_NOT_FOUND;
-    if (status == 503 || status == 529 || has(type, "overloaded"))
-        return TROUBLE_OVERLOADED;
-    if (status >= 400 && status < 500 && status != 408)
-        return TROUBLE_INVALID;
-    if (status < 300 && has(type, "invalid_request"))
-        return TROUBLE_INVALID;
-    return TROUBLE_SERVER;
+    for (size_t i = 0; i < ARRAY_COUNT(words); i++)
+        if (has(type, words[i].word) || has(code, words[i].word))
+            return words[i].kind;
+    return has(type, "invalid_request") ? TROUBLE_INVALID : TROUBLE_NONE;
+}
+
+static enum upstream_trouble kind_of(int status, const char *type, const char *code, const char *message) {
+    enum upstream_trouble named = kind_named(type, code, message);
+    if (named != TROUBLE_NONE)
+        return named;
+    switch (status) {
+    case 429: return TROUBLE_RATE_LIMIT;
+    case 401:
+    case 403: return TROUBLE_AUTHENTICATION;
+    case 404: return TROUBLE_NOT_FOUND;
+    case 503:
+    case 529: return TROUBLE_OVERLOADED;
+    case 408: return TROUBLE_SERVER;
+    default: return status >= 400 && status < 500 ? TROUBLE_INVALID : TROUBLE_SERVER;
+    }
 }
 
 static const char *text_of(yyjson_val *object, const char *name) {
