@@ -7,14 +7,17 @@
 #include "models/tabular.h"
 #include "models/text_tokens.h"
 
+#include <stdalign.h>
+
 enum {
     SCRATCH_LABELS = MODEL_LABELS_MAX + VECTOR_ALIGN,
     SCRATCH_STRIDE = SCRATCH_LABELS + NETWORK_HIDDEN_MAX
 };
 
 struct scratch {
-    float sums[2 * SCRATCH_STRIDE];
-    float linear[SCRATCH_LABELS], hidden[SCRATCH_LABELS], probabilities[SCRATCH_LABELS];
+    /* Each begins a cache line, which a vector register may be as wide as. */
+    alignas(64) float sums[2 * SCRATCH_STRIDE];
+    alignas(64) float linear[SCRATCH_LABELS], hidden[SCRATCH_LABELS], probabilities[SCRATCH_LABELS];
     struct tabular_item items[TABULAR_ITEMS_PER_COLUMN * MODEL_FEATURES_MAX];
     struct text_tokens tokens;
 };
