@@ -1,17 +1,15 @@
 #include "cache/exact.h"
 
 #include "base/check.h"
-#include "base/hash.h"
 #include "base/ids.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHARDS = 64, BUCKETS_FIRST = 64 };
+enum { SHARDS = 64, SLOTS_FIRST = 64 };
 
 struct entry {
-    struct entry *chain;         /* of its bucket */
     struct entry *newer, *older; /* by last use */
     uint64_t hash;
     int64_t expires;
@@ -19,17 +17,23 @@ struct entry {
     char bytes[]; /* key, value */
 };
 
+/* With the hash, so that looking for what is not there touches no entry. */
+struct slot {
+    uint64_t hash;
+    struct entry *entry; /* NULL: empty, and the end of a search */
+};
+
 struct shard {
     pthread_mutex_t lock;
-    struct entry **buckets;
-    size_t bucket_count; /* a power of two */
+    struct slot *slots; /* open addressing by linear probing, at most half full */
+    size_t slot_count;  /* a power of two */
     size_t entries, bytes, room;
     uint64_t evictions;
     struct entry *newest, *oldest;
 } __attribute__((aligned(64)));
 
 struct exact_cache {
-    uint64_t seed; /* secret, so that callers cannot choose keys that meet in one bucket */
+    uint64_t seed, second_seed; /* secret, so that callers cannot choose keys that meet in one place */
     struct shard shards[SHARDS];
 };
 
@@ -39,6 +43,7 @@ struct exact_cache *exact_cache_new(size_t bytes) {
         return NULL;
     memset(c, 0, sizeof *c);
     random_bytes(&c->seed, sizeof c->seed);
+    random_bytes(&c->second_seed, sizeof c->second_seed);
     for (size_t i = 0; i < SHARDS; i++) {
         pthread_mutex_init(&c->shards[i].lock, NULL);
         c->shards[i].room = bytes / SHARDS;
@@ -55,14 +60,36 @@ void exact_cache_free(struct exact_cache *c) {
             older = e->older;
             free(e);
         }
-        free(s->buckets);
+        free(s->slots);
         pthread_mutex_destroy(&s->lock);
     }
     free(c);
 }
 
 static size_t cost_of(const struct entry *e) {
-    return sizeof *e + e->key_length + e->value_length + 2 * sizeof(struct entry *);
+    return sizeof *e + e->key_length + e->value_length + 3 * sizeof(struct slot);
+}
+
+/* The two halves of the product, so that every bit moves every other. */
+static uint64_t fold(uint64_t a, uint64_t b) {
+    unsigned __int128 product = (unsigned __int128)a * b;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+/* Sixteen bytes a multiplication. Means nothing outside this process. */
+static uint64_t hash_of(const struct exact_cache *c, struct str key) {
+    const char *p = key.p;
+    uint64_t hash = c->seed ^ key.n, words[2];
+    size_t left = key.n;
+    for (; left >= sizeof words; p += sizeof words, left -= sizeof words) {
+        memcpy(words, p, sizeof words);
+        hash = fold(words[0] ^ c->second_seed, words[1] ^ hash);
+    }
+    words[0] = words[1] = 0;
+    if (left)
+        memcpy(words, p, left);
+    hash = fold(words[0] ^ c->second_seed, words[1] ^ hash);
+    return fold(hash ^ c->seed, c->second_seed);
 }
 
 static void unlink_use(struct shard *s, struct entry *e) {
@@ -77,19 +104,35 @@ static void link_newest(struct shard *s, struct entry *e) {
     s->newest = e;
 }
 
-static struct entry **find(struct shard *s, uint64_t hash, struct str key) {
-    if (!s->buckets)
+static struct slot *find(struct shard *s, uint64_t hash, struct str key) {
+    if (!s->slots)
         return NULL;
-    struct entry **at = &s->buckets[hash & (s->bucket_count - 1)];
-    for (; *at; at = &(*at)->chain)
-        if ((*at)->hash == hash && str_eq((struct str){(*at)->bytes, (*at)->key_length}, key))
-            return at;
+    size_t mask = s->slot_count - 1;
+    for (size_t i = hash & mask; s->slots[i].entry; i = (i + 1) & mask) {
+        const struct entry *e = s->slots[i].entry;
+        if (s->slots[i].hash == hash && str_eq((struct str){e->bytes, e->key_length}, key))
+            return &s->slots[i];
+    }
     return NULL;
 }
 
-static void drop(struct shard *s, struct entry **at) {
-    struct entry *e = *at;
-    *at = e->chain;
+/* Closes the gap: whatever a search would no longer reach across it moves into it (Knuth, The Art of Computer
+ * Programming, 6.4, algorithm R). */
+static void empty_slot(struct shard *s, size_t gap) {
+    size_t mask = s->slot_count - 1;
+    for (size_t i = (gap + 1) & mask; s->slots[i].entry; i = (i + 1) & mask) {
+        size_t home = s->slots[i].hash & mask;
+        if (((i - home) & mask) < ((i - gap) & mask))
+            continue;
+        s->slots[gap] = s->slots[i];
+        gap = i;
+    }
+    s->slots[gap].entry = NULL;
+}
+
+static void drop(struct shard *s, struct slot *at) {
+    struct entry *e = at->entry;
+    empty_slot(s, (size_t)(at - s->slots));
     unlink_use(s, e);
     s->entries--;
     s->bytes -= cost_of(e);
@@ -98,40 +141,45 @@ static void drop(struct shard *s, struct entry **at) {
 
 static void drop_oldest(struct shard *s) {
     struct entry *e = s->oldest;
-    struct entry **at = find(s, e->hash, (struct str){e->bytes, e->key_length});
-    CHECK(at && *at == e);
+    struct slot *at = find(s, e->hash, (struct str){e->bytes, e->key_length});
+    CHECK(at && at->entry == e);
     drop(s, at);
     s->evictions++;
 }
 
-/* Keeps chains short; when memory is out they get longer, which is no error. */
+static void fill_slot(struct slot *slots, size_t count, struct slot filling) {
+    size_t i = filling.hash & (count - 1);
+    while (slots[i].entry)
+        i = (i + 1) & (count - 1);
+    slots[i] = filling;
+}
+
+/* Makes room for one more. When memory is out it stays as it is, and may get quite full. */
 static bool widen(struct shard *s) {
-    if (s->buckets && s->entries < s->bucket_count)
+    if (s->slots && s->entries < s->slot_count / 2)
         return true;
-    size_t count = s->buckets ? s->bucket_count * 2 : BUCKETS_FIRST;
-    struct entry **wider = calloc(count, sizeof(*wider));
+    size_t count = s->slots ? s->slot_count * 2 : SLOTS_FIRST;
+    struct slot *wider = calloc(count, sizeof *wider);
     if (!wider)
-        return s->buckets != NULL;
-    for (struct entry *e = s->newest; e; e = e->older) {
-        struct entry **at = &wider[e->hash & (count - 1)];
-        e->chain = *at;
-        *at = e;
-    }
-    free(s->buckets);
-    s->buckets = wider;
-    s->bucket_count = count;
+        return s->slots && s->entries < s->slot_count / 4 * 3;
+    for (size_t i = 0; i < s->slot_count; i++)
+        if (s->slots[i].entry)
+            fill_slot(wider, count, s->slots[i]);
+    free(s->slots);
+    s->slots = wider;
+    s->slot_count = count;
     return true;
 }
 
 enum exact_result exact_cache_get(struct exact_cache *c, struct str key, int64_t now, void *value,
                                   size_t size, size_t *used) {
-    uint64_t hash = hash64(key, c->seed);
+    uint64_t hash = hash_of(c, key);
     struct shard *s = &c->shards[hash >> 58];
     enum exact_result result = EXACT_MISS;
     pthread_mutex_lock(&s->lock);
-    struct entry **at = find(s, hash, key);
-    if (at && (*at)->value_length <= size) {
-        struct entry *e = *at;
+    struct slot *at = find(s, hash, key);
+    if (at && at->entry->value_length <= size) {
+        struct entry *e = at->entry;
         memcpy(value, e->bytes + e->key_length, e->value_length);
         *used = e->value_length;
         result = now < e->expires ? EXACT_HIT : EXACT_STALE;
@@ -150,7 +198,7 @@ void exact_cache_put(struct exact_cache *c, struct str key, struct str value, in
     struct entry *e = malloc(sizeof *e + key.n + value.n);
     if (!e)
         return;
-    e->hash = hash64(key, c->seed);
+    e->hash = hash_of(c, key);
     e->expires = expires;
     e->key_length = (uint32_t)key.n;
     e->value_length = (uint32_t)value.n;
@@ -158,15 +206,13 @@ void exact_cache_put(struct exact_cache *c, struct str key, struct str value, in
     memcpy(e->bytes + key.n, value.p, value.n);
     struct shard *s = &c->shards[e->hash >> 58];
     pthread_mutex_lock(&s->lock);
-    struct entry **old = find(s, e->hash, key);
+    struct slot *old = find(s, e->hash, key);
     if (old)
         drop(s, old);
     if (cost_of(e) <= s->room && widen(s)) {
         while (s->bytes + cost_of(e) > s->room)
             drop_oldest(s);
-        struct entry **at = &s->buckets[e->hash & (s->bucket_count - 1)];
-        e->chain = *at;
-        *at = e;
+        fill_slot(s->slots, s->slot_count, (struct slot){e->hash, e});
         link_newest(s, e);
         s->entries++;
         s->bytes += cost_of(e);

@@ -56,6 +56,32 @@ static void stays_within_its_bytes_and_keeps_what_is_used(void **state) {
     exact_cache_free(c);
 }
 
+/* Evictions and replacements move entries about: none that is still held may become unfindable. */
+static void finds_all_that_it_holds(void **state) {
+    enum { KEYS = 4000 };
+    struct exact_cache *c = exact_cache_new(256 << 10);
+    char key[32];
+    unsigned dice = 1;
+    for (int round = 0; round < 40000; round++) {
+        dice = dice * 1664525 + 1013904223;
+        snprintf(key, sizeof key, "%u", dice / 65536 % KEYS);
+        exact_cache_put(c, str_from(key), str_from(key), 1);
+    }
+    struct exact_cache_state s;
+    size_t found = 0;
+    exact_cache_state(c, &s);
+    for (unsigned i = 0; i < KEYS; i++) {
+        snprintf(key, sizeof key, "%u", i);
+        if (get(c, key, 0) != EXACT_HIT)
+            continue;
+        assert_true(str_eq((struct str){value, used}, str_from(key)));
+        found++;
+    }
+    assert_int_equal(found, s.entries);
+    assert_in_range(found, 500, KEYS - 1);
+    exact_cache_free(c);
+}
+
 static void *hammer(void *ctx) {
     struct exact_cache *c = ctx;
     char key[32], mine[EXACT_CACHE_VALUE_MAX];
@@ -88,6 +114,7 @@ int main(void) {
         cmocka_unit_test(gives_back_what_was_put_and_nothing_else),
         cmocka_unit_test(an_expired_answer_is_stale_not_gone),
         cmocka_unit_test(stays_within_its_bytes_and_keeps_what_is_used),
+        cmocka_unit_test(finds_all_that_it_holds),
         cmocka_unit_test(threads_never_see_another_keys_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
