@@ -58,12 +58,17 @@ static bool add(struct client_table *t, const struct key_record *key, const stru
     return true;
 }
 
+static uint64_t next_serial(void) {
+    static atomic_uint_fast64_t last;
+    return atomic_fetch_add(&last, 1) + 1;
+}
+
 bool client_table_build(struct client_table *out, const struct key_record *keys, size_t key_count,
                         const struct config *config, const struct client_table *previous, struct error *err) {
     size_t rates = 1;
     for (size_t i = 0; i < config->endpoint_count; i++)
         rates += config->endpoints[i].has_rate;
-    struct client_table t = {.slots = 8};
+    struct client_table t = {.slots = 8, .serial = next_serial()};
     while (t.slots < key_count * 2)
         t.slots *= 2;
     t.clients = calloc(key_count + 1, sizeof *t.clients);
@@ -88,9 +93,7 @@ void client_table_clear(struct client_table *table) {
     *table = (struct client_table){0};
 }
 
-const struct client *client_find(const struct client_table *table, struct str key) {
-    if (table->slots == 0)
-        return NULL;
+static const struct client *look_up(const struct client_table *table, struct str key) {
     unsigned char hash[SHA256_SIZE];
     sha256(key, hash);
     struct str presented = {(const char *)hash, sizeof hash};
@@ -101,4 +104,33 @@ const struct client *client_find(const struct client_table *table, struct str ke
             return c;
     }
     return NULL;
+}
+
+/* Whose key this thread was shown of late. A key that was revoked, or any other change, makes a new table
+ * with another serial, and what was remembered of the old one counts no more. */
+enum { REMEMBERED = 32, REMEMBERED_KEY_MAX = 96 };
+
+struct remembered {
+    uint64_t serial;
+    const struct client *client;
+    unsigned char length;
+    char key[REMEMBERED_KEY_MAX];
+};
+
+const struct client *client_find(const struct client_table *table, struct str key) {
+    static _Thread_local struct remembered list[REMEMBERED];
+    if (table->slots == 0)
+        return NULL;
+    if (key.n < 2 || key.n > REMEMBERED_KEY_MAX)
+        return look_up(table, key);
+    unsigned end = (unsigned char)key.p[key.n - 1] + 5u * (unsigned char)key.p[key.n - 2];
+    struct remembered *r = &list[end % REMEMBERED];
+    if (r->serial == table->serial && str_eq_constant_time(key, (struct str){r->key, r->length}))
+        return r->client;
+    const struct client *found = look_up(table, key);
+    if (found) {
+        *r = (struct remembered){.serial = table->serial, .client = found, .length = (unsigned char)key.n};
+        memcpy(r->key, key.p, key.n);
+    }
+    return found;
 }

@@ -23,7 +23,8 @@ struct client {
 };
 
 struct client_table {
-    size_t slots; /* a power of two; 0 when there is no key */
+    uint64_t serial; /* no two tables of a process have the same */
+    size_t slots;    /* a power of two; 0 when there is no key */
     struct client *clients;
     uint32_t *index; /* slot -> 1 + position in clients, 0: empty */
     size_t count;
