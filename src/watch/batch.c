@@ -51,7 +51,7 @@ static void refuse(struct batch *b, struct event *e, const struct error *why) {
         event_log_add(&b->log, e);
     if (e->committed)
         e->committed(e, false, e->ctx);
-    event_free(e);
+    event_give_back(e);
 }
 
 static void acknowledge(struct batch *b, struct event *e) {
@@ -60,7 +60,7 @@ static void acknowledge(struct batch *b, struct event *e) {
         event_log_add(&b->log, e);
     if (e->committed)
         e->committed(e, true, e->ctx);
-    event_free(e);
+    event_give_back(e);
 }
 
 static bool keep_input(struct batch *b, struct event *e, bool sync, struct error *err) {

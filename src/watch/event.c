@@ -34,10 +34,10 @@ void event_clear(struct event *e) {
     e->fallback = e->error_code = e->error_message = e->input = e->input_type = empty;
 }
 
-struct event *event_new(size_t room) {
-    if (room > SIZE_MAX - sizeof(struct event))
-        return NULL;
-    struct event *e = malloc(sizeof *e + room);
+/* Room for the usual event's strings; a review's, an error's or a kept input's are longer. */
+enum { SPARES_MAX = 4096, SPARE_ROOM = 256 };
+
+static struct event *prepare(struct event *e, size_t room) {
     if (!e)
         return NULL;
     event_clear(e);
@@ -46,8 +46,39 @@ struct event *event_new(size_t room) {
     return e;
 }
 
+struct event *event_new(size_t room) {
+    if (room > SIZE_MAX - sizeof(struct event))
+        return NULL;
+    return prepare(malloc(sizeof(struct event) + room), room);
+}
+
 void event_free(struct event *e) {
     free(e);
+}
+
+bool event_spares_init(struct event_spares *spares) {
+    return ring_init(&spares->ring, SPARES_MAX);
+}
+
+void event_spares_free(struct event_spares *spares) {
+    while (spares->ring.slots && ring_used(&spares->ring))
+        free(ring_pop(&spares->ring));
+    ring_free(&spares->ring);
+}
+
+struct event *event_take(struct event_spares *spares, size_t room) {
+    if (room > SPARE_ROOM)
+        return event_new(room);
+    struct event *spare = ring_pop(&spares->ring);
+    struct event *e = prepare(spare ? spare : malloc(sizeof(struct event) + SPARE_ROOM), SPARE_ROOM);
+    if (e)
+        e->spares = spares;
+    return e;
+}
+
+void event_give_back(struct event *e) {
+    if (!e->spares || !ring_push(&e->spares->ring, e))
+        free(e);
 }
 
 static size_t whole_characters(struct str s, size_t room) {

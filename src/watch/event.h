@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "base/ids.h"
 #include "base/str.h"
+#include "work/ring.h"
 
 /* How a reply came about. The words are the API's. */
 enum decision {
@@ -72,6 +73,7 @@ struct event {
     int64_t pushed_ns;  /* monotonic; by recorder_push unless it is set */
     size_t room_left;
     char *room_at;
+    struct event_spares *spares; /* where it goes back to; NULL: nowhere */
     unsigned stage_count;
 
     /* From here on nothing is set by event_new but the first byte. */
@@ -81,6 +83,18 @@ struct event {
         uint32_t us;
     } stages[EVENT_STAGES_MAX]; /* the first stage_count */
 };
+
+/* Events that were used and wait to be used again: an allocation that one thread makes and another frees
+ * costs both more than the rest of an event. One thread takes (the loop), one gives back (the recorder). */
+struct event_spares {
+    struct ring ring;
+};
+bool event_spares_init(struct event_spares *spares) MUST_USE; /* false when memory is out */
+void event_spares_free(struct event_spares *spares);
+/* Like event_new; one from there where its room is enough. */
+struct event *event_take(struct event_spares *spares, size_t room) MUST_USE;
+/* Instead of event_free, for the thread that gives back. */
+void event_give_back(struct event *e);
 
 /* NULL when memory is out. `room`: bytes for event_keep. Everything is empty, confidences none, the
  * cost unknown. */

@@ -40,6 +40,7 @@ enum sleep { AWAKE, GATHERING, IDLE };
 
 struct loop_queue {
     struct ring ring;
+    struct event_spares spares;
     /* the loop's */
     alignas(CACHE_LINE) size_t reserved;
     atomic_size_t urgent_pushed;
@@ -104,6 +105,10 @@ bool recorder_reserve(struct recorder *r, unsigned loop, struct error *err) {
     if (err)
         err->retry_after_ms = 1000;
     return false;
+}
+
+struct event *recorder_event(struct recorder *r, unsigned loop, size_t room) {
+    return event_take(&r->queues[loop].spares, room);
 }
 
 void recorder_release(struct recorder *r, unsigned loop) {
@@ -322,8 +327,10 @@ static void recorder_free(struct recorder *r) {
     record_writer_free(r->writer);
     store_close(r->store);
     store_close(r->reader_store);
-    for (unsigned i = 0; r->queues && i < r->options.loops; i++)
+    for (unsigned i = 0; r->queues && i < r->options.loops; i++) {
         ring_free(&r->queues[i].ring);
+        event_spares_free(&r->queues[i].spares);
+    }
     free(r->queues);
     job_queue_free(&r->jobs);
     job_queue_free(&r->reads);
@@ -350,7 +357,7 @@ static struct recorder *recorder_new(const struct recorder_options *options) {
     if (r->queues)
         memset(r->queues, 0, size);
     for (unsigned i = 0; ok && i < options->loops; i++)
-        ok = ring_init(&r->queues[i].ring, r->queue_length);
+        ok = ring_init(&r->queues[i].ring, r->queue_length) && event_spares_init(&r->queues[i].spares);
     if (ok)
         return r;
     recorder_free(r);

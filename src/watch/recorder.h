@@ -29,6 +29,9 @@ void recorder_stop(struct recorder *r);
  * successful call is followed by exactly one recorder_push or recorder_release. */
 bool recorder_reserve(struct recorder *r, unsigned loop, struct error *err) MUST_USE;
 void recorder_release(struct recorder *r, unsigned loop);
+/* An event to be pushed by that loop, as event_new would make it: one that was pushed before, where there is
+ * one. That loop's thread. */
+struct event *recorder_event(struct recorder *r, unsigned loop, size_t room) MUST_USE;
 /* Hands the event over; cannot fail. An event with `committed` set, or a review, is committed at once. */
 void recorder_push(struct recorder *r, unsigned loop, struct event *e);
 

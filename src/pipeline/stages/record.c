@@ -116,7 +116,8 @@ static struct event *event_of(struct request *r) {
     bool review = r->outcome.decision == DECISION_REVIEW, keep = keeps_input(r);
     if (review)
         reply_write_labels(&JSON_WRITER(&labels), &r->outcome);
-    struct event *e = event_new(room_for(r, review, buf_str(&labels), keep));
+    struct event *e =
+        recorder_event(r->loop->parts->recorder, r->loop->index, room_for(r, review, buf_str(&labels), keep));
     if (!e)
         return NULL;
     e->wall_ns = r->wall_ns;
@@ -198,5 +199,10 @@ void record_cancelled(struct request *r) {
     release(r);
 }
 
-const struct stage stage_record = {
-    .name = "record", .applies = applies, .run = run, .cancel = cancel, .on_end = release, .closing = true};
+const struct stage stage_record = {.name = "record",
+                                   .applies = applies,
+                                   .run = run,
+                                   .cancel = cancel,
+                                   .on_end = release,
+                                   .closing = true,
+                                   .brief = true};
