@@ -145,6 +145,7 @@ static size_t start_body(struct connection *c, struct str behind, size_t body_ma
         if (n)
             live->x.body = arena_copy(live->x.arena, (struct str){behind.p, n});
         if (live->x.body.p || !n) {
+            live->x.body_at_once = true;
             hand_over(c);
             return n;
         }

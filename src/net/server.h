@@ -37,6 +37,7 @@ struct exchange {
     const struct http_header *headers;
     size_t header_count;
     struct str body;     /* whole, transfer coding removed; empty until on_request */
+    bool body_at_once;   /* it came with the head: on_request follows on_head without a wait */
     struct arena *arena; /* for whatever lives as long as this request; capped by options.arena_max */
     struct loop *loop;
     int64_t started_ns; /* monotonic: the first byte of the head was there */

@@ -118,12 +118,16 @@ static bool walk(struct request *r) {
     return false;
 }
 
-void request_resume(struct request *r, enum stage_answer answer) {
+static void resume(struct request *r, enum stage_answer answer, int64_t now) {
     CHECK(r->suspended && answer != STAGE_SUSPEND);
     r->suspended = false;
-    note_time(r, clock_monotonic());
+    note_time(r, now);
     advance(r, answer);
     walk(r);
+}
+
+void request_resume(struct request *r, enum stage_answer answer) {
+    resume(r, answer, clock_monotonic());
 }
 
 static void deadline_passed(struct loop_timer *timer) {
@@ -202,5 +206,5 @@ bool request_start(struct request *r) {
 void request_body(struct request *r) {
     CHECK(r->suspended && current(r) == &stage_receive);
     loop_timer_arm(r->loop->loop, &r->deadline, r->deadline_ns);
-    request_resume(r, STAGE_NEXT);
+    resume(r, STAGE_NEXT, r->exchange->body_at_once ? r->stage_started : clock_monotonic());
 }

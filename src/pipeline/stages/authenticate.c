@@ -35,4 +35,4 @@ static enum stage_answer run(struct request *r) {
                                                                                       : STAGE_FAIL;
 }
 
-const struct stage stage_authenticate = {.name = "authenticate", .run = run};
+const struct stage stage_authenticate = {.name = "authenticate", .run = run, .brief = true};
