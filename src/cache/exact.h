@@ -10,7 +10,7 @@
 
 struct exact_cache;
 
-enum { EXACT_CACHE_VALUE_MAX = 4096 };
+enum { EXACT_CACHE_VALUE_MAX = 65536 };
 
 /* `bytes`: most memory for entries, keys and bookkeeping included. NULL when memory is out. */
 struct exact_cache *exact_cache_new(size_t bytes) MUST_USE;

@@ -321,6 +321,25 @@ static struct str member(struct str json, struct str name) {
     return (struct str){NULL, 0};
 }
 
+void chat_request_essence(const struct chat_request *r, struct buf *out) {
+    static const char *const left_out[] = {"model", "user", "metadata", "stream_options", "store"};
+    struct str json = r->body;
+    size_t at = skip_space(json, skip_space(json, 0) + 1);
+    while (at < json.n && json.p[at] == '"') {
+        size_t key_end = skip_string(json, at);
+        struct str key = str_slice(json, at + 1, key_end - 1);
+        size_t from = skip_space(json, skip_space(json, key_end) + 1), to = skip_value(json, from);
+        bool counts = true;
+        for (size_t i = 0; i < ARRAY_COUNT(left_out); i++)
+            counts &= !str_eq(key, str_from(left_out[i]));
+        if (counts) {
+            buf_add_str(out, str_slice(json, at, to));
+            buf_add_char(out, ',');
+        }
+        at = skip_space(json, skip_space(json, to) + 1);
+    }
+}
+
 static size_t offset_in(struct str json, struct str part) {
     return (size_t)(part.p - json.p);
 }

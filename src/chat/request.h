@@ -40,6 +40,10 @@ bool chat_request_parse(enum chat_surface surface, struct str body, struct chat_
                         struct error *err) MUST_USE;
 void chat_request_clear(struct chat_request *r); /* one that was not filled is fine */
 
+/* Appends what is asked: the same for two requests that differ in nothing but the endpoint's name, the
+ * caller's own user and metadata, and whether the usage of a stream is wanted. For cache keys. */
+void chat_request_essence(const struct chat_request *r, struct buf *out);
+
 /* The same request for an upstream that speaks the same API: the client's own bytes, with the upstream's name
  * for the model in the place of the endpoint's, and in a stream the usage asked for in any case. */
 bool chat_request_forward(const struct chat_request *r, struct str model, struct buf *out,

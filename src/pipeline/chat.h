@@ -38,6 +38,7 @@ struct chat {
     struct chat_trouble trouble;
     uint32_t retry_after_ms; /* as the upstream said last; 0: it did not */
     struct chat_facts facts;
+    struct str cache_key;                    /* .p NULL: the answer is not to be kept */
     int64_t call_started_ns, first_token_ns; /* monotonic; 0: none */
     int64_t upstream_ns;                     /* waited for upstreams */
 };
@@ -46,6 +47,16 @@ struct chat {
 static inline const struct candidate *chat_candidate(const struct chat *c) {
     return c->candidate < c->candidate_count ? &c->candidates[c->candidate] : NULL;
 }
+
+/* Frees what an attempt left. */
+void chat_clear(struct chat *c);
+void chat_start_events(struct chat *c);
+/* Hands an upstream's bytes, as they came or as the cache has them, to the client's stream. False: they are
+ * not what a stream is made of (c->failed says why), or the client left, which *gone tells: c is then no
+ * more. */
+bool chat_feed_stream(struct chat *c, struct str bytes, bool *gone);
+/* Takes the answer from the cache; `stale`: however old. */
+bool chat_recall(struct request *r, bool stale);
 
 /* The client's reply takes bytes again (http_service.on_drained). */
 void chat_drained(struct request *r);

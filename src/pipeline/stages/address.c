@@ -64,7 +64,10 @@ static enum stage_answer run(struct request *r) {
     return STAGE_NEXT;
 }
 
+/* The first of the chat's own stages lets go of all that it holds, since the later ones look at it while they
+ * end. */
 static void on_end(struct request *r) {
+    chat_clear(r->chat);
     chat_request_clear(&r->chat->in);
 }
 

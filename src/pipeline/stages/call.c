@@ -21,18 +21,35 @@ static const struct upstream *upstream_of(const struct chat *c) {
     return chat_candidate(c)->remote->upstream;
 }
 
-static void clear_attempt(struct chat *c) {
+void chat_clear(struct chat *c) {
     buf_free(&c->request);
     buf_free(&c->reply);
     sse_reader_clear(&c->events);
+}
+
+static void clear_attempt(struct chat *c) {
+    chat_clear(c);
     c->event_stream = c->failed = false;
     c->facts = CHAT_FACTS_UNKNOWN;
 }
 
 /* ---- the stream ---- */
 
+static void set_decision(struct request *r) {
+    const struct candidate *at = chat_candidate(r->chat);
+    if (r->outcome.cached && !at->step) {
+        r->outcome.decision = DECISION_CACHED;
+        r->outcome.model = at->remote->reference;
+        return;
+    }
+    r->outcome.decision = at->step ? DECISION_FALLBACK : DECISION_ACCEPTED;
+    r->outcome.step = at->step ? at->step->name : STR("");
+    r->outcome.model = at->remote ? at->remote->reference : STR("");
+}
+
 static void begin_stream(struct request *r) {
     struct reply_headers *h = &r->headers;
+    set_decision(r);
     reply_headers_begin(h, r->id);
     h->list[0].value = STR("text/event-stream; charset=utf-8");
     h->list[h->count++] = (struct http_header){STR("cache-control"), STR("no-cache")};
@@ -44,17 +61,8 @@ static void begin_stream(struct request *r) {
     r->status = 200;
 }
 
-static void set_decision(struct request *r) {
-    const struct candidate *at = chat_candidate(r->chat);
-    r->outcome.decision = at->step ? DECISION_FALLBACK : DECISION_ACCEPTED;
-    r->outcome.step = at->step ? at->step->name : STR("");
-    r->outcome.model = at->remote ? at->remote->reference : STR("");
-}
-
 static void write_event(struct request *r, const struct sse_event *event) {
     struct str rest = event->data;
-    if (!r->chat->begun)
-        set_decision(r);
     if (!r->chat->begun)
         begin_stream(r);
     if (event->name.n) {
@@ -89,20 +97,22 @@ static bool on_event(void *ctx, const struct sse_event *event) {
     return true;
 }
 
-/* False: the client left, and c is gone. */
-static bool feed_stream(struct chat *c, struct str bytes) {
+void chat_start_events(struct chat *c) {
+    c->events = (struct sse_reader){
+        .on_event = on_event, .ctx = c, .line = BUF_INIT(EVENT_MAX), .data = BUF_INIT(EVENT_MAX)};
+}
+
+bool chat_feed_stream(struct chat *c, struct str bytes, bool *gone) {
     struct request *r = c->r;
+    *gone = false;
     if (!c->failed && !c->done && !sse_feed(&c->events, bytes) && !c->failed) {
         c->failed = true;
         c->trouble = (struct chat_trouble){TROUBLE_SERVER, 200, "an event of its stream is too large", ""};
     }
     if (!c->begun)
-        return true;
-    if (!exchange_stream_flush(r->exchange))
-        return false;
-    if (exchange_stream_is_full(r->exchange))
-        http_call_pause(&c->call);
-    return true;
+        return !c->failed;
+    *gone = !exchange_stream_flush(r->exchange);
+    return !*gone && !c->failed;
 }
 
 void chat_drained(struct request *r) {
@@ -125,12 +135,29 @@ static void on_head(struct http_call *call, int status, const struct http_header
     }
 }
 
+/* A stream is kept as it came, as long as it may be kept at all. */
+static void keep_for_cache(struct chat *c, struct str bytes) {
+    if (c->reply.n + bytes.n <= EXACT_CACHE_VALUE_MAX)
+        buf_add_str(&c->reply, bytes);
+    else
+        c->cache_key.p = NULL;
+}
+
+static void take_stream(struct chat *c, struct str bytes) {
+    bool gone;
+    if (c->cache_key.p)
+        keep_for_cache(c, bytes);
+    (void)chat_feed_stream(c, bytes, &gone);
+    if (!gone && c->begun && exchange_stream_is_full(c->r->exchange))
+        http_call_pause(&c->call);
+}
+
 static void on_body(struct http_call *call, struct str bytes) {
     struct chat *c = chat_of(call);
     if (!c->first_token_ns)
         c->first_token_ns = clock_monotonic();
     if (c->event_stream && c->in.stream)
-        (void)feed_stream(c, bytes);
+        take_stream(c, bytes);
     else if (call->status == 200 || c->reply.n < TROUBLE_BODY_MAX)
         buf_add_str(&c->reply, bytes);
 }
@@ -242,8 +269,7 @@ static enum attempt call_remote(struct request *r, const struct remote_model *re
     clear_attempt(c);
     c->request.cap = c->in.body.n + 4096;
     c->reply.cap = CHAT_REPLY_MAX;
-    c->events = (struct sse_reader){
-        .on_event = on_event, .ctx = c, .line = BUF_INIT(EVENT_MAX), .data = BUF_INIT(EVENT_MAX)};
+    chat_start_events(c);
     if (!chat_request_forward(&c->in, remote->model, &c->request, &r->error) || !set_path(c, u))
         return ATTEMPT_FAILED;
     add_headers(c, u);
@@ -270,6 +296,8 @@ static enum attempt try_candidate(struct request *r) {
     const struct candidate *at = chat_candidate(r->chat);
     if (at->remote)
         return call_remote(r, at->remote);
+    if (at->step->kind == STEP_CACHE && chat_recall(r, true))
+        return ATTEMPT_ANSWERED;
     fail(&r->error, ERR_UPSTREAM, "No model could answer.");
     return ATTEMPT_FAILED;
 }
@@ -320,10 +348,4 @@ static void cancel(struct request *r) {
     end_call(r->chat);
 }
 
-static void let_go(struct request *r) {
-    struct chat_facts facts = r->chat->facts;
-    clear_attempt(r->chat);
-    r->chat->facts = facts;
-}
-
-const struct stage stage_call = {.name = "call", .run = run, .cancel = cancel, .on_end = let_go};
+const struct stage stage_call = {.name = "call", .run = run, .cancel = cancel};

@@ -1,6 +1,7 @@
 /* One event per request. A review item is durable before the reply leaves: the stage then waits for
  * the commit. */
 #include "base/clock.h"
+#include "pipeline/chat.h"
 #include "pipeline/reply.h"
 #include "pipeline/stages/stages.h"
 
@@ -61,9 +62,8 @@ static void add_times(const struct request *r, struct event *e) {
 static void add_outcome(const struct request *r, struct event *e) {
     const struct outcome *o = &r->outcome;
     e->decision = o->decision;
-    e->cache = o->cached                                  ? (o->stale ? CACHE_STALE : CACHE_HIT)
-               : r->loop->parts->cache && r->input.hashed ? CACHE_MISS
-                                                          : CACHE_NONE;
+    bool asked = r->chat ? r->chat->cache_key.p != NULL : r->loop->parts->cache && r->input.hashed;
+    e->cache = o->cached ? (o->stale ? CACHE_STALE : CACHE_HIT) : asked ? CACHE_MISS : CACHE_NONE;
     if (o->step.n) {
         struct str code = str_from(error_name(o->step_code));
         AUTO_BUF text = BUF_INIT(STEP_TEXT_MAX);

@@ -19,6 +19,7 @@ extern const struct stage stage_infer;        /* the model, and the fallback cha
 extern const struct stage stage_decide;       /* three bands, business rules */
 extern const struct stage stage_address;      /* of a chat: which endpoint its body names */
 extern const struct stage stage_route;        /* of a chat: who is asked, in which order */
+extern const struct stage stage_recall;       /* of a chat: the same question before? */
 extern const struct stage stage_call;         /* of a chat: asks them */
 extern const struct stage stage_record;       /* the event; waits for the commit of a review */
 extern const struct stage stage_reply;
