@@ -1,7 +1,7 @@
 /* How quick an upstream is, as observed: a moving average that follows a rise at once and a fall slowly (peak
  * EWMA, as in Twitter's Finagle), and quantiles over the last minute or two from a histogram with 4 buckets
- * per octave (so a quantile is at most 19 % too high). One per upstream or model, shared by all loops:
- * atomics. Any thread. */
+ * per octave (so a quantile lies within a quarter of the truth). One per upstream or model, shared by all
+ * loops: atomics. Any thread. */
 #pragma once
 
 #include <stdatomic.h>
