@@ -83,20 +83,26 @@ void network_write(struct buf *out, const struct network_weights *w) {
     }
 }
 
+void network_add_waiting(const struct network *n, float *sums, struct network_rows *rows) {
+    vector_add_rows(sums, rows->linear, rows->count, n->labels_room);
+    if (n->hidden)
+        vector_add_rows(sums + n->labels_room, rows->hidden, rows->count, n->stride - n->labels_room);
+    rows->count = 0;
+}
+
 void network_finish(const struct network *n, float *sums, float *linear, float *hidden) {
     for (uint32_t i = 0; i < n->labels_room; i++)
         linear[i] = sums[i] + n->linear_bias[i];
     memcpy(hidden, n->top_bias, n->labels_room * sizeof *hidden);
     /* Half of the units are on, in no order that a processor could foresee: collected first, without a
      * branch. */
-    uint32_t on[NETWORK_HIDDEN_MAX], count = 0;
+    struct vector_row on[NETWORK_HIDDEN_MAX];
+    uint32_t count = 0;
     float *units = sums + n->labels_room;
     for (uint32_t h = 0; h < n->hidden; h++) {
         units[h] += n->hidden_bias[h];
-        on[count] = h;
+        on[count] = (struct vector_row){n->top + (size_t)h * n->labels_room, units[h] * n->top_scale[h]};
         count += units[h] > 0;
     }
-    for (uint32_t i = 0; i < count; i++)
-        vector_add_bytes(hidden, n->top + (size_t)on[i] * n->labels_room, units[on[i]] * n->top_scale[on[i]],
-                         n->labels_room);
+    vector_add_rows(hidden, on, count, n->labels_room);
 }

@@ -35,21 +35,23 @@ static inline __attribute__((always_inline)) float dot(const float *restrict a, 
     return sum;
 }
 
+/* The last lanes are looked at twice where n is no multiple, which changes no maximum. */
 static inline __attribute__((always_inline)) float max_of(const float *restrict values, size_t n) {
     float lane[VECTOR_ALIGN], top = values[0];
-    size_t i = 0;
-    if (n >= VECTOR_ALIGN) {
-        for (size_t j = 0; j < VECTOR_ALIGN; j++)
-            lane[j] = values[j];
-        for (i = VECTOR_ALIGN; i + VECTOR_ALIGN <= n; i += VECTOR_ALIGN)
-            for (size_t j = 0; j < VECTOR_ALIGN; j++)
-                lane[j] = values[i + j] > lane[j] ? values[i + j] : lane[j];
-        for (size_t j = 0; j < VECTOR_ALIGN; j++)
-            top = lane[j] > top ? lane[j] : top;
+    if (n < VECTOR_ALIGN) {
+        for (size_t i = 1; i < n; i++)
+            top = values[i] > top ? values[i] : top;
+        return top;
     }
-    for (; i < n; i++)
-        top = values[i] > top ? values[i] : top;
-    return top;
+    for (size_t j = 0; j < VECTOR_ALIGN; j++)
+        lane[j] = values[n - VECTOR_ALIGN + j];
+    for (size_t i = 0; i + VECTOR_ALIGN <= n; i += VECTOR_ALIGN)
+        for (size_t j = 0; j < VECTOR_ALIGN; j++)
+            lane[j] = values[i + j] > lane[j] ? values[i + j] : lane[j];
+    for (size_t half = VECTOR_ALIGN / 2; half > 0; half /= 2)
+        for (size_t j = 0; j < half; j++)
+            lane[j] = lane[j + half] > lane[j] ? lane[j + half] : lane[j];
+    return lane[0];
 }
 
 /* exp(x) for x <= 0: 2^n * e^r with |r| <= log(2) / 2, e^r by its series to the sixth power. */
@@ -67,20 +69,33 @@ static inline __attribute__((always_inline)) float exp_of(float x) {
 }
 
 static inline __attribute__((always_inline)) float exp_sum(float *restrict values, float top, size_t n) {
-    float lane[VECTOR_ALIGN] = {0}, sum = 0;
+    float lane[VECTOR_ALIGN] = {0}, rest[VECTOR_ALIGN], sum = 0;
     size_t i = 0;
     for (; i + VECTOR_ALIGN <= n; i += VECTOR_ALIGN)
         for (size_t j = 0; j < VECTOR_ALIGN; j++) {
             values[i + j] = exp_of(values[i + j] - top);
             lane[j] += values[i + j];
         }
-    for (; i < n; i++) {
-        values[i] = exp_of(values[i] - top);
-        sum += values[i];
+    if (i < n) { /* as many again, of which those beyond n are 0 */
+        for (size_t j = 0; j < VECTOR_ALIGN; j++)
+            rest[j] = -100;
+        for (size_t j = 0; i + j < n; j++)
+            rest[j] = values[i + j] - top;
+        for (size_t j = 0; j < VECTOR_ALIGN; j++) {
+            rest[j] = exp_of(rest[j]);
+            lane[j] += rest[j];
+        }
+        memcpy(values + i, rest, (n - i) * sizeof *rest);
     }
     for (size_t j = 0; j < VECTOR_ALIGN; j++)
         sum += lane[j];
     return sum;
+}
+
+static inline __attribute__((always_inline)) void
+add_rows(float *restrict sums, const struct vector_row *rows, size_t count, size_t n) {
+    for (size_t i = 0; i < count; i++)
+        add_bytes(sums, rows[i].bytes, rows[i].scale, n);
 }
 
 #ifdef WIDE
@@ -101,6 +116,41 @@ WIDEST static void add_bytes_widest(float *sums, const int8_t *row, float scale,
         __m512 sum = _mm512_fmadd_ps(factor, _mm512_cvtepi32_ps(whole), _mm512_loadu_ps(sums + i));
         _mm512_storeu_ps(sums + i, sum);
     }
+}
+/* `wide` registers of sums, from column `at` on. The number is a constant wherever this is inlined. */
+WIDEST static inline __attribute__((always_inline)) void
+add_columns_widest(float *sums, const struct vector_row *rows, size_t count, size_t at, size_t wide) {
+    __m512 sum[8];
+#pragma GCC unroll 8
+    for (size_t k = 0; k < wide; k++)
+        sum[k] = _mm512_loadu_ps(sums + at + 16 * k);
+    for (size_t i = 0; i < count; i++) {
+        __m512 factor = _mm512_set1_ps(rows[i].scale);
+        const int8_t *bytes = rows[i].bytes + at;
+#pragma GCC unroll 8
+        for (size_t k = 0; k < wide; k++) {
+            __m512i whole = _mm512_cvtepi8_epi32(_mm_loadu_si128((const void *)(bytes + 16 * k)));
+            sum[k] = _mm512_fmadd_ps(factor, _mm512_cvtepi32_ps(whole), sum[k]);
+        }
+    }
+#pragma GCC unroll 8
+    for (size_t k = 0; k < wide; k++)
+        _mm512_storeu_ps(sums + at + 16 * k, sum[k]);
+}
+WIDEST static void add_rows_widest(float *sums, const struct vector_row *rows, size_t count, size_t n) {
+    size_t at = 0;
+    for (; at + 128 <= n; at += 128)
+        add_columns_widest(sums, rows, count, at, 8);
+    for (; at + 80 <= n; at += 80)
+        add_columns_widest(sums, rows, count, at, 5);
+    for (; at + 32 <= n; at += 32)
+        add_columns_widest(sums, rows, count, at, 2);
+    for (; at + 16 <= n; at += 16)
+        add_columns_widest(sums, rows, count, at, 1);
+}
+WIDE static void add_rows_wide(float *sums, const struct vector_row *rows, size_t count, size_t n) {
+    for (size_t i = 0; i < count; i++)
+        add_bytes_wide(sums, rows[i].bytes, rows[i].scale, n);
 }
 WIDE static void add_wide(float *sums, const float *row, float scale, size_t n) {
     add(sums, row, scale, n);
@@ -131,6 +181,20 @@ void vector_add_bytes(float *sums, const int8_t *row, float scale, size_t n) {
     }
 #endif
     add_bytes(sums, row, scale, n);
+}
+
+void vector_add_rows(float *sums, const struct vector_row *rows, size_t count, size_t n) {
+#ifdef WIDE
+    if (HAS_WIDEST) {
+        add_rows_widest(sums, rows, count, n);
+        return;
+    }
+    if (HAS_WIDE) {
+        add_rows_wide(sums, rows, count, n);
+        return;
+    }
+#endif
+    add_rows(sums, rows, count, n);
 }
 
 void vector_add(float *sums, const float *row, float scale, size_t n) {

@@ -14,6 +14,12 @@ static inline size_t vector_room(size_t n) {
 
 /* sums += scale * row; n is a multiple of VECTOR_ALIGN, as for vector_dot */
 void vector_add_bytes(float *sums, const int8_t *row, float scale, size_t n);
+/* The same for several rows: their sums need not go to memory in between. */
+struct vector_row {
+    const int8_t *bytes;
+    float scale;
+};
+void vector_add_rows(float *sums, const struct vector_row *rows, size_t count, size_t n);
 void vector_add(float *sums, const float *row, float scale, size_t n);
 float vector_dot(const float *a, const float *b, size_t n);
 

@@ -81,6 +81,7 @@ struct summing {
     float word_mass, gram_mass;
     float known_words, all_words, unknown_grams;
     uint32_t distinct_words;
+    struct network_rows *word_rows, *gram_rows; /* on their way into the sums */
 };
 
 static void add_unknown_word(struct summing *s, uint32_t word, float value) {
@@ -97,7 +98,7 @@ static void add_unknown_word(struct summing *s, uint32_t word, float value) {
         rows[known++] = row;
     }
     for (size_t i = 0; i < known; i++) {
-        network_add(s->n, s->grams, rows[i], value);
+        network_add_soon(s->n, s->grams, s->gram_rows, rows[i], value);
         s->gram_mass += value * value * s->n->heads[rows[i]].mass;
     }
     s->unknown_grams += value * value * s->v->unseen_mass * (float)(count - known);
@@ -115,13 +116,13 @@ static void add_token(struct summing *s, const struct text_token *token, uint32_
         return;
     }
     float mass = value * value * s->n->heads[row].mass;
-    network_add(s->n, s->words, row, value);
+    network_add_soon(s->n, s->words, s->word_rows, row, value);
     s->word_mass += mass;
     if (pair)
         return;
     s->all_words += mass;
     s->known_words += mass;
-    network_add(s->n, s->grams, row + 1, value);
+    network_add_soon(s->n, s->grams, s->gram_rows, row + 1, value);
     s->gram_mass += value * value * s->n->heads[row + 1].mass;
 }
 
@@ -150,13 +151,23 @@ static float scarcity(float typical, float mass) {
 
 void vocabulary_sum(const struct vocabulary *v, const struct network *n, struct text_tokens *tokens,
                     struct str text, float *sums, struct text_signals *signals) {
-    struct summing s = {.v = v, .n = n, .t = tokens, .words = sums, .grams = sums + n->stride};
+    struct network_rows word_rows, gram_rows;
+    word_rows.count = gram_rows.count = 0; /* the rest is not worth clearing */
+    struct summing s = {.v = v,
+                        .n = n,
+                        .t = tokens,
+                        .words = sums,
+                        .grams = sums + n->stride,
+                        .word_rows = &word_rows,
+                        .gram_rows = &gram_rows};
     memset(sums, 0, 2 * n->stride * sizeof *sums);
     text_tokenise(tokens, text);
     for (size_t at = 0; at < tokens->token_count; at += CHUNK) {
         size_t left = tokens->token_count - at;
         add_chunk(&s, tokens->tokens + at, left < CHUNK ? left : CHUNK);
     }
+    network_add_waiting(n, s.words, &word_rows);
+    network_add_waiting(n, s.grams, &gram_rows);
     float all_grams = s.gram_mass + s.unknown_grams;
     float word_mass = s.word_mass + s.all_words - s.known_words;
     float word_factor = s.word_mass > 0 ? 1 / sqrtf(word_mass + v->word_floor) : 0;

@@ -47,6 +47,30 @@ static void test_sums(void **state) {
     assert_true(vector_dot(row, row, 32) == 31 * 32 * 63 / 6);
 }
 
+/* Every width that a register kernel may be cut into, and no column beyond it. */
+static void test_many_rows(void **state) {
+    enum { ROWS = 37, ROOM = 512 };
+    static int8_t bytes[ROWS][ROOM];
+    struct vector_row rows[ROWS];
+    for (int r = 0; r < ROWS; r++) {
+        for (int i = 0; i < ROOM; i++)
+            bytes[r][i] = (int8_t)((r * 31 + i * 7) % 255 - 127);
+        rows[r] = (struct vector_row){bytes[r], (float)(r % 5) * 0.25f - 0.5f};
+    }
+    for (size_t n = 0; n < ROOM; n += VECTOR_ALIGN)
+        for (size_t count = 0; count <= ROWS; count += 12) {
+            float sums[ROOM] = {0};
+            sums[3] = 7;
+            vector_add_rows(sums, rows, count, n);
+            for (size_t i = 0; i < ROOM; i++) {
+                float sum = i == 3 ? 7 : 0;
+                for (size_t r = 0; i < n && r < count; r++)
+                    sum += rows[r].scale * (float)bytes[r][i];
+                assert_true(sums[i] == sum);
+            }
+        }
+}
+
 /* More novelty never means more confidence, whatever the rest, as long as the weights keep their signs. */
 static void test_confidence_moves_the_right_way(void **state) {
     struct confidence c = {.novelty = {0.4f, 1, 3, 0.1f, 0.6f, 1.8f},
@@ -67,6 +91,7 @@ int main(void) {
         cmocka_unit_test(test_exponential),
         cmocka_unit_test(test_maximum),
         cmocka_unit_test(test_sums),
+        cmocka_unit_test(test_many_rows),
         cmocka_unit_test(test_confidence_moves_the_right_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
