@@ -3,15 +3,8 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
-import { command, folder, serve, shared, sleep, storeWithModels, train, until } from './penstock.mjs';
-import { billingText, texts } from './samples.mjs';
-
-// The page with the most on it takes the longest to read.
-const fullest = (folder) =>
-  fs
-    .readdirSync(folder)
-    .filter((name) => name.endsWith('.jpg'))
-    .sort((a, b) => fs.statSync(path.join(folder, b)).size - fs.statSync(path.join(folder, a)).size)[0];
+import { command, folder, serve, sleep, storeWithModels, train, until } from './penstock.mjs';
+import { billingText, scribbles, texts } from './samples.mjs';
 
 const tickets = { rollout: [{ model: 'tickets@1' }], accept_threshold: 0 };
 
@@ -132,12 +125,9 @@ test('reload', { timeout: 90_000 }, async (t) => {
   });
 });
 
-const pages = shared('docimg', 'book');
-
 test('SIGTERM', { timeout: 60_000 }, async (t) => {
   await t.test(
     'requests in flight are answered, new ones are not taken, the end is clean',
-    { skip: !pages && 'no docimg in the shared test data' },
     async (t) => {
       const store = await storeWithModels(t);
       const server = await serve(
@@ -148,13 +138,10 @@ test('SIGTERM', { timeout: 60_000 }, async (t) => {
         },
         { store },
       );
-      const page = fs.readFileSync(
-        path.join(
-          pages,
-          fullest(pages),
-        ),
-      );
-      const slow = server.predict('scans', page, { headers: { 'content-type': 'image/jpeg' }, agent: false });
+      const slow = server.predict('scans', scribbles(800, 600), {
+        headers: { 'content-type': 'image/png' },
+        agent: false,
+      });
       await sleep(150);
       server.terminate();
       await server.logged('server.draining');

@@ -122,13 +122,35 @@ function chunk(type, data) {
 }
 
 // A grey PNG that says it is width × height. `rows`: how many white rows it really holds (default: all).
+// A grey page full of strokes that look like writing and are none: recognition works on it for seconds, on any machine.
+export function scribbles(width, height, serial = 0) {
+  const pixels = Buffer.alloc((width + 1) * height, 0xff);
+  let state = 1 + serial;
+  const draw = (most) => (state = (state * 48271) % 0x7fffffff) % most;
+  for (let y = 0; y < height; y++) pixels[y * (width + 1)] = 0;
+  for (let top = 20; top + 30 < height; top += 26)
+    for (let left = 20; left + 20 < width; left += 12 + draw(6))
+      for (let stroke = 0; stroke < 3; stroke++) {
+        const x = left + draw(8), y = top + draw(8), dx = draw(3) - 1, length = 6 + draw(10);
+        for (let i = 0; i < length; i++) {
+          const at = (y + i) * (width + 1) + 1 + x + Math.round((dx * i) / 2);
+          pixels[at] = pixels[at + 1] = 0;
+        }
+      }
+  return pngOf(width, height, pixels);
+}
+
 export function png(width, height, rows = height) {
+  const pixels = Buffer.alloc((width + 1) * rows, 0xff);
+  for (let y = 0; y < rows; y++) pixels[y * (width + 1)] = 0;
+  return pngOf(width, height, pixels);
+}
+
+function pngOf(width, height, pixels) {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(width, 0);
   header.writeUInt32BE(height, 4);
   header[8] = 8;
-  const pixels = Buffer.alloc((width + 1) * rows, 0xff);
-  for (let y = 0; y < rows; y++) pixels[y * (width + 1)] = 0;
   return Buffer.concat([
     Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'),
     chunk('IHDR', header),
