@@ -17,17 +17,17 @@ enum {
 
 const char *http_failure_name(enum http_failure failure) {
     static const char *const names[] = {
-        [FAILURE_DNS] = "dns",
-        [FAILURE_CONNECT] = "connect",
-        [FAILURE_TLS] = "tls",
-        [FAILURE_TIMEOUT_CONNECT] = "timeout_connect",
-        [FAILURE_TIMEOUT_FIRST_BYTE] = "timeout_first_byte",
-        [FAILURE_TIMEOUT_IDLE] = "timeout_idle",
-        [FAILURE_TIMEOUT_TOTAL] = "timeout_total",
-        [FAILURE_CLOSED] = "closed",
-        [FAILURE_BAD_RESPONSE] = "bad_response",
-        [FAILURE_TOO_LARGE] = "too_large",
-        [FAILURE_NO_MEMORY] = "no_memory",
+        [HTTP_FAILURE_DNS] = "dns",
+        [HTTP_FAILURE_CONNECT] = "connect",
+        [HTTP_FAILURE_TLS] = "tls",
+        [HTTP_FAILURE_TIMEOUT_CONNECT] = "timeout_connect",
+        [HTTP_FAILURE_TIMEOUT_FIRST_BYTE] = "timeout_first_byte",
+        [HTTP_FAILURE_TIMEOUT_IDLE] = "timeout_idle",
+        [HTTP_FAILURE_TIMEOUT_TOTAL] = "timeout_total",
+        [HTTP_FAILURE_CLOSED] = "closed",
+        [HTTP_FAILURE_BAD_RESPONSE] = "bad_response",
+        [HTTP_FAILURE_TOO_LARGE] = "too_large",
+        [HTTP_FAILURE_NO_MEMORY] = "no_memory",
     };
     return names[failure];
 }
@@ -139,7 +139,7 @@ static void resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *lis
             if (status == 0 && pool->address_count)
                 connect_call(call, 0);
             else
-                call_failed(call, FAILURE_DNS, status ? uv_strerror(status) : "it has no address");
+                call_failed(call, HTTP_FAILURE_DNS, status ? uv_strerror(status) : "it has no address");
         }
         pool_leave(pool);
     }
@@ -214,24 +214,24 @@ static void leave(struct http_call *call) {
 
 static void tell_failure(struct http_call *call, enum http_failure failure, const char *detail) {
     static const char *const what[] = {
-        [FAILURE_DNS] = "its name leads nowhere",
-        [FAILURE_CONNECT] = "no connection",
-        [FAILURE_TLS] = "no TLS connection",
-        [FAILURE_TIMEOUT_CONNECT] = "no connection within its time",
-        [FAILURE_TIMEOUT_FIRST_BYTE] = "no reply within its time",
-        [FAILURE_TIMEOUT_IDLE] = "the reply stopped coming",
-        [FAILURE_TIMEOUT_TOTAL] = "the reply was not whole within its time",
-        [FAILURE_CLOSED] = "the connection was closed before the reply was whole",
-        [FAILURE_BAD_RESPONSE] = "what it sent is not HTTP",
-        [FAILURE_TOO_LARGE] = "its reply is too large",
-        [FAILURE_NO_MEMORY] = "out of memory",
+        [HTTP_FAILURE_DNS] = "its name leads nowhere",
+        [HTTP_FAILURE_CONNECT] = "no connection",
+        [HTTP_FAILURE_TLS] = "no TLS connection",
+        [HTTP_FAILURE_TIMEOUT_CONNECT] = "no connection within its time",
+        [HTTP_FAILURE_TIMEOUT_FIRST_BYTE] = "no reply within its time",
+        [HTTP_FAILURE_TIMEOUT_IDLE] = "the reply stopped coming",
+        [HTTP_FAILURE_TIMEOUT_TOTAL] = "the reply was not whole within its time",
+        [HTTP_FAILURE_CLOSED] = "the connection was closed before the reply was whole",
+        [HTTP_FAILURE_BAD_RESPONSE] = "what it sent is not HTTP",
+        [HTTP_FAILURE_TOO_LARGE] = "its reply is too large",
+        [HTTP_FAILURE_NO_MEMORY] = "out of memory",
     };
     struct error err;
-    bool late = failure >= FAILURE_TIMEOUT_CONNECT && failure <= FAILURE_TIMEOUT_TOTAL;
+    bool late = failure >= HTTP_FAILURE_TIMEOUT_CONNECT && failure <= HTTP_FAILURE_TIMEOUT_TOTAL;
     fail(&err,
-         late                           ? ERR_DEADLINE
-         : failure == FAILURE_NO_MEMORY ? ERR_NO_MEMORY
-                                        : ERR_UPSTREAM,
+         late                                ? ERR_DEADLINE
+         : failure == HTTP_FAILURE_NO_MEMORY ? ERR_NO_MEMORY
+                                             : ERR_UPSTREAM,
          "%s: %s%s%s%s", call->origin->name, what[failure], detail ? " (" : "", detail ? detail : "",
          detail ? ")" : "");
     leave(call);
@@ -246,10 +246,10 @@ static void on_time(struct loop_timer *timer) {
                      call->deferred_error ? strerror(call->deferred_error) : NULL);
         return;
     }
-    enum http_failure failure = call->wait_ends_ns >= call->deadline_ns ? FAILURE_TIMEOUT_TOTAL
-                                : !call->connected_ns                   ? FAILURE_TIMEOUT_CONNECT
-                                : !call->replied_ns                     ? FAILURE_TIMEOUT_FIRST_BYTE
-                                                                        : FAILURE_TIMEOUT_IDLE;
+    enum http_failure failure = call->wait_ends_ns >= call->deadline_ns ? HTTP_FAILURE_TIMEOUT_TOTAL
+                                : !call->connected_ns                   ? HTTP_FAILURE_TIMEOUT_CONNECT
+                                : !call->replied_ns                     ? HTTP_FAILURE_TIMEOUT_FIRST_BYTE
+                                                                        : HTTP_FAILURE_TIMEOUT_IDLE;
     if (call->connection)
         client_connection_close(call->connection);
     else
@@ -277,7 +277,7 @@ static void start_connecting(struct http_call *call) {
         call->next = pool->waiting;
         pool->waiting = call;
     } else {
-        defer(call, FAILURE_NO_MEMORY, 0);
+        defer(call, HTTP_FAILURE_NO_MEMORY, 0);
     }
 }
 
@@ -290,18 +290,18 @@ static void connect_call(struct http_call *call, unsigned first) {
     }
     if (call->pool->addresses_until_ns != INT64_MAX)
         call->pool->addresses_until_ns = 0; /* ask for the name again next time */
-    defer(call, error == ENOMEM ? FAILURE_NO_MEMORY : FAILURE_CONNECT, error);
+    defer(call, error == ENOMEM ? HTTP_FAILURE_NO_MEMORY : HTTP_FAILURE_CONNECT, error);
 }
 
 void call_try_next_address(struct http_call *call, unsigned address, int error) {
     if (address + 1 < call->pool->address_count)
         connect_call(call, address + 1);
     else
-        call_failed(call, FAILURE_CONNECT, strerror(error));
+        call_failed(call, HTTP_FAILURE_CONNECT, strerror(error));
 }
 
 void call_failed(struct http_call *call, enum http_failure failure, const char *detail) {
-    bool stale = failure == FAILURE_CLOSED && call->reused && !call->replied_ns && !call->retried;
+    bool stale = failure == HTTP_FAILURE_CLOSED && call->reused && !call->replied_ns && !call->retried;
     if (stale) {
         call->retried = true;
         start_connecting(call);
@@ -335,7 +335,7 @@ void http_call_start(struct http_client *client, struct http_call *call) {
     call->timer = (struct loop_timer){.fire = on_time};
     call->pool = pool_of(client, call->origin);
     if (!call->pool) {
-        defer(call, FAILURE_NO_MEMORY, 0);
+        defer(call, HTTP_FAILURE_NO_MEMORY, 0);
         return;
     }
     call->pool->users++;

@@ -38,17 +38,17 @@ void http_client_free(struct http_client *client);
 /* ---- calls ---- */
 
 enum http_failure {
-    FAILURE_DNS,                /* the name leads nowhere */
-    FAILURE_CONNECT,            /* refused, unreachable */
-    FAILURE_TLS,                /* handshake or certificate */
-    FAILURE_TIMEOUT_CONNECT,    /* name, connection and TLS together took too long */
-    FAILURE_TIMEOUT_FIRST_BYTE, /* of the reply, counted from the connection's being there */
-    FAILURE_TIMEOUT_IDLE,       /* between two pieces of the reply */
-    FAILURE_TIMEOUT_TOTAL,
-    FAILURE_CLOSED,       /* before the reply was whole */
-    FAILURE_BAD_RESPONSE, /* not HTTP/1.x, or framing that contradicts itself */
-    FAILURE_TOO_LARGE,    /* its head */
-    FAILURE_NO_MEMORY,
+    HTTP_FAILURE_DNS,                /* the name leads nowhere */
+    HTTP_FAILURE_CONNECT,            /* refused, unreachable */
+    HTTP_FAILURE_TLS,                /* handshake or certificate */
+    HTTP_FAILURE_TIMEOUT_CONNECT,    /* name, connection and TLS together took too long */
+    HTTP_FAILURE_TIMEOUT_FIRST_BYTE, /* of the reply, counted from the connection's being there */
+    HTTP_FAILURE_TIMEOUT_IDLE,       /* between two pieces of the reply */
+    HTTP_FAILURE_TIMEOUT_TOTAL,
+    HTTP_FAILURE_CLOSED,       /* before the reply was whole */
+    HTTP_FAILURE_BAD_RESPONSE, /* not HTTP/1.x, or framing that contradicts itself */
+    HTTP_FAILURE_TOO_LARGE,    /* its head */
+    HTTP_FAILURE_NO_MEMORY,
 };
 const char *http_failure_name(enum http_failure failure); /* "timeout_first_byte" */
 

@@ -118,7 +118,7 @@ void client_connection_watch(struct client_connection *c) {
     c->interest = (uint8_t)events;
     int result = events ? uv_poll_start(&c->poll, events, on_poll) : uv_poll_stop(&c->poll);
     if (result != 0)
-        fail_connection(c, FAILURE_NO_MEMORY, uv_strerror(result));
+        fail_connection(c, HTTP_FAILURE_NO_MEMORY, uv_strerror(result));
 }
 
 /* ---- the request ---- */
@@ -207,7 +207,7 @@ static int send_more(struct client_connection *c) {
 static void flush(struct client_connection *c) {
     int error = send_more(c);
     if (error)
-        fail_connection(c, FAILURE_CLOSED, strerror(error));
+        fail_connection(c, HTTP_FAILURE_CLOSED, strerror(error));
     else
         client_connection_watch(c);
 }
@@ -324,11 +324,11 @@ static void take_reply(struct client_connection *c, struct str bytes) {
     if (c->whole)
         reply_is_whole(c, llhttp_get_error_pos(&c->parser) == bytes.p + bytes.n);
     else if (c->head.failed || c->header_count > REPLY_HEADERS_COUNT_MAX)
-        fail_connection(c, FAILURE_TOO_LARGE, "its headers are too many or too long");
+        fail_connection(c, HTTP_FAILURE_TOO_LARGE, "its headers are too many or too long");
     else if (result != HPE_OK)
-        fail_connection(c, FAILURE_BAD_RESPONSE, llhttp_get_error_reason(&c->parser));
+        fail_connection(c, HTTP_FAILURE_BAD_RESPONSE, llhttp_get_error_reason(&c->parser));
     else if (c->call->status == 0 && c->head_bytes > REPLY_HEAD_MAX)
-        fail_connection(c, FAILURE_TOO_LARGE, "its head does not end");
+        fail_connection(c, HTTP_FAILURE_TOO_LARGE, "its head does not end");
 }
 
 static void take_bytes(struct client_connection *c, struct str bytes) {
@@ -343,7 +343,7 @@ static void take_bytes(struct client_connection *c, struct str bytes) {
 static void take_end(struct client_connection *c) {
     c->ended = true;
     if (c->state != CONNECTION_BUSY) {
-        fail_connection(c, c->state == CONNECTION_HANDSHAKE ? FAILURE_TLS : FAILURE_CLOSED, NULL);
+        fail_connection(c, c->state == CONNECTION_HANDSHAKE ? HTTP_FAILURE_TLS : HTTP_FAILURE_CLOSED, NULL);
         return;
     }
     bool may_end = llhttp_message_needs_eof(&c->parser) && c->call->status;
@@ -353,7 +353,7 @@ static void take_end(struct client_connection *c) {
     if (may_end && (result == HPE_OK || c->whole))
         reply_is_whole(c, false);
     else
-        fail_connection(c, FAILURE_CLOSED, NULL);
+        fail_connection(c, HTTP_FAILURE_CLOSED, NULL);
 }
 
 /* ---- socket events ---- */
@@ -368,7 +368,7 @@ static void begin_request(struct client_connection *c) {
     c->parser.data = c;
     call_connected(c->call);
     if (!put_together(c))
-        fail_connection(c, FAILURE_NO_MEMORY, NULL);
+        fail_connection(c, HTTP_FAILURE_NO_MEMORY, NULL);
     else
         flush(c);
 }
@@ -379,7 +379,7 @@ static void receive_tls(struct client_connection *c, struct str cipher) {
     bool handshake = c->state == CONNECTION_HANDSHAKE;
     enum tls_state state = tls_receive(c->tls, cipher, &client->plain, &c->out);
     if (state == TLS_FAILED) {
-        fail_connection(c, handshake ? FAILURE_TLS : FAILURE_CLOSED, tls_failure(c->tls));
+        fail_connection(c, handshake ? HTTP_FAILURE_TLS : HTTP_FAILURE_CLOSED, tls_failure(c->tls));
         return;
     }
     if (is_sending(c)) {
@@ -419,7 +419,7 @@ static void read_some(struct client_connection *c) {
     ssize_t n = recv(c->fd, in, CLIENT_READ_SIZE, 0);
     if (n < 0) {
         if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
-            fail_connection(c, FAILURE_CLOSED, strerror(errno));
+            fail_connection(c, HTTP_FAILURE_CLOSED, strerror(errno));
         return;
     }
     struct str bytes = {in, (size_t)n};
@@ -438,7 +438,7 @@ static void on_poll(uv_poll_t *poll, int status, int events) {
     if (c->state == CONNECTION_CONNECTING) {
         connected(c);
     } else if (status < 0) {
-        fail_connection(c, FAILURE_CLOSED, uv_strerror(status));
+        fail_connection(c, HTTP_FAILURE_CLOSED, uv_strerror(status));
         return;
     } else {
         if (events & UV_WRITABLE)
