@@ -81,17 +81,19 @@ void buf_add_fixed(struct buf *b, double value, int decimals) {
     uint64_t scaled = (uint64_t)(int64_t)(size * powers[decimals] + 0.5);
     if (value < 0 && scaled)
         b->p[b->n++] = '-';
-    int digits = decimals + 1;
-    for (uint64_t more = (uint64_t)powers[decimals] * 10; scaled >= more; more *= 10)
-        digits++;
-    char *start = b->p + b->n, *at = start + digits + (decimals > 0);
-    b->n = (size_t)(at - b->p);
-    for (int i = 0; i < decimals; i++, scaled /= 10)
-        *--at = (char)('0' + scaled % 10);
-    if (decimals > 0)
-        *--at = '.';
-    for (; at > start; scaled /= 10)
-        *--at = (char)('0' + scaled % 10);
+    uint64_t whole = scaled / (uint64_t)powers[decimals];
+    uint32_t rest = (uint32_t)(scaled % (uint64_t)powers[decimals]);
+    if (whole < 10)
+        b->p[b->n++] = (char)('0' + whole);
+    else
+        buf_add_u64(b, whole);
+    if (decimals == 0)
+        return;
+    char *at = b->p + b->n;
+    *at = '.';
+    b->n += 1 + (size_t)decimals;
+    for (int i = decimals; i > 0; i--, rest /= 10)
+        at[i] = (char)('0' + rest % 10);
 }
 
 void buf_consume(struct buf *b, size_t n) {

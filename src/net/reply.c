@@ -78,15 +78,17 @@ static struct str date_line(struct server_loop *home) {
     return (struct str){home->date, home->date_length};
 }
 
-/* So that no text that found its way into a header can end it (RFC 9110, 5.5). */
-static void add_cleaned(struct buf *out, struct str text) {
+/* Cleaned, so that no text that found its way into a header can end it (RFC 9110, 5.5). */
+static void add_header(struct buf *out, const struct http_header *h) {
     size_t from = out->n;
-    buf_add_str(out, text);
-    if (!str_has_control(text))
-        return;
-    for (size_t i = from; i < out->n; i++)
-        if ((unsigned char)out->p[i] < 0x20 || out->p[i] == 0x7f)
-            out->p[i] = ' ';
+    buf_add_str(out, h->name);
+    buf_add(out, ": ", 2);
+    buf_add_str(out, h->value);
+    if (!out->failed && str_has_control((struct str){out->p + from, out->n - from}))
+        for (size_t i = from; i < out->n; i++)
+            if ((unsigned char)out->p[i] < 0x20 || out->p[i] == 0x7f)
+                out->p[i] = ' ';
+    buf_add(out, "\r\n", 2);
 }
 
 static void add_status_line(struct buf *out, int status) {
@@ -109,12 +111,8 @@ void connection_add_head(struct connection *c, const struct live_exchange *live,
     const char *connection = !c->keep ? "close" : old ? "keep-alive" : NULL;
     add_status_line(out, status);
     buf_add_str(out, date_line(home));
-    for (size_t i = 0; i < count; i++) {
-        add_cleaned(out, headers[i].name);
-        buf_add_str(out, STR(": "));
-        add_cleaned(out, headers[i].value);
-        buf_add_str(out, STR("\r\n"));
-    }
+    for (size_t i = 0; i < count; i++)
+        add_header(out, &headers[i]);
     if (length >= 0 && !has_no_body(status)) {
         buf_add_str(out, STR("Content-Length: "));
         buf_add_u64(out, (uint64_t)length);
