@@ -10,9 +10,10 @@
 #include <string.h>
 
 enum {
-    IDLE_MAX = 256,            /* kept connections of one origin in one loop */
-    IDLE_MS = 30000,           /* how long one is kept */
-    ADDRESSES_VALID_MS = 30000 /* how long a name's addresses are believed */
+    IDLE_MAX = 256,             /* kept connections of one origin in one loop */
+    IDLE_MS = 30000,            /* how long one is kept */
+    ADDRESSES_VALID_MS = 30000, /* how long a name's addresses are believed */
+    ADDRESS_MS = 2000           /* most time for one that does not answer, where there are others */
 };
 
 const char *http_failure_name(enum http_failure failure) {
@@ -44,33 +45,61 @@ struct http_client *http_client_new(struct loop *loop) {
     }
     client->loop = loop;
     client->in = in;
+    client->idle_ms = IDLE_MS;
     client->plain = BUF_INIT(SIZE_MAX / 2);
     client->text = BUF_INIT(SIZE_MAX / 2);
     return client;
 }
+
+/* A lookup runs on a thread of libuv's and cannot always be stopped, so it outlives a pool that went. */
+struct resolution {
+    uv_getaddrinfo_t request;
+    struct pool *pool; /* NULL: nobody waits any more */
+};
 
 static void pool_free(struct pool *pool) {
     struct pool **at = &pool->client->pools;
     while (*at != pool)
         at = &(*at)->next;
     *at = pool->next;
+    if (pool->resolution) {
+        pool->resolution->pool = NULL;
+        uv_cancel((uv_req_t *)&pool->resolution->request);
+    }
     http_origin_unref(pool->origin);
     free(pool);
 }
 
 /* One that nobody uses stays for its addresses, until its origin is nobody else's either. */
+static bool is_forgotten(const struct pool *pool) {
+    return pool->users == 0 && atomic_load(&pool->origin->refs) == 1;
+}
+
 void pool_leave(struct pool *pool) {
     CHECK(pool->users > 0);
-    if (--pool->users == 0 && atomic_load(&pool->origin->refs) == 1)
+    pool->users--;
+    if (is_forgotten(pool))
         pool_free(pool);
+}
+
+/* Those whose origin a new configuration left out after they had been used last. */
+static void free_forgotten(struct http_client *client) {
+    for (struct pool *pool = client->pools, *next; pool; pool = next) {
+        next = pool->next;
+        if (is_forgotten(pool))
+            pool_free(pool);
+    }
 }
 
 static struct pool *pool_of(struct http_client *client, struct http_origin *origin) {
     struct pool *pool = client->pools;
     while (pool && pool->origin != origin)
         pool = pool->next;
-    if (pool || !(pool = calloc(1, sizeof *pool)))
+    if (pool)
         return pool;
+    free_forgotten(client);
+    if (!(pool = calloc(1, sizeof *pool)))
+        return NULL;
     pool->client = client;
     pool->origin = http_origin_ref(origin);
     pool->next = client->pools;
@@ -91,24 +120,17 @@ void pool_keep(struct client_connection *c) {
         return;
     }
     c->state = CONNECTION_IDLE;
-    c->paused = false;
     c->next = pool->idle;
     c->link = &pool->idle;
     if (c->next)
         c->next->link = &c->next;
     pool->idle = c;
     pool->idle_count++;
-    loop_timer_arm(pool->client->loop, &c->timer, clock_monotonic() + IDLE_MS * NS_PER_MS);
+    loop_timer_arm(pool->client->loop, &c->timer, clock_monotonic() + pool->client->idle_ms * NS_PER_MS);
     client_connection_watch(c);
 }
 
 /* ---- names ---- */
-
-/* A lookup runs on a thread of libuv's and cannot always be stopped, so it outlives a pool that went. */
-struct resolution {
-    uv_getaddrinfo_t request;
-    struct pool *pool; /* NULL: nobody waits any more */
-};
 
 static void take_addresses(struct pool *pool, const struct addrinfo *list) {
     pool->address_count = 0;
@@ -122,7 +144,9 @@ static void take_addresses(struct pool *pool, const struct addrinfo *list) {
 }
 
 static void connect_call(struct http_call *call, unsigned first);
+static void defer(struct http_call *call, enum http_failure failure, const char *detail);
 
+/* Nobody is called back from here: what they do might be to wait for this name again. */
 static void resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *list) {
     struct resolution *resolution = CONTAINER_OF(request, struct resolution, request);
     struct pool *pool = resolution->pool;
@@ -131,7 +155,6 @@ static void resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *lis
         pool->resolution = NULL;
         if (status == 0)
             take_addresses(pool, list);
-        pool->users++; /* the calls below may be its last */
         while (pool->waiting) {
             struct http_call *call = pool->waiting;
             pool->waiting = call->next;
@@ -139,9 +162,8 @@ static void resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *lis
             if (status == 0 && pool->address_count)
                 connect_call(call, 0);
             else
-                call_failed(call, HTTP_FAILURE_DNS, status ? uv_strerror(status) : "it has no address");
+                defer(call, HTTP_FAILURE_DNS, status ? uv_strerror(status) : "it has no address");
         }
-        pool_leave(pool);
     }
     uv_freeaddrinfo(list);
 }
@@ -182,10 +204,6 @@ void http_client_free(struct http_client *client) {
         pool->users++;
         while (pool->idle)
             client_connection_close(pool->idle);
-        if (pool->resolution) {
-            pool->resolution->pool = NULL;
-            uv_cancel((uv_req_t *)&pool->resolution->request);
-        }
         CHECK(pool->users == 1);
         pool_free(pool);
     }
@@ -240,10 +258,9 @@ static void tell_failure(struct http_call *call, enum http_failure failure, cons
 
 static void on_time(struct loop_timer *timer) {
     struct http_call *call = CONTAINER_OF(timer, struct http_call, timer);
-    if (call->deferred) { /* failed within http_call_start */
+    if (call->deferred) {
         call->deferred = false;
-        tell_failure(call, call->deferred_failure,
-                     call->deferred_error ? strerror(call->deferred_error) : NULL);
+        tell_failure(call, call->deferred_failure, call->deferred_detail);
         return;
     }
     enum http_failure failure = call->wait_ends_ns >= call->deadline_ns ? HTTP_FAILURE_TIMEOUT_TOTAL
@@ -258,11 +275,11 @@ static void on_time(struct loop_timer *timer) {
     tell_failure(call, failure, NULL);
 }
 
-/* Inside http_call_start nobody is told yet. */
-static void defer(struct http_call *call, enum http_failure failure, int error) {
+/* For where nobody may be told yet, as inside http_call_start. `detail` is static. */
+static void defer(struct http_call *call, enum http_failure failure, const char *detail) {
     call->deferred = true;
     call->deferred_failure = failure;
-    call->deferred_error = error;
+    call->deferred_detail = detail;
     loop_timer_arm(call->client->loop, &call->timer, clock_monotonic());
 }
 
@@ -277,27 +294,52 @@ static void start_connecting(struct http_call *call) {
         call->next = pool->waiting;
         pool->waiting = call;
     } else {
-        defer(call, HTTP_FAILURE_NO_MEMORY, 0);
+        defer(call, HTTP_FAILURE_NO_MEMORY, NULL);
     }
+}
+
+/* Addresses that do not answer share the time, but for the last, which has all that is left. */
+static int64_t attempt_ends(const struct http_call *call, unsigned address) {
+    unsigned left = call->pool->address_count - address;
+    if (left == 1)
+        return INT64_MAX;
+    int64_t now = clock_monotonic(), share = (call->wait_ends_ns - now) / left;
+    return now + (share < ADDRESS_MS * NS_PER_MS ? share : ADDRESS_MS * NS_PER_MS);
 }
 
 static void connect_call(struct http_call *call, unsigned first) {
     int error = ECONNREFUSED;
     for (unsigned i = first; i < call->pool->address_count; i++) {
-        error = connection_start(call->pool, call, i);
+        error = connection_start(call->pool, call, i, attempt_ends(call, i));
         if (!error)
             return;
     }
     if (call->pool->addresses_until_ns != INT64_MAX)
         call->pool->addresses_until_ns = 0; /* ask for the name again next time */
-    defer(call, error == ENOMEM ? HTTP_FAILURE_NO_MEMORY : HTTP_FAILURE_CONNECT, error);
+    defer(call, error == ENOMEM ? HTTP_FAILURE_NO_MEMORY : HTTP_FAILURE_CONNECT,
+          uv_strerror(uv_translate_sys_error(error)));
 }
 
 void call_try_next_address(struct http_call *call, unsigned address, int error) {
-    if (address + 1 < call->pool->address_count)
+    struct pool *pool = call->pool;
+    if (address + 1 < pool->address_count) {
         connect_call(call, address + 1);
-    else
-        call_failed(call, HTTP_FAILURE_CONNECT, strerror(error));
+        return;
+    }
+    if (pool->addresses_until_ns != INT64_MAX)
+        pool->addresses_until_ns = 0;
+    call_failed(call, HTTP_FAILURE_CONNECT, uv_strerror(uv_translate_sys_error(error)));
+}
+
+void pool_prefer_address(struct pool *pool, unsigned address) {
+    if (address == 0 || address >= pool->address_count)
+        return;
+    struct sockaddr_storage a = pool->addresses[0];
+    socklen_t length = pool->address_lengths[0];
+    pool->addresses[0] = pool->addresses[address];
+    pool->address_lengths[0] = pool->address_lengths[address];
+    pool->addresses[address] = a;
+    pool->address_lengths[address] = length;
 }
 
 void call_failed(struct http_call *call, enum http_failure failure, const char *detail) {
@@ -306,22 +348,28 @@ void call_failed(struct http_call *call, enum http_failure failure, const char *
         call->retried = true;
         start_connecting(call);
     } else if (call->starting) {
-        defer(call, failure, 0);
+        defer(call, failure, detail);
     } else {
         tell_failure(call, failure, detail);
     }
 }
 
+/* While paused nothing is read, so nobody can say that nothing comes. */
+static void wait_for_reply(struct http_call *call, int64_t from_ns) {
+    int64_t wait_ns = call->replied_ns ? call->idle_ns : call->first_byte_ns;
+    wait_for(call, from_ns, call->paused ? INT64_MAX : wait_ns);
+}
+
 void call_connected(struct http_call *call) {
     call->connected_ns = clock_monotonic();
-    wait_for(call, call->connected_ns, call->first_byte_ns);
+    wait_for_reply(call, call->connected_ns);
 }
 
 void call_heard(struct http_call *call) {
     int64_t now = clock_monotonic();
     if (!call->replied_ns)
         call->replied_ns = now;
-    wait_for(call, now, call->idle_ns);
+    wait_for_reply(call, now);
 }
 
 void call_ended(struct http_call *call) {
@@ -335,7 +383,7 @@ void http_call_start(struct http_client *client, struct http_call *call) {
     call->timer = (struct loop_timer){.fire = on_time};
     call->pool = pool_of(client, call->origin);
     if (!call->pool) {
-        defer(call, HTTP_FAILURE_NO_MEMORY, 0);
+        defer(call, HTTP_FAILURE_NO_MEMORY, NULL);
         return;
     }
     call->pool->users++;
@@ -361,21 +409,25 @@ void http_call_cancel(struct http_call *call) {
     leave(call);
 }
 
-void http_call_pause(struct http_call *call) {
-    struct client_connection *c = call->connection;
-    if (!c || c->paused)
+static void change_pause(struct http_call *call, bool paused) {
+    if (!call->pool || call->paused == paused)
         return;
-    c->paused = true;
-    call->wait_ends_ns = call->deadline_ns;
-    loop_timer_arm(call->client->loop, &call->timer, call->deadline_ns);
-    client_connection_watch(c);
+    call->paused = paused;
+    if (!call->connected_ns || call->deferred)
+        return;
+    wait_for_reply(call, clock_monotonic());
+    if (call->connection)
+        client_connection_watch(call->connection);
+}
+
+void http_call_pause(struct http_call *call) {
+    change_pause(call, true);
 }
 
 void http_call_resume(struct http_call *call) {
-    struct client_connection *c = call->connection;
-    if (!c || !c->paused)
-        return;
-    c->paused = false;
-    wait_for(call, clock_monotonic(), call->idle_ns);
-    client_connection_watch(c);
+    change_pause(call, false);
+}
+
+bool http_call_may_have_acted(const struct http_call *call) {
+    return call->connected_ns || call->retried;
 }

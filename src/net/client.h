@@ -39,7 +39,7 @@ void http_client_free(struct http_client *client);
 
 enum http_failure {
     HTTP_FAILURE_DNS,                /* the name leads nowhere */
-    HTTP_FAILURE_CONNECT,            /* refused, unreachable */
+    HTTP_FAILURE_CONNECT,            /* refused, unreachable; all addresses of the name were tried */
     HTTP_FAILURE_TLS,                /* handshake or certificate */
     HTTP_FAILURE_TIMEOUT_CONNECT,    /* name, connection and TLS together took too long */
     HTTP_FAILURE_TIMEOUT_FIRST_BYTE, /* of the reply, counted from the connection's being there */
@@ -90,9 +90,9 @@ struct http_call {
     struct http_call *next; /* of those that wait for the name */
     struct loop_timer timer;
     int64_t wait_ends_ns;
-    int deferred_error;
+    const char *deferred_detail;
     enum http_failure deferred_failure;
-    bool retried, starting, deferred;
+    bool retried, starting, deferred, paused;
 };
 
 /* Calls back later, never from inside. On a connection that was kept and turns out to be closed before any
@@ -101,6 +101,8 @@ void http_call_start(struct http_client *client, struct http_call *call);
 /* Ends it without a further callback; its connection is closed. One that has ended is fine. */
 void http_call_cancel(struct http_call *call);
 /* Stops reading, so that the upstream has to wait, and goes on. While paused no wait for bytes ends by a
- * timeout but that of the whole call. */
+ * timeout but that of the whole call. May be called at any time; one that has ended is fine. */
 void http_call_pause(struct http_call *call);
 void http_call_resume(struct http_call *call);
+/* May the upstream have begun to act on the request? False as long as nothing of it can have arrived. */
+bool http_call_may_have_acted(const struct http_call *call);

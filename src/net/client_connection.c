@@ -54,8 +54,29 @@ static void fail_connection(struct client_connection *c, enum http_failure failu
     call_failed(call, failure, detail);
 }
 
-static void on_idle_too_long(struct loop_timer *timer) {
-    client_connection_close(CONTAINER_OF(timer, struct client_connection, timer));
+/* The socket does not say which of its two ends failed; within a handshake it is the handshake. */
+static void lose_connection(struct client_connection *c, const char *detail) {
+    fail_connection(c, c->state == CONNECTION_HANDSHAKE ? HTTP_FAILURE_TLS : HTTP_FAILURE_CLOSED, detail);
+}
+
+static const char *reason_of(int error) {
+    return uv_strerror(uv_translate_sys_error(error)); /* static, where strerror is not for threads */
+}
+
+static void try_next_address(struct client_connection *c, int error) {
+    struct http_call *call = c->call;
+    unsigned address = c->address;
+    client_connection_close(c);
+    call->connection = NULL;
+    call_try_next_address(call, address, error);
+}
+
+static void on_time(struct loop_timer *timer) {
+    struct client_connection *c = CONTAINER_OF(timer, struct client_connection, timer);
+    if (c->state == CONNECTION_CONNECTING)
+        try_next_address(c, ETIMEDOUT);
+    else
+        client_connection_close(c); /* idle for too long */
 }
 
 static int open_socket(const struct sockaddr_storage *address, socklen_t length) {
@@ -71,7 +92,7 @@ static int open_socket(const struct sockaddr_storage *address, socklen_t length)
     return -error;
 }
 
-int connection_start(struct pool *pool, struct http_call *call, unsigned index) {
+int connection_start(struct pool *pool, struct http_call *call, unsigned index, int64_t until_ns) {
     int fd = open_socket(&pool->addresses[index], pool->address_lengths[index]);
     if (fd < 0)
         return -fd;
@@ -88,13 +109,15 @@ int connection_start(struct pool *pool, struct http_call *call, unsigned index) 
     c->fd = fd;
     c->pool = pool;
     pool->users++;
-    c->timer.fire = on_idle_too_long;
+    c->timer.fire = on_time;
     c->out.cap = SIZE_MAX / 2; /* the caller's own request */
     c->head.cap = REPLY_HEAD_MAX;
     c->address = index;
     c->call = call;
     call->connection = c;
     c->state = CONNECTION_CONNECTING;
+    if (until_ns != INT64_MAX)
+        loop_timer_arm(pool->client->loop, &c->timer, until_ns);
     client_connection_watch(c);
     return 0;
 }
@@ -102,13 +125,19 @@ int connection_start(struct pool *pool, struct http_call *call, unsigned index) 
 /* ---- what is waited for ---- */
 
 static bool is_sending(const struct client_connection *c) {
-    return c->out_at < c->out.n || (c->state == CONNECTION_BUSY && c->call && c->body_at < c->call->body.n);
+    return !c->broken &&
+           (c->out_at < c->out.n || (c->state == CONNECTION_BUSY && c->call && c->body_at < c->call->body.n));
+}
+
+/* A handshake goes on. */
+static bool is_paused(const struct client_connection *c) {
+    return c->state == CONNECTION_BUSY && c->call->paused;
 }
 
 void client_connection_watch(struct client_connection *c) {
     if (c->state == CONNECTION_CLOSED)
         return;
-    int events = c->paused ? 0 : UV_READABLE;
+    int events = is_paused(c) ? 0 : UV_READABLE;
     if (c->state == CONNECTION_CONNECTING)
         events = UV_WRITABLE;
     else if (is_sending(c))
@@ -123,23 +152,28 @@ void client_connection_watch(struct client_connection *c) {
 
 /* ---- the request ---- */
 
-static void add_line(struct buf *out, struct str name, struct str value) {
+/* So that no text that found its way into a line can end it (RFC 9110, 5.5). */
+static void add_cleaned(struct buf *out, struct str text) {
     size_t from = out->n;
-    buf_add_str(out, name);
+    buf_add_str(out, text);
+    if (!str_has_control(text))
+        return;
+    for (size_t i = from; i < out->n; i++)
+        if ((unsigned char)out->p[i] < 0x20 || out->p[i] == 0x7f)
+            out->p[i] = ' ';
+}
+
+static void add_line(struct buf *out, struct str name, struct str value) {
+    add_cleaned(out, name);
     buf_add_str(out, STR(": "));
-    buf_add_str(out, value);
-    if (str_has_control(
-            (struct str){out->p + from, out->n - from})) /* cannot end the header (RFC 9110, 5.5) */
-        for (size_t i = from; i < out->n; i++)
-            if ((unsigned char)out->p[i] < 0x20 || out->p[i] == 0x7f)
-                out->p[i] = ' ';
+    add_cleaned(out, value);
     buf_add_str(out, STR("\r\n"));
 }
 
 static void add_head(struct buf *out, const struct http_call *call) {
-    buf_add_str(out, call->method);
+    add_cleaned(out, call->method);
     buf_add_char(out, ' ');
-    buf_add_str(out, call->path);
+    add_cleaned(out, call->path);
     buf_add_str(out, STR(" HTTP/1.1\r\nHost: "));
     buf_add_str(out, str_from(call->origin->name));
     buf_add_str(out, STR("\r\n"));
@@ -157,9 +191,8 @@ static void add_head(struct buf *out, const struct http_call *call) {
 static bool put_together(struct client_connection *c) {
     struct buf *text = c->tls ? &client_of(c)->text : &c->out;
     struct http_call *call = c->call;
-    buf_clear(&c->out);
-    buf_clear(text);
-    c->out_at = 0;
+    if (c->tls)
+        buf_clear(text); /* in c->out the end of the handshake may still lie */
     add_head(text, call);
     c->body_at = call->body.n < TOGETHER_MAX ? call->body.n : TOGETHER_MAX;
     buf_add_str(text, str_slice(call->body, 0, c->body_at));
@@ -173,6 +206,14 @@ static bool encrypt_more(struct client_connection *c) {
     c->out_at = 0;
     c->body_at += piece.n;
     return tls_send(c->tls, piece, &c->out) && !c->out.failed;
+}
+
+static void forget_sent(struct client_connection *c) {
+    if (c->out.room > OUT_KEPT)
+        buf_free(&c->out);
+    else
+        buf_clear(&c->out);
+    c->out_at = 0;
 }
 
 /* Sends until all is out or the socket is full. 0, or an errno. */
@@ -196,20 +237,20 @@ static int send_more(struct client_connection *c) {
         c->out_at += of_out;
         c->body_at += (size_t)n - of_out;
     }
-    if (c->out.room > OUT_KEPT)
-        buf_free(&c->out);
-    else
-        buf_clear(&c->out);
-    c->out_at = 0;
+    forget_sent(c);
     return 0;
 }
 
+/* An upstream may refuse a request before it has read all of it: what it said is read before the connection
+ * is given up, and the end of that is reported by the socket. */
 static void flush(struct client_connection *c) {
     int error = send_more(c);
-    if (error)
-        fail_connection(c, HTTP_FAILURE_CLOSED, strerror(error));
-    else
-        client_connection_watch(c);
+    if (error == EPROTO) {
+        lose_connection(c, "the TLS connection broke");
+        return;
+    }
+    c->broken = error != 0;
+    client_connection_watch(c);
 }
 
 /* ---- the reply ---- */
@@ -274,8 +315,10 @@ static int on_headers(llhttp_t *parser) {
         p += headers[i].value.n + 1;
     }
     c->call->status = status;
+    /* RFC 9112, 6.3, whatever its Content-Length says. */
+    bool bodiless = status == 204 || status == 304 || str_eq(c->call->method, STR("HEAD"));
     c->call->events->on_head(c->call, status, headers, c->header_count);
-    return go_on(c);
+    return go_on(c) == 0 ? bodiless : -1; /* 1 has llhttp expect no body */
 }
 
 static int on_body(llhttp_t *parser, const char *at, size_t n) {
@@ -306,7 +349,7 @@ static const llhttp_settings_t settings = {
 
 static void reply_is_whole(struct client_connection *c, bool nothing_behind) {
     struct http_call *call = c->call;
-    bool keep = c->keep && nothing_behind && !c->ended && !is_sending(c);
+    bool keep = c->keep && nothing_behind && !c->ended && !c->broken && !is_sending(c);
     c->call = NULL;
     call->connection = NULL;
     if (keep)
@@ -340,20 +383,22 @@ static void take_bytes(struct client_connection *c, struct str bytes) {
     take_reply(c, bytes);
 }
 
-static void take_end(struct client_connection *c) {
+/* `cut`: the TLS connection ended without saying so. What only its end delimits may then be incomplete (RFC
+ * 9112, 9.8). */
+static void take_end(struct client_connection *c, bool cut) {
     c->ended = true;
     if (c->state != CONNECTION_BUSY) {
-        fail_connection(c, c->state == CONNECTION_HANDSHAKE ? HTTP_FAILURE_TLS : HTTP_FAILURE_CLOSED, NULL);
+        lose_connection(c, NULL);
         return;
     }
-    bool may_end = llhttp_message_needs_eof(&c->parser) && c->call->status;
+    bool may_end = !cut && !c->broken && llhttp_message_needs_eof(&c->parser) && c->call->status;
     llhttp_errno_t result = may_end ? llhttp_finish(&c->parser) : HPE_OK;
     if (c->state == CONNECTION_CLOSED)
         return;
     if (may_end && (result == HPE_OK || c->whole))
         reply_is_whole(c, false);
     else
-        fail_connection(c, HTTP_FAILURE_CLOSED, NULL);
+        lose_connection(c, NULL);
 }
 
 /* ---- socket events ---- */
@@ -363,6 +408,7 @@ static void begin_request(struct client_connection *c) {
     c->whole = c->keep = c->interim = false;
     c->head_bytes = 0;
     c->header_count = 0;
+    c->broken = false;
     buf_clear(&c->head);
     llhttp_init(&c->parser, HTTP_RESPONSE, &settings);
     c->parser.data = c;
@@ -392,7 +438,7 @@ static void receive_tls(struct client_connection *c, struct str cipher) {
     if (client->plain.n && c->state != CONNECTION_CLOSED)
         take_bytes(c, buf_str(&client->plain));
     if (state == TLS_ENDED && c->state != CONNECTION_CLOSED)
-        take_end(c);
+        take_end(c, false);
 }
 
 static void connected(struct client_connection *c) {
@@ -401,12 +447,12 @@ static void connected(struct client_connection *c) {
     if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0)
         error = errno;
     if (error) {
-        struct http_call *call = c->call;
-        unsigned address = c->address;
-        client_connection_close(c);
-        call->connection = NULL;
-        call_try_next_address(call, address, error);
-    } else if (c->tls) {
+        try_next_address(c, error);
+        return;
+    }
+    loop_timer_disarm(client_of(c)->loop, &c->timer);
+    pool_prefer_address(c->pool, c->address);
+    if (c->tls) {
         c->state = CONNECTION_HANDSHAKE;
         receive_tls(c, STR(""));
     } else {
@@ -414,21 +460,33 @@ static void connected(struct client_connection *c) {
     }
 }
 
-static void read_some(struct client_connection *c) {
+/* False: nothing was there, or the connection is closed. */
+static bool read_some(struct client_connection *c) {
     char *in = client_of(c)->in;
     ssize_t n = recv(c->fd, in, CLIENT_READ_SIZE, 0);
     if (n < 0) {
         if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
-            fail_connection(c, HTTP_FAILURE_CLOSED, strerror(errno));
-        return;
+            lose_connection(c, reason_of(errno));
+        return false;
     }
     struct str bytes = {in, (size_t)n};
     if (n == 0)
-        take_end(c);
+        take_end(c, c->tls != NULL);
     else if (c->tls)
         receive_tls(c, bytes);
     else
         take_bytes(c, bytes);
+    return c->state != CONNECTION_CLOSED;
+}
+
+/* libuv stopped to watch a socket with an error. What came before the error is still there. */
+static void read_rest(struct client_connection *c) {
+    c->interest = 0;
+    c->broken = true;
+    while (!is_paused(c) && read_some(c))
+        continue;
+    if (c->state != CONNECTION_CLOSED && !is_paused(c))
+        lose_connection(c, reason_of(ECONNRESET));
 }
 
 static void on_poll(uv_poll_t *poll, int status, int events) {
@@ -438,12 +496,13 @@ static void on_poll(uv_poll_t *poll, int status, int events) {
     if (c->state == CONNECTION_CONNECTING) {
         connected(c);
     } else if (status < 0) {
-        fail_connection(c, HTTP_FAILURE_CLOSED, uv_strerror(status));
-        return;
+        read_rest(c);
     } else {
         if (events & UV_WRITABLE)
             flush(c);
-        if ((events & UV_READABLE) && c->state != CONNECTION_CLOSED && !c->paused)
+        if (c->state == CONNECTION_CLOSED)
+            return;
+        if ((events & UV_READABLE) && !is_paused(c))
             read_some(c);
     }
     client_connection_watch(c);

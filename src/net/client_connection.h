@@ -32,6 +32,7 @@ struct pool {
 struct http_client {
     struct loop *loop;
     struct pool *pools;
+    uint32_t idle_ms; /* how long a connection is kept */
     char *in;         /* CLIENT_READ_SIZE bytes, for the read being handled */
     struct buf plain; /* its plaintext */
     struct buf text;  /* a request being put together, before TLS */
@@ -51,7 +52,7 @@ struct client_connection {
     int fd;
     struct pool *pool;
     struct client_connection *next, **link; /* in pool->idle */
-    struct loop_timer timer;                /* while idle */
+    struct loop_timer timer;                /* while idle; for one of several addresses, while connecting */
     struct tls *tls;
     struct http_call *call; /* NULL while idle, and closed */
     llhttp_t parser;
@@ -61,13 +62,14 @@ struct client_connection {
     size_t head_bytes;
     unsigned header_count, address;
     uint8_t state, interest;
-    bool interim, whole, keep, paused, ended;
+    bool interim, whole, keep, ended, broken; /* broken: the socket takes nothing more */
 };
 
 /* ---- client_connection.c ---- */
 
-/* Starts connecting to pool->addresses[index] for the call. 0, or the errno that it failed with. */
-int connection_start(struct pool *pool, struct http_call *call, unsigned index) MUST_USE;
+/* Starts connecting to pool->addresses[index] for the call, and gives up at `until_ns`. 0, or the errno that
+ * it failed with. */
+int connection_start(struct pool *pool, struct http_call *call, unsigned index, int64_t until_ns) MUST_USE;
 /* Sends the call's request on a connection that is idle. */
 void connection_use(struct client_connection *c, struct http_call *call);
 void client_connection_close(struct client_connection *c);
@@ -81,9 +83,12 @@ void call_connected(struct http_call *call);
 void call_heard(struct http_call *call);
 /* The reply is whole; the connection, if it can be used again, is in its pool. */
 void call_ended(struct http_call *call);
-/* Its connection is closed. Tries again where that is right, else tells the caller; `detail` may be NULL. */
+/* Its connection is closed. Tries again where that is right, else tells the caller; `detail` is static, or
+ * NULL. */
 void call_failed(struct http_call *call, enum http_failure failure, const char *detail);
 /* Connecting failed: the name's next address, or the end. */
 void call_try_next_address(struct http_call *call, unsigned address, int error);
+/* It answered: the next connection begins with it. */
+void pool_prefer_address(struct pool *pool, unsigned address);
 void pool_keep(struct client_connection *c);
 void pool_leave(struct pool *pool);
