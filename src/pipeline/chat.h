@@ -8,6 +8,7 @@
 #include "net/client.h"
 #include "net/sse.h"
 #include "pipeline/request.h"
+#include "traffic/failure.h"
 
 enum { CHAT_CANDIDATES_MAX = 24, CHAT_HEADERS_MAX = 8, CHAT_REPLY_MAX = 32 << 20 };
 
@@ -24,6 +25,13 @@ struct chat {
     unsigned attempts;                   /* calls made, over all candidates */
 
     struct request *r;
+    void (*ended)(struct chat *c,
+                  enum failure failure); /* of the attempt: FAILURE_NONE, or r->error says what */
+    enum chat_wait { CHAT_WAIT_NONE, CHAT_WAIT_PLACE, CHAT_WAIT_CALL, CHAT_WAIT_PAUSE } wait;
+    struct place *place; /* held, or waited for; call.c's */
+    struct breaker_token token;
+    struct loop_timer pause;
+    unsigned tries; /* at the present candidate */
     struct http_call call;
     struct http_header headers[CHAT_HEADERS_MAX];
     size_t header_count;
@@ -36,7 +44,7 @@ struct chat {
     bool done;         /* and the upstream said that it was all */
     bool failed;       /* an event said so: `trouble` */
     struct chat_trouble trouble;
-    uint32_t retry_after_ms; /* as the upstream said last; 0: it did not */
+    int64_t retry_after_ns; /* as the upstream said last; 0: it did not */
     struct chat_facts facts;
     struct str cache_key;                    /* .p NULL: the answer is not to be kept */
     int64_t call_started_ns, first_token_ns; /* monotonic; 0: none */
@@ -51,6 +59,8 @@ static inline const struct candidate *chat_candidate(const struct chat *c) {
 /* Frees what an attempt left. */
 void chat_clear(struct chat *c);
 void chat_start_events(struct chat *c);
+/* The present candidate answers: how the reply came about. */
+void chat_set_decision(struct request *r);
 /* Hands an upstream's bytes, as they came or as the cache has them, to the client's stream. False: they are
  * not what a stream is made of (c->failed says why), or the client left, which *gone tells: c is then no
  * more. */

@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A quiet upstream may be retried all the same; calls that try whether one is well again. */
+enum { RETRIES_PER_SECOND = 1, BREAKER_PROBES = 3 };
+
 static bool same_text(const char *a, const char *b) {
     return a == b || (a && b && strcmp(a, b) == 0);
 }
@@ -41,6 +44,25 @@ static bool set_key(struct upstream *u, struct error *err) {
     return fail(err, ERR_NO_MEMORY, "out of memory");
 }
 
+static bool set_limits(struct upstream *u, struct error *err) {
+    const struct config_upstream *c = u->config;
+    const struct concurrency_options places = {.cap = (uint32_t)c->concurrency, .queue = (uint32_t)c->queue};
+    u->breaker_options = (struct breaker_options){.errors = c->breaker.errors,
+                                                  .minimum = (uint32_t)c->breaker.minimum,
+                                                  .window_ns = c->breaker.window,
+                                                  .slow_ns = c->breaker.slow,
+                                                  .open_ns = c->breaker.open,
+                                                  .open_max_ns = c->breaker.open_max,
+                                                  .probes = BREAKER_PROBES};
+    u->retry_options = (struct retry_options){.attempts = (unsigned)c->retry.attempts,
+                                              .base_ns = c->retry.base,
+                                              .max_ns = c->retry.max,
+                                              .budget = c->retry.budget,
+                                              .budget_per_second = RETRIES_PER_SECOND};
+    u->concurrency = concurrency_new(&places);
+    return u->concurrency || fail(err, ERR_NO_MEMORY, "out of memory");
+}
+
 struct upstream *upstream_make(const struct config *owner, const struct config_upstream *config,
                                struct upstream *previous, struct error *err) {
     if (previous && is_same(previous->config, config))
@@ -53,7 +75,7 @@ struct upstream *upstream_make(const struct config *owner, const struct config_u
     u->refs = 1;
     u->owner = config_ref(owner);
     u->config = config;
-    if (set_address(u, err) && set_key(u, err))
+    if (set_address(u, err) && set_key(u, err) && set_limits(u, err))
         return u;
     upstream_unref(u);
     return NULL;
@@ -69,6 +91,7 @@ void upstream_unref(struct upstream *u) {
         return;
     config_unref(u->owner);
     http_origin_unref(u->origin);
+    concurrency_unref(u->concurrency);
     free(u->base);
     if (u->authorization)
         explicit_bzero(u->authorization, strlen(u->authorization));

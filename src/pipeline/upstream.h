@@ -5,6 +5,10 @@
 
 #include "config/config.h"
 #include "net/client.h"
+#include "traffic/breaker.h"
+#include "traffic/concurrency.h"
+#include "traffic/latency.h"
+#include "traffic/retry.h"
 
 #include <stdatomic.h>
 
@@ -15,6 +19,12 @@ struct upstream {
     struct http_origin *origin; /* NULL: the simulator */
     char *base;                 /* the beginning of its paths: "/v1", or "" */
     char *authorization;        /* the header that carries its key, or NULL */
+    struct breaker_options breaker_options;
+    struct breaker breaker;
+    struct retry_options retry_options;
+    struct retry_budget retry_budget;
+    struct concurrency *concurrency;
+    struct latency latency; /* to the first byte */
 };
 
 /* `previous` (may be NULL): the one of that name in the snapshot before. NULL and *err when it cannot be

@@ -1,313 +1,236 @@
-/* Asks the candidates, one after the other, until one answers. What a stream brings goes on to the client at
- * once; until its first byte has, another candidate can take over without the client's seeing it. */
-#include "base/check.h"
+/* Asks the candidates, one after the other, until one answers: each within its upstream's breaker, in one of
+ * its places, again where that may help. Until a stream's first byte another candidate can take over without
+ * the client's seeing it. */
 #include "base/clock.h"
-#include "pipeline/chat.h"
-#include "pipeline/reply.h"
+#include "base/ids.h"
+#include "pipeline/attempt.h"
 #include "pipeline/stages/stages.h"
 
-#include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 
-enum { EVENT_MAX = 4 << 20, TROUBLE_BODY_MAX = 65536 };
+enum progress { PROGRESS_ANSWERED, PROGRESS_WAITING, PROGRESS_FAILED };
 
-enum attempt { ATTEMPT_ANSWERED, ATTEMPT_WAITING, ATTEMPT_FAILED };
+/* A place at an upstream, or the wait for one. Outlives a request that left while it was being given out. */
+struct place {
+    struct concurrency_waiter waiter;
+    struct loop_task task;
+    struct request *r; /* NULL: nobody waits any more */
+    struct loop *loop;
+    struct engine *engine;
+    struct concurrency *concurrency;
+    bool granted;
+};
 
-static struct chat *chat_of(struct http_call *call) {
-    return CONTAINER_OF(call, struct chat, call);
-}
+static enum stage_answer go_on(struct request *r, enum failure failure);
+static enum progress ask(struct request *r);
 
-static const struct upstream *upstream_of(const struct chat *c) {
+static struct upstream *upstream_of(const struct chat *c) {
     return chat_candidate(c)->remote->upstream;
 }
 
-void chat_clear(struct chat *c) {
-    buf_free(&c->request);
-    buf_free(&c->reply);
-    sse_reader_clear(&c->events);
+/* The upstream was not asked after all. */
+static void forget_token(struct chat *c) {
+    struct upstream *u = upstream_of(c);
+    breaker_settle(&u->breaker, &u->breaker_options, &c->token, BREAKER_CANCELLED, 0, clock_monotonic());
 }
 
-static void clear_attempt(struct chat *c) {
-    chat_clear(c);
-    c->event_stream = c->failed = false;
-    c->facts = CHAT_FACTS_UNKNOWN;
+/* ---- places ---- */
+
+static void leave_place(struct chat *c, int64_t took_ns) {
+    struct place *p = c->place;
+    c->place = NULL;
+    concurrency_exit(p->concurrency, took_ns, clock_monotonic());
+    concurrency_unref(p->concurrency);
+    free(p);
 }
 
-/* ---- the stream ---- */
-
-static void set_decision(struct request *r) {
-    const struct candidate *at = chat_candidate(r->chat);
-    if (r->outcome.cached && !at->step) {
-        r->outcome.decision = DECISION_CACHED;
-        r->outcome.model = at->remote->reference;
-        return;
-    }
-    r->outcome.decision = at->step ? DECISION_FALLBACK : DECISION_ACCEPTED;
-    r->outcome.step = at->step ? at->step->name : STR("");
-    r->outcome.model = at->remote ? at->remote->reference : STR("");
-}
-
-static void begin_stream(struct request *r) {
-    struct reply_headers *h = &r->headers;
-    set_decision(r);
-    reply_headers_begin(h, r->id);
-    h->list[0].value = STR("text/event-stream; charset=utf-8");
-    h->list[h->count++] = (struct http_header){STR("cache-control"), STR("no-cache")};
-    if (r->client)
-        reply_headers_rate(h, r);
-    reply_headers_chat(h, r);
-    exchange_stream_begin(r->exchange, 200, h->list, h->count);
-    r->streaming = r->chat->begun = true;
-    r->status = 200;
-}
-
-static void write_event(struct request *r, const struct sse_event *event) {
-    struct str rest = event->data;
-    if (!r->chat->begun)
-        begin_stream(r);
-    if (event->name.n) {
-        exchange_stream_write(r->exchange, STR("event: "));
-        exchange_stream_write(r->exchange, event->name);
-        exchange_stream_write(r->exchange, STR("\n"));
-    }
-    do {
-        exchange_stream_write(r->exchange, STR("data: "));
-        exchange_stream_write(r->exchange, str_split(&rest, '\n'));
-        exchange_stream_write(r->exchange, STR("\n"));
-    } while (rest.n);
-    exchange_stream_write(r->exchange, STR("\n"));
-}
-
-static bool on_event(void *ctx, const struct sse_event *event) {
-    struct chat *c = ctx;
-    switch (chat_event_read(c->in.surface, event->data, &c->facts, NULL, &c->trouble)) {
-    case CHAT_EVENT_USAGE:
-        if (!c->in.include_usage)
-            return true;
-        break;
-    case CHAT_EVENT_DONE: c->done = true; break;
-    case CHAT_EVENT_ERROR: c->failed = true; return false;
-    case CHAT_EVENT_BROKEN:
-        c->failed = true;
-        c->trouble = (struct chat_trouble){TROUBLE_SERVER, 200, "an event of its stream is not JSON", ""};
-        return false;
-    case CHAT_EVENT_CONTENT: break;
-    }
-    write_event(c->r, event);
-    return true;
-}
-
-void chat_start_events(struct chat *c) {
-    c->events = (struct sse_reader){
-        .on_event = on_event, .ctx = c, .line = BUF_INIT(EVENT_MAX), .data = BUF_INIT(EVENT_MAX)};
-}
-
-bool chat_feed_stream(struct chat *c, struct str bytes, bool *gone) {
-    struct request *r = c->r;
-    *gone = false;
-    if (!c->failed && !c->done && !sse_feed(&c->events, bytes) && !c->failed) {
-        c->failed = true;
-        c->trouble = (struct chat_trouble){TROUBLE_SERVER, 200, "an event of its stream is too large", ""};
-    }
-    if (!c->begun)
-        return !c->failed;
-    *gone = !exchange_stream_flush(r->exchange);
-    return !*gone && !c->failed;
-}
-
-void chat_drained(struct request *r) {
-    http_call_resume(&r->chat->call);
-}
-
-/* ---- the call ---- */
-
-static enum stage_answer go_on(struct request *r);
-
-static void on_head(struct http_call *call, int status, const struct http_header *headers, size_t count) {
-    struct chat *c = chat_of(call);
-    for (size_t i = 0; i < count; i++) {
-        if (str_eq(headers[i].name, STR("content-type")))
-            c->event_stream = status == 200 && str_starts(headers[i].value, STR("text/event-stream"));
-        uint64_t seconds;
-        if (str_eq(headers[i].name, STR("retry-after")) && str_to_u64(headers[i].value, &seconds) &&
-            seconds < 86400)
-            c->retry_after_ms = (uint32_t)seconds * 1000;
-    }
-}
-
-/* A stream is kept as it came, as long as it may be kept at all. */
-static void keep_for_cache(struct chat *c, struct str bytes) {
-    if (c->reply.n + bytes.n <= EXACT_CACHE_VALUE_MAX)
-        buf_add_str(&c->reply, bytes);
-    else
-        c->cache_key.p = NULL;
-}
-
-static void take_stream(struct chat *c, struct str bytes) {
-    bool gone;
-    if (c->cache_key.p)
-        keep_for_cache(c, bytes);
-    (void)chat_feed_stream(c, bytes, &gone);
-    if (!gone && c->begun && exchange_stream_is_full(c->r->exchange))
-        http_call_pause(&c->call);
-}
-
-static void on_body(struct http_call *call, struct str bytes) {
-    struct chat *c = chat_of(call);
-    if (!c->first_token_ns)
-        c->first_token_ns = clock_monotonic();
-    if (c->event_stream && c->in.stream)
-        take_stream(c, bytes);
-    else if (call->status == 200 || c->reply.n < TROUBLE_BODY_MAX)
-        buf_add_str(&c->reply, bytes);
-}
-
-/* Whether the reply is an answer; r->error where it is not. */
-static bool judge(struct chat *c) {
-    struct error *err = &c->r->error;
-    const char *name = upstream_of(c)->config->name;
-    if (c->failed ||
-        (c->call.status != 200 && chat_trouble_read(c->call.status, buf_str(&c->reply), &c->trouble))) {
-        chat_trouble_error(&c->trouble, name, err);
-        return false;
-    }
-    if (c->event_stream != c->in.stream)
-        return fail(err, ERR_UPSTREAM, "Upstream \"%s\" answers %s.", name,
-                    c->in.stream ? "whole where a stream was asked for"
-                                 : "with a stream that nobody asked for");
-    if (c->in.stream)
-        return c->done ||
-               fail(err, ERR_UPSTREAM, "The stream of upstream \"%s\" ended before it was whole.", name);
-    if (c->reply.failed)
-        return fail(err, ERR_UPSTREAM, "The reply of upstream \"%s\" is larger than %d MB.", name,
-                    CHAT_REPLY_MAX >> 20);
-    if (chat_trouble_read(200, buf_str(&c->reply), &c->trouble)) {
-        chat_trouble_error(&c->trouble, name, err);
-        return false;
-    }
-    return chat_reply_read(c->in.surface, buf_str(&c->reply), &c->facts, NULL, err) ||
-           fail_within(err, "Upstream \"%s\"", name);
-}
-
-static void end_call(struct chat *c) {
-    c->upstream_ns += clock_monotonic() - c->call_started_ns;
-}
-
-static void on_end(struct http_call *call) {
-    struct chat *c = chat_of(call);
-    struct request *r = c->r;
-    end_call(c);
-    if (judge(c)) {
-        set_decision(r);
-        request_resume(r, STAGE_NEXT);
-        return;
-    }
-    enum stage_answer answer = go_on(r);
+static void resume_with(struct request *r, enum stage_answer answer) {
     if (answer != STAGE_SUSPEND)
         request_resume(r, answer);
 }
 
-static void on_fail(struct http_call *call, enum http_failure failure, const struct error *err) {
-    struct chat *c = chat_of(call);
-    struct request *r = c->r;
-    end_call(c);
-    r->error = *err;
-    fail_within(&r->error, "Upstream \"%s\"", upstream_of(c)->config->name);
-    enum stage_answer answer = go_on(r);
-    if (answer != STAGE_SUSPEND)
-        request_resume(r, answer);
+static void got_place(struct loop_task *task) {
+    struct place *p = CONTAINER_OF(task, struct place, task);
+    struct request *r = p->r;
+    if (r && p->granted) {
+        r->chat->wait = CHAT_WAIT_NONE;
+        enum progress progress = ask(r);
+        if (progress == PROGRESS_FAILED)
+            resume_with(r, go_on(r, FAILURE_INVALID));
+        return;
+    }
+    if (p->granted)
+        concurrency_exit(p->concurrency, -1, clock_monotonic());
+    concurrency_unref(p->concurrency);
+    free(p);
+    if (!r)
+        return;
+    r->chat->place = NULL;
+    r->chat->wait = CHAT_WAIT_NONE;
+    forget_token(r->chat);
+    fail(&r->error, ERR_OVERLOADED, "Upstream \"%s\" had no place free in time.",
+         upstream_of(r->chat)->config->name);
+    resume_with(r, go_on(r, FAILURE_OVERLOADED));
 }
 
-static const struct http_call_events events = {
-    .on_head = on_head, .on_body = on_body, .on_end = on_end, .on_fail = on_fail};
-
-static void add_header(struct chat *c, struct str name, struct str value) {
-    CHECK(c->header_count < CHAT_HEADERS_MAX);
-    c->headers[c->header_count++] = (struct http_header){name, value};
+/* On whichever thread a call ended. */
+static void wake(struct concurrency_waiter *w, bool granted) {
+    struct place *p = CONTAINER_OF(w, struct place, waiter);
+    struct engine *engine = p->engine;
+    p->granted = granted;
+    loop_post(p->loop, &p->task);
+    engine_outstanding_end(engine);
 }
 
-static void add_headers(struct chat *c, const struct upstream *u) {
-    bool anthropic = u->config->kind == UPSTREAM_ANTHROPIC;
-    c->header_count = 0;
-    add_header(c, STR("content-type"), STR("application/json"));
-    add_header(c, STR("accept"), c->in.stream ? STR("text/event-stream") : STR("application/json"));
-    add_header(c, STR("x-request-id"), c->r->id);
-    if (u->authorization)
-        add_header(c, anthropic ? STR("x-api-key") : STR("authorization"), str_from(u->authorization));
-    if (anthropic)
-        add_header(c, STR("anthropic-version"), STR("2023-06-01"));
-}
-
-static bool set_path(struct chat *c, const struct upstream *u) {
-    static const char *const paths[CHAT_SURFACE_COUNT] = {
-        [CHAT_COMPLETIONS] = "/chat/completions",
-        [CHAT_LEGACY] = "/completions",
-        [CHAT_EMBEDDINGS] = "/embeddings",
-        [CHAT_RESPONSES] = "/responses",
-        [CHAT_MESSAGES] = "/messages",
-    };
-    const char *path = paths[c->in.surface];
-    size_t n = strlen(u->base) + strlen(path) + 1;
-    c->path = arena_alloc(c->r->arena, n);
-    if (!c->path)
-        return fail(&c->r->error, ERR_NO_MEMORY, "Out of memory for this request.");
-    snprintf(c->path, n, "%s%s", u->base, path);
-    return true;
-}
-
-static int64_t deadline_of(const struct chat *c, const struct config_upstream *u) {
-    int64_t now = c->call_started_ns, deadline = now + u->timeout;
-    const struct step *step = chat_candidate(c)->step;
-    if (step && step->timeout && now + step->timeout < deadline)
-        deadline = now + step->timeout;
-    return deadline < c->r->deadline_ns ? deadline : c->r->deadline_ns;
-}
-
-static enum attempt call_remote(struct request *r, const struct remote_model *remote) {
+static enum progress take_place(struct request *r) {
     struct chat *c = r->chat;
-    const struct upstream *u = remote->upstream;
-    clear_attempt(c);
-    c->request.cap = c->in.body.n + 4096;
-    c->reply.cap = CHAT_REPLY_MAX;
-    chat_start_events(c);
-    if (!chat_request_forward(&c->in, remote->model, &c->request, &r->error) || !set_path(c, u))
-        return ATTEMPT_FAILED;
-    add_headers(c, u);
-    c->attempts++;
-    c->call_started_ns = clock_monotonic();
-    c->call = (struct http_call){
-        .events = &events,
-        .origin = u->origin,
-        .method = STR("POST"),
-        .path = str_from(c->path),
-        .headers = c->headers,
-        .header_count = c->header_count,
-        .body = buf_str(&c->request),
-        .connect_ns = u->config->connect_timeout,
-        .first_byte_ns = u->config->first_byte_timeout,
-        .idle_ns = u->config->idle_timeout,
-        .deadline_ns = deadline_of(c, u->config),
-    };
-    http_call_start(r->loop->client, &c->call);
-    return ATTEMPT_WAITING;
+    struct upstream *u = upstream_of(c);
+    struct place *p = malloc(sizeof *p);
+    if (!p) {
+        fail(&r->error, ERR_NO_MEMORY, "Out of memory for this request.");
+        return PROGRESS_FAILED;
+    }
+    *p = (struct place){.task.run = got_place,
+                        .waiter.wake = wake,
+                        .r = r,
+                        .loop = r->loop->loop,
+                        .engine = r->loop->engine,
+                        .concurrency = concurrency_ref(u->concurrency)};
+    c->place = p;
+    c->wait = CHAT_WAIT_PLACE;
+    engine_outstanding_begin(p->engine);
+    switch (concurrency_enter(u->concurrency, &p->waiter, r->deadline_ns, clock_monotonic(), &r->error)) {
+    case CONCURRENCY_START:
+        engine_outstanding_end(p->engine);
+        c->wait = CHAT_WAIT_NONE;
+        return ask(r);
+    case CONCURRENCY_WAIT: return PROGRESS_WAITING;
+    case CONCURRENCY_REFUSED: break;
+    }
+    engine_outstanding_end(p->engine);
+    concurrency_unref(p->concurrency);
+    free(p);
+    c->place = NULL;
+    c->wait = CHAT_WAIT_NONE;
+    fail_within(&r->error, "Upstream \"%s\"", u->config->name);
+    return PROGRESS_FAILED;
 }
 
-static enum attempt try_candidate(struct request *r) {
-    const struct candidate *at = chat_candidate(r->chat);
-    if (at->remote)
-        return call_remote(r, at->remote);
-    if (at->step->kind == STEP_CACHE && chat_recall(r, true))
-        return ATTEMPT_ANSWERED;
-    fail(&r->error, ERR_UPSTREAM, "No model could answer.");
-    return ATTEMPT_FAILED;
+/* ---- one upstream ---- */
+
+static bool breaker_lets(struct request *r, struct upstream *u) {
+    int64_t wait_ns;
+    if (breaker_allow(&u->breaker, &u->breaker_options, clock_monotonic(), &r->chat->token, &wait_ns))
+        return true;
+    fail(&r->error, ERR_OVERLOADED, "Upstream \"%s\" failed lately and is left alone for %lld ms.",
+         u->config->name, (long long)(wait_ns / NS_PER_MS));
+    r->error.retry_after_ms = (uint32_t)(wait_ns / NS_PER_MS);
+    return false;
+}
+
+static enum progress ask_upstream(struct request *r) {
+    struct upstream *u = upstream_of(r->chat);
+    if (!breaker_lets(r, u))
+        return PROGRESS_FAILED;
+    retry_budget_earn(&u->retry_budget, &u->retry_options);
+    enum progress progress = take_place(r);
+    if (progress == PROGRESS_FAILED)
+        forget_token(r->chat);
+    return progress;
+}
+
+/* With the breaker's leave and a place. */
+static enum progress ask(struct request *r) {
+    struct chat *c = r->chat;
+    struct upstream *u = upstream_of(c);
+    c->wait = CHAT_WAIT_CALL;
+    latency_begin(&u->latency);
+    if (attempt_start(c, chat_candidate(c)->remote))
+        return PROGRESS_WAITING;
+    c->wait = CHAT_WAIT_NONE;
+    latency_end(&u->latency, -1, clock_monotonic());
+    forget_token(c);
+    leave_place(c, -1);
+    return PROGRESS_FAILED;
+}
+
+/* What the call showed about its upstream. */
+static void settle(struct chat *c, enum failure failure) {
+    struct upstream *u = upstream_of(c);
+    int64_t now = clock_monotonic(), took = now - c->call_started_ns;
+    int64_t first = c->call.replied_ns ? c->call.replied_ns - c->call_started_ns : took;
+    bool tells = failure == FAILURE_NONE || failure == FAILURE_TIMEOUT;
+    enum breaker_outcome outcome = failure == FAILURE_NONE ? breaker_success_of(&u->breaker_options, first)
+                                   : failure_counts_against_health(failure) ? BREAKER_FAILURE
+                                                                            : BREAKER_CANCELLED;
+    breaker_settle(&u->breaker, &u->breaker_options, &c->token, outcome, c->retry_after_ns, now);
+    latency_end(&u->latency, tells ? first : -1, now);
+    leave_place(c, tells ? took : -1);
+}
+
+static void try_again(struct loop_timer *timer) {
+    struct chat *c = CONTAINER_OF(timer, struct chat, pause);
+    struct request *r = c->r;
+    c->wait = CHAT_WAIT_NONE;
+    if (ask_upstream(r) == PROGRESS_FAILED)
+        resume_with(r, go_on(r, FAILURE_OVERLOADED));
+}
+
+/* True: the same upstream is asked again after a pause. */
+static bool retries(struct request *r, enum failure failure) {
+    struct chat *c = r->chat;
+    struct upstream *u = upstream_of(c);
+    int64_t now = clock_monotonic();
+    uint64_t dice;
+    random_bytes(&dice, sizeof dice);
+    struct retry_attempt attempt = {.failure = failure,
+                                    .attempts = c->tries,
+                                    .retry_after_ns = c->retry_after_ns,
+                                    .deadline = r->deadline_ns,
+                                    .need_ns = latency_average(&u->latency, now),
+                                    .begun = c->begun,
+                                    .has_next = c->candidate + 1 < c->candidate_count};
+    struct retry_decision decision = retry_decide(&u->retry_options, &u->retry_budget, &attempt, now, dice);
+    if (decision.verdict != RETRY_SAME)
+        return false;
+    c->tries++;
+    c->wait = CHAT_WAIT_PAUSE;
+    c->pause.fire = try_again;
+    loop_timer_arm(r->loop->loop, &c->pause, now + decision.wait_ns);
+    return true;
+}
+
+static void ended(struct chat *c, enum failure failure) {
+    struct request *r = c->r;
+    c->wait = CHAT_WAIT_NONE;
+    settle(c, failure);
+    if (failure == FAILURE_NONE) {
+        chat_set_decision(r);
+        request_resume(r, STAGE_NEXT);
+    } else if (!retries(r, failure)) {
+        resume_with(r, go_on(r, failure));
+    }
 }
 
 /* ---- the chain ---- */
 
-static enum stage_answer give_up(struct request *r) {
+static enum progress try_candidate(struct request *r) {
+    struct chat *c = r->chat;
+    const struct candidate *at = chat_candidate(c);
+    c->tries = 1;
+    c->retry_after_ns = 0;
+    c->ended = ended;
+    if (at->remote)
+        return ask_upstream(r);
+    if (at->step->kind == STEP_CACHE && chat_recall(r, true))
+        return PROGRESS_ANSWERED;
+    fail(&r->error, ERR_UPSTREAM, "No model could answer.");
+    return PROGRESS_FAILED;
+}
+
+static enum stage_answer give_up(struct request *r, uint32_t retry_after_ms) {
     struct str reason = r->outcome.step_reason;
     enum error_code code = r->outcome.step_code;
-    uint32_t retry_after_ms = r->chat->retry_after_ms;
     r->outcome.step = STR("");
     stage_fail(r, code, "%.*s%s", STR_ARG(reason),
                r->endpoint->step_count ? " No fallback could answer." : "");
@@ -316,36 +239,58 @@ static enum stage_answer give_up(struct request *r) {
 }
 
 /* The present candidate has failed (r->error): what now? */
-static enum stage_answer go_on(struct request *r) {
+static enum stage_answer go_on(struct request *r, enum failure failure) {
     struct chat *c = r->chat;
+    uint32_t retry_after_ms =
+        c->retry_after_ns ? (uint32_t)(c->retry_after_ns / NS_PER_MS) : r->error.retry_after_ms;
     for (;;) {
-        bool own_fault = error_status(r->error.code) < 500 && r->error.code != ERR_CONTEXT_LENGTH;
-        if (own_fault || c->begun || clock_monotonic() >= r->deadline_ns)
+        if (c->begun || !failure_other_may_answer(failure))
             return STAGE_FAIL;
         outcome_note_reason(r);
+        if (clock_monotonic() >= r->deadline_ns)
+            return give_up(r, retry_after_ms);
         c->candidate++;
         if (!chat_candidate(c))
-            return give_up(r);
+            return give_up(r, retry_after_ms);
         switch (try_candidate(r)) {
-        case ATTEMPT_ANSWERED: set_decision(r); return STAGE_NEXT;
-        case ATTEMPT_WAITING: return STAGE_SUSPEND;
-        case ATTEMPT_FAILED: break;
+        case PROGRESS_ANSWERED: chat_set_decision(r); return STAGE_NEXT;
+        case PROGRESS_WAITING: return STAGE_SUSPEND;
+        case PROGRESS_FAILED: failure = FAILURE_OVERLOADED; break;
         }
     }
 }
 
 static enum stage_answer run(struct request *r) {
     switch (try_candidate(r)) {
-    case ATTEMPT_ANSWERED: set_decision(r); return STAGE_NEXT;
-    case ATTEMPT_WAITING: return STAGE_SUSPEND;
-    case ATTEMPT_FAILED: break;
+    case PROGRESS_ANSWERED: chat_set_decision(r); return STAGE_NEXT;
+    case PROGRESS_WAITING: return STAGE_SUSPEND;
+    case PROGRESS_FAILED: break;
     }
-    return go_on(r);
+    return go_on(r, FAILURE_OVERLOADED);
 }
 
 static void cancel(struct request *r) {
-    http_call_cancel(&r->chat->call);
-    end_call(r->chat);
+    struct chat *c = r->chat;
+    struct place *p = c->place;
+    switch (c->wait) {
+    case CHAT_WAIT_PLACE:
+        forget_token(c);
+        p->r = NULL;
+        c->place = NULL;
+        if (concurrency_leave(p->concurrency, &p->waiter)) {
+            engine_outstanding_end(p->engine);
+            concurrency_unref(p->concurrency);
+            free(p);
+        }
+        break;
+    case CHAT_WAIT_CALL:
+        attempt_cancel(c);
+        settle(c, FAILURE_CANCELLED);
+        break;
+    case CHAT_WAIT_PAUSE: loop_timer_disarm(r->loop->loop, &c->pause); break;
+    case CHAT_WAIT_NONE: break;
+    }
+    c->wait = CHAT_WAIT_NONE;
 }
 
 const struct stage stage_call = {.name = "call", .run = run, .cancel = cancel};
