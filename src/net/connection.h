@@ -42,9 +42,10 @@ struct live_exchange {
     struct chunks chunks;
     struct buf body;     /* of bodies that did not come along with their head */
     size_t body_charged; /* its part of server.body_bytes */
-    struct buf stream;   /* written to the streamed reply and not yet sent: first its head, not chunked */
-    size_t stream_head;
-    bool chunked_reply, stream_ended, stream_full;
+    struct buf stream;   /* written to the streamed reply and not yet sent, from stream_at */
+    size_t stream_at;
+    size_t stream_head; /* so much of it is the reply's head, which is not chunked */
+    bool chunked_reply, last_chunk_due, stream_full;
     bool accepted; /* on_head said yes: the service will hear of its end */
     struct live_exchange *next_spare;
 };
@@ -79,11 +80,12 @@ struct connection {
     struct head_scan scan;
     int fd;
     uint8_t phase;
-    uint8_t interest; /* events that `poll` waits for */
-    bool keep;        /* the connection goes on after the reply being written */
-    bool ended;       /* the client will send nothing more, and all it sent was read */
-    bool half_closed; /* … and there may be something to read */
-    bool consuming;   /* connection_consume is on the stack and goes on after a reply */
+    uint8_t interest;  /* events that `poll` waits for */
+    bool keep;         /* the connection goes on after the reply being written */
+    bool ended;        /* the client will send nothing more, and all it sent was read */
+    bool half_closed;  /* … and there may be something to read */
+    bool sends_little; /* the kernel takes few bytes ahead of the reader (stream.c) */
+    bool consuming;    /* connection_consume is on the stack and goes on after a reply */
     bool loopback;
     uint8_t peer_length;
     char peer[PEER_TEXT];

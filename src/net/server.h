@@ -89,9 +89,10 @@ void exchange_reply(struct exchange *x, int status, const struct http_header *he
                     struct str body);
 
 /* A reply whose length is not known: chunked, or for HTTP/1.0 ended by closing. Begins it, in the place of
- * exchange_reply; then any number of writes and flushes; then end or abort, after which x is not to be
- * touched. Until then on_gone may come as before, also when the client takes nothing for
- * options.write_timeout_ms. */
+ * exchange_reply within or after on_request; then any number of writes and flushes; then end or abort, after
+ * which x is not to be touched. Until then on_gone may come as before, also when the client takes nothing for
+ * options.write_timeout_ms. From here a client that closes its sending side counts as gone at once: nearly
+ * always it closed its socket, and upstreams are paid for what nobody reads. */
 void exchange_stream_begin(struct exchange *x, int status, const struct http_header *headers, size_t count);
 void exchange_stream_write(struct exchange *x, struct str bytes); /* copied; sent by a later flush */
 /* Sends what was written, as one chunk. May call on_gone for x: look at nothing of it when it returns false.

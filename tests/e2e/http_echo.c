@@ -8,6 +8,9 @@
  *   /slow?ms=N      "slow" after N ms
  *   /busy?us=N      "busy" after N microseconds of the loop's own time
  *   /never          no reply
+ *   /stream?bytes=N&piece=P   N bytes, streamed in writes of P as fast as they are read
+ *   /drip?count=N&ms=M        N numbered lines, one every M ms (0: all from inside on_request)
+ *   /cut            streams "part", then gives up
  *   /refused        401, decided on the head
  *   /small          bodies up to 10 bytes
  *   /counts         server_counts, and how often on_gone was called */
@@ -24,6 +27,7 @@
 static struct server *server;
 static _Atomic uint64_t gone_total;
 static _Atomic uint64_t waiting;
+static _Atomic uint64_t streamed; /* bytes */
 
 struct echo_loop {
     struct loop *loop;
@@ -34,6 +38,8 @@ struct echo_loop {
 struct delayed {
     struct loop_timer timer;
     struct exchange *x;
+    uint64_t left, piece, sent, ms; /* of a streamed reply: bytes, or lines */
+    char *bytes;
 };
 
 static void *start(void *ctx, struct loop *loop) {
@@ -100,6 +106,7 @@ static void reply_counts(struct echo_loop *e, struct exchange *x) {
     json_field_int(&w, "body_bytes_held", (int64_t)counts.body_bytes_held);
     json_field_int(&w, "gone_total", (int64_t)gone_total);
     json_field_int(&w, "waiting", (int64_t)waiting);
+    json_field_int(&w, "streamed", (int64_t)streamed);
     json_object_end(&w);
     reply_text(x, 200, buf_str(&e->text));
 }
@@ -144,6 +151,85 @@ static void reply_large(struct echo_loop *e, struct exchange *x, uint64_t bytes)
     reply_text(x, 200, buf_str(&e->text));
 }
 
+static void begin_stream(struct exchange *x) {
+    const struct http_header type = {STR("content-type"), STR("text/plain")};
+    exchange_stream_begin(x, 200, &type, 1);
+}
+
+static void stream_more(struct delayed *d) {
+    while (d->left && !exchange_stream_is_full(d->x)) {
+        uint64_t n = d->left < d->piece ? d->left : d->piece;
+        exchange_stream_write(d->x, (struct str){d->bytes, n});
+        d->left -= n;
+        streamed += n;
+        if (!exchange_stream_flush(d->x))
+            return;
+    }
+    if (d->left)
+        return;
+    waiting--;
+    exchange_stream_end(d->x);
+}
+
+static void on_drained(void *loop_ctx, struct exchange *x) {
+    stream_more(x->user);
+}
+
+static void reply_stream(struct exchange *x) {
+    struct delayed *d = arena_zalloc(x->arena, sizeof *d);
+    d->x = x;
+    d->left = number_in_query(x, STR("bytes"));
+    d->piece = number_in_query(x, STR("piece"));
+    d->bytes = arena_alloc(x->arena, d->piece);
+    if (!d->bytes || !d->piece) {
+        reply_text(x, 500, STR("arena"));
+        return;
+    }
+    for (uint64_t i = 0; i < d->piece; i++)
+        d->bytes[i] = (char)('a' + i % 26);
+    x->user = d;
+    waiting++;
+    begin_stream(x);
+    stream_more(d);
+}
+
+static void drip(struct loop_timer *timer) {
+    struct delayed *d = CONTAINER_OF(timer, struct delayed, timer);
+    char line[32];
+    while (d->left) {
+        int n = snprintf(line, sizeof line, "%llu\n", (unsigned long long)d->sent++);
+        exchange_stream_write(d->x, (struct str){line, (size_t)n});
+        d->left--;
+        if (!d->ms)
+            continue;
+        loop_timer_arm(d->x->loop, &d->timer, clock_monotonic() + (int64_t)d->ms * NS_PER_MS);
+        if (!exchange_stream_flush(d->x))
+            return; /* on_gone has disarmed it */
+        return;
+    }
+    waiting--;
+    exchange_stream_end(d->x);
+}
+
+static void reply_drip(struct exchange *x) {
+    struct delayed *d = arena_zalloc(x->arena, sizeof *d);
+    d->timer.fire = drip;
+    d->x = x;
+    d->left = number_in_query(x, STR("count"));
+    d->ms = number_in_query(x, STR("ms"));
+    x->user = d;
+    waiting++;
+    begin_stream(x);
+    drip(&d->timer);
+}
+
+static void reply_cut(struct exchange *x) {
+    begin_stream(x);
+    exchange_stream_write(x, STR("part"));
+    if (exchange_stream_flush(x))
+        exchange_stream_abort(x);
+}
+
 static bool on_head(void *loop_ctx, struct exchange *x, size_t *body_max) {
     if (str_eq(x->path, STR("/refused"))) {
         reply_text(x, 401, STR("no"));
@@ -170,6 +256,12 @@ static void on_request(void *loop_ctx, struct exchange *x) {
         reply_after_work(x, number_in_query(x, STR("us")));
     else if (str_eq(x->path, STR("/never")))
         reply_later(x, 0);
+    else if (str_eq(x->path, STR("/stream")))
+        reply_stream(x);
+    else if (str_eq(x->path, STR("/drip")))
+        reply_drip(x);
+    else if (str_eq(x->path, STR("/cut")))
+        reply_cut(x);
     else if (str_eq(x->path, STR("/counts")))
         reply_counts(e, x);
     else
@@ -186,7 +278,13 @@ static void on_gone(void *loop_ctx, struct exchange *x) {
 }
 
 static const struct http_service service = {
-    .loop_start = start, .loop_stop = stop, .on_head = on_head, .on_request = on_request, .on_gone = on_gone};
+    .loop_start = start,
+    .loop_stop = stop,
+    .on_head = on_head,
+    .on_request = on_request,
+    .on_gone = on_gone,
+    .on_drained = on_drained,
+};
 
 static const char *listen_to[8];
 

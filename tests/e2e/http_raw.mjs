@@ -115,12 +115,36 @@ export class Client {
       return [line.slice(0, colon).toLowerCase(), line.slice(colon + 2)];
     }));
     const status = Number(/^HTTP\/1\.1 (\d{3}) /.exec(statusLine)[1]);
+    if (headers['transfer-encoding'] === 'chunked' && !bodiless) {
+      this.bytes = this.bytes.subarray(end + 4);
+      return { status, statusLine, headers, ...(await this.chunks()) };
+    }
     const length = bodiless || status < 200 ? 0 : Number(headers['content-length']);
     await this.until(() => this.bytes.length >= end + 4 + length || gone(), 'body');
     const body = this.bytes.subarray(end + 4, end + 4 + length).toString('latin1');
     if (body.length !== length) throw new Error(`the body ended after ${body.length} of ${length} bytes`);
     this.bytes = this.bytes.subarray(end + 4 + length);
     return { status, statusLine, headers, body, json: () => JSON.parse(body) };
+  }
+
+  /** A chunked body, strictly: its text and the sizes of its chunks. */
+  async chunks() {
+    const parts = [];
+    const sizes = [];
+    const gone = () => this.closed || this.ended;
+    for (;;) {
+      await this.until(() => this.bytes.includes('\r\n') || gone(), 'chunk');
+      const line = this.bytes.toString('latin1', 0, Math.max(0, this.bytes.indexOf('\r\n')));
+      if (!/^[0-9a-f]{1,8}$/.test(line)) throw new Error(`the chunked body ended after ${sizes.length} chunks (${JSON.stringify(line)})`);
+      const size = parseInt(line, 16);
+      const start = line.length + 2;
+      await this.until(() => this.bytes.length >= start + size + 2 || gone(), 'end of the chunk');
+      if (this.bytes.toString('latin1', start + size, start + size + 2) !== '\r\n') throw new Error('a chunk does not end where it should');
+      parts.push(this.bytes.toString('latin1', start, start + size));
+      this.bytes = this.bytes.subarray(start + size + 2);
+      if (size === 0) return { body: parts.join(''), sizes };
+      sizes.push(size);
+    }
   }
 
   /** The server has ended the connection, in order. */
