@@ -87,6 +87,24 @@ static void print_text_line(FILE *out, const char *name, struct str text) {
     fputc('\n', out);
 }
 
+static void print_language(const struct event_language *l, FILE *out) {
+    line(out, "tokens");
+    if (l->usage.input == TOKENS_UNKNOWN && l->usage.output == TOKENS_UNKNOWN)
+        fputs("unknown", out);
+    else
+        fprintf(out, "%lld in, %lld out", (long long)l->usage.input, (long long)l->usage.output);
+    if (l->usage.cached_input > 0)
+        fprintf(out, ", %lld of the input from the provider's cache", (long long)l->usage.cached_input);
+    if (l->usage.reasoning > 0)
+        fprintf(out, ", %lld of the output for reasoning", (long long)l->usage.reasoning);
+    fputc('\n', out);
+    line(out, "upstreams");
+    fprintf(out, "%u call%s, %.3f ms", l->attempts, l->attempts == 1 ? "" : "s", l->upstream_us / 1000.0);
+    if (l->first_token_us)
+        fprintf(out, ", first byte after %.3f ms", l->first_token_us / 1000.0);
+    fputc('\n', out);
+}
+
 static void print_outcome(const struct event *e, FILE *out) {
     if (e->model.n || e->prediction.n) {
         line(out, "model");
@@ -110,6 +128,8 @@ static void print_outcome(const struct event *e, FILE *out) {
         line(out, "OCR");
         fprintf(out, "confidence %.4f on the worst page\n", (double)e->ocr_confidence);
     }
+    if (e->has_language)
+        print_language(&e->language, out);
     line(out, "cost");
     if (e->cost_nanodollars < 0)
         fputs("unknown\n", out);

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "pipeline/chat.h"
 
 static void add(struct reply_headers *h, struct str name, struct str value) {
     CHECK(h->count < REPLY_HEADERS_MAX);
@@ -134,9 +135,23 @@ void reply_write_labels(struct json_writer *w, const struct outcome *o) {
     json_array_end(w);
 }
 
+/* What came from our own cache, or from no model at all, cost nothing; what broke off cost what it used so
+ * far. */
+static int64_t chat_cost(const struct request *r) {
+    const struct chat *c = r->chat;
+    const struct candidate *at = chat_candidate(c);
+    if (r->outcome.cached || c->attempts == 0)
+        return 0;
+    if (r->failed && c->facts.usage.output == TOKENS_UNKNOWN)
+        return c->begun ? EVENT_COST_UNKNOWN : 0;
+    return at && at->remote ? price_cost(at->remote->price, &c->facts.usage) : EVENT_COST_UNKNOWN;
+}
+
 int64_t request_cost(const struct request *r) {
     const struct config_pricing *p = &r->snapshot->config->pricing;
-    if (r->chat || !p->has_cpu_hour)
+    if (r->chat)
+        return chat_cost(r);
+    if (!p->has_cpu_hour)
         return EVENT_COST_UNKNOWN;
     return (int64_t)((double)r->compute_ns / (3600.0 * NS_PER_SECOND) * (double)p->cpu_hour + 0.5);
 }

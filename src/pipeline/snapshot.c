@@ -111,6 +111,17 @@ static struct upstream *upstream_named(const struct snapshot *s, const char *nam
     return NULL;
 }
 
+static bool add_prices(struct build *b) {
+    const struct config_pricing *p = &b->from->config->pricing;
+    struct error err;
+    if (!p->models)
+        return true;
+    b->s->prices = price_table_load(p->models, &err);
+    if (!b->s->prices)
+        config_problem(b->problems, b->from->config, &p->models_place, "%s", err.message);
+    return b->s->prices != NULL;
+}
+
 static bool add_upstreams(struct build *b) {
     struct snapshot *s = b->s;
     const struct config *config = b->from->config;
@@ -147,7 +158,8 @@ static struct remote_model *get_remote(struct build *b, const struct config_targ
     memcpy(reference + upstream_n + 1, wanted->model.text, model_n);
     *m = (struct remote_model){.upstream = upstream_ref(upstream),
                                .model = {reference + upstream_n + 1, model_n},
-                               .reference = {reference, upstream_n + 1 + model_n}};
+                               .reference = {reference, upstream_n + 1 + model_n},
+                               .price = price_find(b->s->prices, str_from(wanted->model.text))};
     return m;
 }
 
@@ -282,7 +294,8 @@ struct snapshot *snapshot_build(const struct snapshot_sources *from, struct conf
     b.s->refs = 1;
     b.s->config = config_ref(from->config);
     b.s->loops = from->loops;
-    bool good = add_upstreams(&b);
+    bool good = add_prices(&b);
+    good &= add_upstreams(&b);
     good &= add_endpoints(&b);
     add_unaddressed(&b);
     good &= add_clients(&b);
@@ -328,6 +341,7 @@ void snapshot_unref(struct snapshot *s) {
         free(s->scripts[i].text);
     client_table_clear(&s->clients);
     config_unref(s->config);
+    price_table_unref(s->prices);
     free(s->upstreams);
     free(s->endpoints);
     free(s->scripts);

@@ -4,6 +4,7 @@
  * but for scripts, of which each loop has its own. */
 #pragma once
 
+#include "chat/prices.h"
 #include "config/config.h"
 #include "models/script.h"
 #include "models/version.h"
@@ -24,8 +25,9 @@ enum { NO_SCRIPT = -1 };
 /* The model of an upstream, as an endpoint asks it. */
 struct remote_model {
     struct upstream *upstream;
-    struct str model;     /* as the upstream calls it */
-    struct str reference; /* "main/gpt-4o": what records call it */
+    struct str model;          /* as the upstream calls it */
+    struct str reference;      /* "main/gpt-4o": what records call it */
+    const struct price *price; /* NULL: unknown */
 };
 
 /* Who answers: exactly one of the two. */
@@ -62,6 +64,7 @@ struct snapshot {
     atomic_uint refs;
     const struct config *config;
     struct client_table clients;
+    struct price_table *prices; /* NULL: none */
     struct upstream **upstreams;
     size_t upstream_count;
     struct endpoint *endpoints;

@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "base/ids.h"
 #include "base/str.h"
+#include "chat/usage.h"
 #include "work/ring.h"
 
 /* How a reply came about. The words are the API's. */
@@ -27,6 +28,14 @@ const char *scan_state_name(enum scan_state state);
 /* What the exact cache said. CACHE_STALE: an entry past its time answered, as a fallback. */
 enum cache_state { CACHE_NONE, CACHE_MISS, CACHE_HIT, CACHE_STALE };
 const char *cache_state_name(enum cache_state state);
+
+/* What only calls to language models have. */
+struct event_language {
+    struct chat_usage usage;
+    uint32_t attempts;       /* calls to upstreams; 0 with has_language: the cache or a rule answered */
+    uint32_t upstream_us;    /* waited for them */
+    uint32_t first_token_us; /* from arrival to the first byte of the reply; 0: none came */
+};
 
 enum { EVENT_STAGES_MAX = 20, EVENT_COST_UNKNOWN = -1 };
 
@@ -57,6 +66,8 @@ struct event {
     struct str error_code; /* "" when none */
     struct str error_message;
     int64_t cost_nanodollars; /* EVENT_COST_UNKNOWN when no price is known */
+    bool has_language;
+    struct event_language language;
     uint32_t total_us;
 
     struct review_draft *review; /* NULL: none. Lives in the event's memory */

@@ -44,6 +44,26 @@ static void write_cost(const struct event *e, struct json_writer *w) {
         json_fixed(w, (double)e->cost_nanodollars / 1e9, COST_DECIMALS);
 }
 
+static void write_count(struct json_writer *w, const char *key, int64_t tokens) {
+    if (tokens != TOKENS_UNKNOWN)
+        json_field_int(w, key, tokens);
+}
+
+static void write_language(const struct event_language *l, struct json_writer *w) {
+    json_key(w, "usage");
+    json_object(w);
+    write_count(w, "input_tokens", l->usage.input);
+    write_count(w, "cached_input_tokens", l->usage.cached_input);
+    write_count(w, "cache_write_tokens", l->usage.cache_write);
+    write_count(w, "output_tokens", l->usage.output);
+    write_count(w, "reasoning_tokens", l->usage.reasoning);
+    json_object_end(w);
+    json_field_int(w, "attempts", l->attempts);
+    json_field_ms(w, "upstream_ms", l->upstream_us);
+    if (l->first_token_us)
+        json_field_ms(w, "first_token_ms", l->first_token_us);
+}
+
 static void write_sometimes(const struct event *e, struct json_writer *w) {
     if (e->has_input) {
         char hex[SHA256_HEX_SIZE];
@@ -53,6 +73,8 @@ static void write_sometimes(const struct event *e, struct json_writer *w) {
         buf_add(w->out, hex, SHA256_HEX_SIZE - 1);
         buf_add_char(w->out, '"');
     }
+    if (e->has_language)
+        write_language(&e->language, w);
     if (e->cache != CACHE_NONE)
         json_field_text(w, "cache", cache_state_name(e->cache));
     if (e->scan != SCAN_NONE)

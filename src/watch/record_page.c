@@ -17,13 +17,14 @@ enum {
     FLAG_ERROR = 256,
     FLAG_REVIEW = 512,
     FLAG_KEPT = 1024,
+    FLAG_LANGUAGE = 2048,
 };
 
 enum { TIME_DIGITS = 10, NOISE_DIGITS = 16, NOISE_BYTES = 10, VARINT_MAX = 10 };
 
 /* All of an event but its strings: flags, key, ID's time, arrival, latency, status, decision, stages, hash …
  */
-enum { FIXED_MAX = 16 * VARINT_MAX + EVENT_STAGES_MAX * 2 * VARINT_MAX + SHA256_SIZE + ID_SIZE + 64 };
+enum { FIXED_MAX = 24 * VARINT_MAX + EVENT_STAGES_MAX * 2 * VARINT_MAX + SHA256_SIZE + ID_SIZE + 64 };
 
 /* Crockford's base 32, as base/ids.h writes it: the value and 1; 0: no digit. */
 static const unsigned char digits[256] = {
@@ -162,7 +163,7 @@ static unsigned flags_of(const struct event *e) {
            (e->cost_nanodollars >= 0 ? FLAG_COST : 0u) | (e->scan || e->cache ? FLAG_CACHE : 0u) |
            (e->ocr_confidence >= 0 ? FLAG_OCR : 0u) | (e->fallback.n ? FLAG_FALLBACK : 0u) |
            (e->error_code.n || e->error_message.n ? FLAG_ERROR : 0u) | (e->review ? FLAG_REVIEW : 0u) |
-           (e->input_blob[0] ? FLAG_KEPT : 0u);
+           (e->input_blob[0] ? FLAG_KEPT : 0u) | (e->has_language ? FLAG_LANGUAGE : 0u);
 }
 
 static unsigned char *put_request_id(unsigned char *p, unsigned flags, const unsigned char *noise,
@@ -175,6 +176,17 @@ static unsigned char *put_request_id(unsigned char *p, unsigned flags, const uns
     if (e->request_id.n)
         p = mempcpy(p, e->request_id.p, e->request_id.n);
     return p;
+}
+
+static unsigned char *put_language(unsigned char *p, const struct event_language *l) {
+    p = put(p, fold(l->usage.input));
+    p = put(p, fold(l->usage.cached_input));
+    p = put(p, fold(l->usage.cache_write));
+    p = put(p, fold(l->usage.output));
+    p = put(p, fold(l->usage.reasoning));
+    p = put(p, l->attempts);
+    p = put(p, l->upstream_us);
+    return put(p, l->first_token_us);
 }
 
 static unsigned char *put_sometimes(struct page_writer *w, unsigned char *p, unsigned flags,
@@ -197,6 +209,8 @@ static unsigned char *put_sometimes(struct page_writer *w, unsigned char *p, uns
     }
     if (flags & FLAG_REVIEW)
         p = mempcpy(p, e->review->id, ID_LENGTH);
+    if (flags & FLAG_LANGUAGE)
+        p = put_language(p, &e->language);
     return p;
 }
 
@@ -319,6 +333,19 @@ static void take_stages(struct page_reader *r, struct cursor *c) {
     }
 }
 
+static void take_language(struct cursor *c, struct event *e) {
+    struct event_language *l = &e->language;
+    e->has_language = true;
+    l->usage.input = unfold(take(c));
+    l->usage.cached_input = unfold(take(c));
+    l->usage.cache_write = unfold(take(c));
+    l->usage.output = unfold(take(c));
+    l->usage.reasoning = unfold(take(c));
+    l->attempts = (uint32_t)take(c);
+    l->upstream_us = (uint32_t)take(c);
+    l->first_token_us = (uint32_t)take(c);
+}
+
 static void take_sometimes(struct page_reader *r, struct cursor *c, uint64_t flags, bool learn) {
     struct event *e = &r->event;
     if (flags & FLAG_INPUT) {
@@ -350,6 +377,8 @@ static void take_sometimes(struct page_reader *r, struct cursor *c, uint64_t fla
         memcpy(r->review.id, id.p, id.n);
         e->review = &r->review;
     }
+    if (flags & FLAG_LANGUAGE)
+        take_language(c, e);
     r->input_kept = flags & FLAG_KEPT;
 }
 

@@ -84,6 +84,21 @@ static void add_outcome(const struct request *r, struct event *e) {
     }
 }
 
+static uint32_t us_of(int64_t ns) {
+    return ns <= 0 ? 0 : ns / 1000 > UINT32_MAX ? UINT32_MAX : (uint32_t)(ns / 1000);
+}
+
+static void add_language(const struct request *r, struct event *e) {
+    const struct chat *c = r->chat;
+    e->has_language = true;
+    e->language = (struct event_language){
+        .usage = c->facts.usage,
+        .attempts = c->attempts,
+        .upstream_us = us_of(c->upstream_ns),
+        .first_token_us = c->first_token_ns ? us_of(c->first_token_ns - r->started_ns) : 0,
+    };
+}
+
 static void add_review(struct request *r, struct event *e, struct str labels) {
     struct review_draft *draft = event_add_review(e);
     if (!draft)
@@ -138,6 +153,8 @@ static struct event *event_of(struct request *r) {
         e->input_keep_until = r->wall_ns + r->endpoint->config->retention;
     }
     e->cost_nanodollars = request_cost(r);
+    if (r->chat)
+        add_language(r, e);
     add_times(r, e);
     return e;
 }
