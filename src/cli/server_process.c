@@ -104,6 +104,7 @@ static bool make_parts(struct process *p, struct error *err) {
                                         .loops = p->loops,
                                         .queue_length = (unsigned)c->store.queue,
                                         .flush_ms = ms(c->store.flush),
+                                        .keep_ns = c->store.retention,
                                         .log_requests = c->log.requests};
     return recorder_start(&p->recorder, &recorder, err);
 }
@@ -284,6 +285,7 @@ static bool reload(struct process *p, const struct config *next) {
         return false;
     }
     engine_publish(p->engine, snapshot);
+    recorder_keep(p->recorder, next->store.retention);
     return true;
 }
 

@@ -41,6 +41,7 @@ struct config_store {
     const char *path; /* a folder */
     int64_t flush;
     int64_t queue; /* events one loop may have waiting */
+    int64_t retention;
 };
 
 struct config_log {

@@ -86,6 +86,11 @@ static const struct option store_options[] = {
      .standard = "32768",
      .unit = "events",
      .help = "Events of one loop that may wait for the recorder. A full queue answers 503."},
+    {.name = "retention",
+     DURATION(config_store, retention, HOURS(1), DAYS(3650)),
+     .standard = "30d",
+     .help = "How long records of requests are kept. Review items stay, and inputs that are kept have their "
+             "endpoint's own `retention`."},
 };
 static const struct option_group store_group = {GROUP(store_options, config_store)};
 

@@ -32,6 +32,7 @@ enum {
     TICK_MS = 1000,
     RETENTION_S = 60,
     RETENTION_ROWS = 256,
+    RETENTION_PAUSE_MS = 5, /* between the pieces of a larger deletion, while there is nothing else to do */
     ROOM_LEAST = 1 << 20 /* bytes that a disk that was full must have free before requests are taken again */
 };
 
@@ -60,6 +61,7 @@ struct recorder {
     pthread_t thread, reader;
     struct store *store, *reader_store;
 
+    _Atomic int64_t keep_ns;
     atomic_bool disk_full; /* why it is not healthy, as far as a client should know */
 
     /* the recorder's own */
@@ -68,6 +70,7 @@ struct recorder {
     struct error failure;
     int64_t next_tick, next_retention, data_version;
     unsigned sweep_slice;
+    bool deleting; /* records whose time is over, a piece at a time */
 
     /* for recorder_state */
     _Atomic uint64_t committed, commits, failed_commits, pending, review_depth;
@@ -261,6 +264,7 @@ static void tick(struct recorder *r) {
         !retention_sweep(r->store, r->sweep_slice++, &err))
         log_event(LOG_WARN, "recorder.retention_failed",
                   "Kept inputs whose time is over could not be deleted. %s", err.message);
+    r->deleting = true;
     r->next_retention = more ? r->next_tick : now + RETENTION_S * NS_PER_SECOND;
 }
 
@@ -277,6 +281,18 @@ static int64_t gather_deadline(const struct recorder *r) {
     if (r->batch.count == 0 || r->batch.count >= ENOUGH || r->batch.urgent > 0)
         return 0;
     return r->batch.first->pushed_ns + r->options.flush_ms * NS_PER_MS / 2;
+}
+
+/* A piece of what is to be deleted. Between pieces the recorder looks at its queues, so that nobody waits for
+ * more than one. */
+static void delete_some(struct recorder *r) {
+    int64_t keep = atomic_load(&r->keep_ns);
+    struct error err;
+    if (!r->deleting || r->batch.urgent > 0 || !atomic_load(&r->healthy))
+        return;
+    r->deleting = false;
+    if (keep > 0 && !retention_records(r->store, clock_wall() - keep, &r->deleting, &err))
+        log_event(LOG_WARN, "recorder.retention_failed", "Old records could not be deleted. %s", err.message);
 }
 
 /* The last commits; what cannot be had within GIVE_UP_MS is lost, and said to be. */
@@ -309,12 +325,14 @@ static void *recorder_main(void *arg) {
         int64_t gather = jobs ? 0 : gather_deadline(r);
         bool nothing = r->batch.count == 0 && !jobs;
         if (nothing && atomic_load(&r->healthy))
-            sleep_until(r, IDLE, r->next_tick);
+            sleep_until(r, IDLE,
+                        r->deleting ? clock_monotonic() + RETENTION_PAUSE_MS * NS_PER_MS : r->next_tick);
         else if (gather > clock_monotonic())
             sleep_until(r, GATHERING, gather);
         else if (!commit(r, jobs))
             after_failure(r);
         tick(r);
+        delete_some(r);
     }
     finish(r);
     return NULL;
@@ -348,6 +366,7 @@ static struct recorder *recorder_new(const struct recorder_options *options) {
     if (!r->options.flush_ms)
         r->options.flush_ms = FLUSH_MS_DEFAULT;
     atomic_store(&r->healthy, true);
+    atomic_store(&r->keep_ns, options->keep_ns);
     job_queue_init(&r->jobs);
     job_queue_init(&r->reads);
     batch_init(&r->batch, NULL, NULL, false);
@@ -395,6 +414,10 @@ bool recorder_start(struct recorder **out, const struct recorder_options *option
     }
     *out = r;
     return true;
+}
+
+void recorder_keep(struct recorder *r, int64_t keep_ns) {
+    atomic_store(&r->keep_ns, keep_ns);
 }
 
 void recorder_stop(struct recorder *r) {

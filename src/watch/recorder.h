@@ -16,11 +16,14 @@ struct recorder_options {
     unsigned queue_length; /* events a loop may have waiting, default 32768 */
     unsigned flush_ms; /* an event that nobody waits for is committed at the latest after this; default 50 */
     bool log_requests; /* one log line per request */
+    int64_t keep_ns;   /* records older than this are deleted; 0: none */
 };
 
 /* Opens the store and starts the thread. Main thread. */
 bool recorder_start(struct recorder **out, const struct recorder_options *options,
                     struct error *err) MUST_USE;
+/* Another keep_ns from now on. Any thread. */
+void recorder_keep(struct recorder *r, int64_t keep_ns);
 /* Commits what is queued and stops. Main thread, after the loops have ended. */
 void recorder_stop(struct recorder *r);
 

@@ -9,7 +9,16 @@
 #include <string.h>
 
 enum { ENDPOINT_MAX = 128, GROUPS_MAX = 16, FOUND_WITHIN_US = 10 * 1000 * 1000 };
-enum { STAGE_NAMES_MAX = 128 };
+enum { STAGE_NAMES_MAX = 128, GROUP_US_MAX = 10 * 1000 * 1000, GROUP_PAGES_MAX = 256 };
+
+/* Pages in which an endpoint has events. It goes on over several commits, so that few are needed, but neither
+ * for long nor over many pages, of which the endpoint may have few. */
+struct group {
+    char endpoint[ENDPOINT_MAX];
+    int64_t first, last; /* the key of the first page, the key of the last event */
+    int64_t stored_last; /* as the store has it; 0: not there yet */
+    uint64_t pages;      /* when it began */
+};
 
 struct record_writer {
     struct store *store;
@@ -20,12 +29,10 @@ struct record_writer {
         uint32_t id;
     } stages[STAGE_NAMES_MAX]; /* by address: stage names are constants */
     unsigned stage_count;
-    struct {
-        char endpoint[ENDPOINT_MAX];
-        int64_t first, last; /* the key of the first page, the key of the last event */
-    } groups[GROUPS_MAX];    /* of this transaction */
+    struct group groups[GROUPS_MAX];
     unsigned group_count;
-    unsigned near; /* where the last name was found: the next stage mostly stands behind it */
+    uint64_t pages; /* written so far */
+    unsigned near;  /* where the last name was found: the next stage mostly stands behind it */
 };
 
 bool record_writer_new(struct record_writer **out, struct store *s, struct error *err) {
@@ -72,21 +79,32 @@ static bool write_page(struct record_writer *w, struct error *err) {
     if (!sql_run(w->store, q, err))
         return false;
     page_clear(page);
+    w->pages++;
+    return true;
+}
+
+static bool write_group(struct record_writer *w, struct group *g, struct error *err) {
+    sqlite3_stmt *q =
+        g->stored_last
+            ? sql_statement(w->store, "UPDATE event_groups SET last = ?2 WHERE endpoint = ?1 AND last = ?3",
+                            err)
+            : sql_statement(w->store, "INSERT INTO event_groups (endpoint, last, first) VALUES (?1, ?2, ?3)",
+                            err);
+    if (!q)
+        return false;
+    sql_bind_str(q, 1, str_from(g->endpoint));
+    sql_bind_int(q, 2, g->last);
+    sql_bind_int(q, 3, g->stored_last ? g->stored_last : g->first);
+    if (!sql_run(w->store, q, err))
+        return false;
+    g->stored_last = g->last;
     return true;
 }
 
 static bool write_groups(struct record_writer *w, struct error *err) {
-    for (; w->group_count > 0; w->group_count--) {
-        sqlite3_stmt *q =
-            sql_statement(w->store, "INSERT INTO event_groups (endpoint, last, first) VALUES (?, ?, ?)", err);
-        if (!q)
+    for (unsigned i = 0; i < w->group_count; i++)
+        if (w->groups[i].last != w->groups[i].stored_last && !write_group(w, &w->groups[i], err))
             return false;
-        sql_bind_str(q, 1, str_from(w->groups[w->group_count - 1].endpoint));
-        sql_bind_int(q, 2, w->groups[w->group_count - 1].last);
-        sql_bind_int(q, 3, w->groups[w->group_count - 1].first);
-        if (!sql_run(w->store, q, err))
-            return false;
-    }
     return true;
 }
 
@@ -94,22 +112,43 @@ bool record_writer_end(struct record_writer *w, struct error *err) {
     return write_page(w, err) && write_groups(w, err);
 }
 
+static bool goes_on(const struct record_writer *w, const struct group *g, int64_t row) {
+    return row - g->first < GROUP_US_MAX && w->pages - g->pages < GROUP_PAGES_MAX;
+}
+
+static void begin_group(const struct record_writer *w, struct group *g, int64_t row) {
+    g->first = w->page.first;
+    g->last = row;
+    g->stored_last = 0;
+    g->pages = w->pages;
+}
+
 static bool note_group(struct record_writer *w, struct str endpoint, int64_t row, struct error *err) {
     if (endpoint.n == 0)
         return true;
     endpoint = str_slice(endpoint, 0, ENDPOINT_MAX - 1);
-    for (unsigned i = 0; i < w->group_count; i++)
-        if (str_eq(endpoint, str_from(w->groups[i].endpoint))) {
-            w->groups[i].last = row;
+    for (unsigned i = 0; i < w->group_count; i++) {
+        struct group *g = &w->groups[i];
+        if (!str_eq(endpoint, str_from(g->endpoint)))
+            continue;
+        if (goes_on(w, g, row)) {
+            g->last = row;
             return true;
         }
-    if (w->group_count == GROUPS_MAX && !write_groups(w, err))
-        return false;
-    unsigned at = w->group_count++;
-    memcpy(w->groups[at].endpoint, endpoint.p, endpoint.n);
-    w->groups[at].endpoint[endpoint.n] = '\0';
-    w->groups[at].first = w->page.first;
-    w->groups[at].last = row;
+        if (g->last != g->stored_last && !write_group(w, g, err))
+            return false;
+        begin_group(w, g, row);
+        return true;
+    }
+    if (w->group_count == GROUPS_MAX) {
+        if (!write_groups(w, err))
+            return false;
+        w->group_count = 0;
+    }
+    struct group *g = &w->groups[w->group_count++];
+    memcpy(g->endpoint, endpoint.p, endpoint.n);
+    g->endpoint[endpoint.n] = '\0';
+    begin_group(w, g, row);
     return true;
 }
 
@@ -119,7 +158,7 @@ static int64_t time_of_id(struct str id) {
     return ms < 0 ? -1 : ms * 1000;
 }
 
-static bool found_by_time(struct str request_id, int64_t row) {
+bool record_found_by_time(struct str request_id, int64_t row) {
     int64_t time = time_of_id(request_id);
     return time >= 0 && row >= time && row < time + FOUND_WITHIN_US;
 }
@@ -201,7 +240,7 @@ bool record_insert(struct record_writer *w, const struct event *e, int64_t *row,
         return false;
     w->last_row = id;
     if (!note_group(w, e->endpoint, id, err) ||
-        (!found_by_time(e->request_id, id) && !insert_request_id(w, e->request_id, id, err)) ||
+        (!record_found_by_time(e->request_id, id) && !insert_request_id(w, e->request_id, id, err)) ||
         (e->input_blob[0] && !insert_input(w->store, e, id, err)))
         return false;
     *row = id;

@@ -26,6 +26,9 @@ bool record_writer_end(struct record_writer *w, struct error *err) MUST_USE;
 /* To be called when the transaction was rolled back: what was noted in it is forgotten. */
 void record_writer_forget(struct record_writer *w);
 
+/* Is it found by the time that its ID carries? Otherwise it is entered in the table request_ids. */
+bool record_found_by_time(struct str request_id, int64_t row);
+
 struct record {
     int64_t row;
     const struct event *event; /* its review, when there is one, has only the id; its input is empty */

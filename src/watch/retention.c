@@ -3,6 +3,8 @@
 #include "base/clock.h"
 #include "store/blobs.h"
 #include "store/sql.h"
+#include "watch/record_page.h"
+#include "watch/records.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -110,4 +112,129 @@ bool retention_sweep(struct store *s, unsigned slice, struct error *err) {
     struct sweep sweep = {.store = s, .err = err, .ok = true};
     blob_visit(store_inputs_folder(s), slice, sweep_one, &sweep);
     return sweep.ok;
+}
+
+/* ---- records ---- */
+
+enum { PAGES_AT_ONCE = 8, ROWS_AT_ONCE = 512, GROUPS_AT_ONCE = 256 };
+
+static bool delete_request_id(struct store *s, struct str request_id, int64_t row, struct error *err) {
+    if (record_found_by_time(request_id, row))
+        return true;
+    sqlite3_stmt *q = sql_statement(s, "DELETE FROM request_ids WHERE request_id = ? AND event = ?", err);
+    if (!q)
+        return false;
+    sql_bind_str(q, 1, request_id);
+    sql_bind_int(q, 2, row);
+    return sql_run(s, q, err);
+}
+
+/* A page that is damaged goes all the same; what it had in request_ids leads nowhere then. */
+static bool delete_page(struct store *s, struct page_reader *page, int64_t id, struct str body,
+                        struct error *err) {
+    if (page_open(page, body, id, NULL, 0, NULL))
+        for (unsigned i = 0; i < page->count; i++) {
+            page_read(page, i);
+            if (!delete_request_id(s, page->event.request_id, page->rows[i], err))
+                return false;
+        }
+    sqlite3_stmt *q = sql_statement(s, "DELETE FROM event_pages WHERE id = ?", err);
+    if (!q)
+        return false;
+    sql_bind_int(q, 1, id);
+    return sql_run(s, q, err);
+}
+
+/* The oldest, one by one. A page is of one commit, so that its first event is as old as the rest. */
+static bool delete_pages(struct store *s, int64_t before, bool *more, struct error *err) {
+    struct page_reader *page = malloc(sizeof *page);
+    bool ok = page || fail(err, ERR_NO_MEMORY, "Out of memory while deleting old records."), row = true;
+    for (int i = 0; ok && row && i < PAGES_AT_ONCE; i++) {
+        sqlite3_stmt *q = sql_statement(s, "SELECT id, body FROM event_pages ORDER BY id LIMIT 1", err);
+        ok = q && sql_step(s, q, &row, err);
+        row = ok && row && sql_int_at(q, 0) < before;
+        if (row)
+            ok = delete_page(s, page, sql_int_at(q, 0), sql_blob_at(q, 1), err);
+        if (q)
+            sql_end(q);
+    }
+    free(page);
+    *more |= ok && row;
+    return ok;
+}
+
+/* Those of the first schema. */
+static bool delete_rows(struct store *s, int64_t before, bool *more, struct error *err) {
+    sqlite3_stmt *q =
+        sql_statement(s, "SELECT id, request_id FROM events WHERE id < ? ORDER BY id LIMIT ?", err);
+    int64_t last = 0, count = 0;
+    bool row = q != NULL;
+    if (!q)
+        return false;
+    sql_bind_int(q, 1, before);
+    sql_bind_int(q, 2, ROWS_AT_ONCE);
+    while (row) {
+        if (!sql_step(s, q, &row, err))
+            return false;
+        if (!row)
+            break;
+        last = sql_int_at(q, 0);
+        count++;
+        if (!delete_request_id(s, sql_str_at(q, 1), last, err)) {
+            sql_end(q);
+            return false;
+        }
+    }
+    *more |= count == ROWS_AT_ONCE;
+    q = count > 0 ? sql_statement(s, "DELETE FROM events WHERE id <= ?", err) : NULL;
+    if (!q)
+        return count == 0;
+    sql_bind_int(q, 1, last);
+    return sql_run(s, q, err);
+}
+
+/* Of one endpoint after the other, since their key begins with it. */
+static bool delete_groups(struct store *s, int64_t before, bool *more, struct error *err) {
+    char endpoint[256] = "";
+    for (bool row = true;;) {
+        sqlite3_stmt *q = sql_statement(
+            s, "SELECT endpoint FROM event_groups WHERE endpoint > ? ORDER BY endpoint LIMIT 1", err);
+        if (!q)
+            return false;
+        sql_bind_str(q, 1, str_from(endpoint));
+        if (!sql_step(s, q, &row, err))
+            return false;
+        if (!row)
+            return true;
+        struct str next = str_slice(sql_str_at(q, 0), 0, sizeof endpoint - 1);
+        memcpy(endpoint, next.p, next.n);
+        endpoint[next.n] = '\0';
+        sql_end(q);
+        q = sql_statement(
+            s,
+            "DELETE FROM event_groups WHERE endpoint = ?1 AND last < ?2 AND last <= coalesce("
+            "(SELECT last FROM event_groups WHERE endpoint = ?1 ORDER BY last LIMIT 1 OFFSET ?3), ?2)",
+            err);
+        if (!q)
+            return false;
+        sql_bind_str(q, 1, str_from(endpoint));
+        sql_bind_int(q, 2, before);
+        sql_bind_int(q, 3, GROUPS_AT_ONCE);
+        if (!sql_run(s, q, err))
+            return false;
+        *more |= sql_changed_rows(s) > GROUPS_AT_ONCE;
+    }
+}
+
+bool retention_records(struct store *s, int64_t before, bool *more, struct error *err) {
+    bool left = false;
+    if (!store_begin(s, false, err))
+        return false;
+    if (!delete_pages(s, before / 1000, &left, err) || !delete_rows(s, before / 1000, &left, err) ||
+        !delete_groups(s, before / 1000, &left, err)) {
+        store_rollback(s);
+        return false;
+    }
+    *more = left;
+    return store_commit(s, err);
 }

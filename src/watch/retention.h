@@ -1,5 +1,5 @@
-/* Deletes kept inputs when their time is over. Called by the recorder between its commits: the one
- * writer, so no input can be kept anew while it is removed. */
+/* Deletes records and kept inputs when their time is over. Called by the recorder between its commits: the
+ * one writer, so no input can be kept anew while it is removed. */
 #pragma once
 
 #include "base/error.h"
@@ -12,3 +12,7 @@ bool retention_run(struct store *s, int64_t now, unsigned most, bool *more, stru
 /* Removes blobs that no row names, left by a process killed between the two. Looks at the slice-th of 256
  * folders, at files older than an hour. */
 bool retention_sweep(struct store *s, unsigned slice, struct error *err) MUST_USE;
+
+/* Deletes records written before `before` (wall ns), oldest first: a thousand or so, which takes some
+ * milliseconds. *more says that some are left. Kept inputs and review items are not touched. */
+bool retention_records(struct store *s, int64_t before, bool *more, struct error *err) MUST_USE;

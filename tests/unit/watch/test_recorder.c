@@ -198,6 +198,32 @@ static void stopping_commits_what_is_queued(void **state) {
 
 enum { PRODUCERS = 4, EACH = 3000 };
 
+static void old_records_go_behind_the_backs_of_new_ones(void **state) {
+    enum { OLD = 5000 };
+    char id[16];
+    start();
+    for (int i = 0; i < OLD; i++) {
+        snprintf(id, sizeof id, "old%d", i);
+        push(make_event(id));
+    }
+    recorder_stop(recorder);
+    pause_ms(2);
+    options.keep_ns = 1;
+    start();
+    for (int i = 0; records_of("old4999") > 0; i++) {
+        struct waiter w;
+        struct event *e = make_event("new");
+        waited_for(e, &w);
+        push(e);
+        assert_int_equal(wait_answer(&w, 5000), 1); /* whatever is being deleted */
+        assert_true(i < 2000);
+    }
+    assert_int_equal(records_of("old0"), 0);
+    struct recorder_state s;
+    recorder_state(recorder, &s);
+    assert_true(s.healthy);
+}
+
 static void *produce(void *arg) {
     unsigned loop = (unsigned)(uintptr_t)arg;
     struct error why;
@@ -666,6 +692,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(events_are_gathered_into_few_commits, setup, teardown),
         cmocka_unit_test_setup_teardown(what_somebody_waits_for_is_committed_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(stopping_commits_what_is_queued, setup, teardown),
+        cmocka_unit_test_setup_teardown(old_records_go_behind_the_backs_of_new_ones, setup, teardown),
         cmocka_unit_test_setup_teardown(many_producers_lose_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(a_full_queue_pushes_back, setup, teardown),
         cmocka_unit_test_setup_teardown(a_full_disk_is_survived, setup, teardown),

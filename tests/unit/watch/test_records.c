@@ -362,6 +362,87 @@ static void a_damaged_page_is_an_error_and_no_more(void **state) {
     assert_non_null(strstr(err.message, "damaged"));
 }
 
+static int64_t count(const char *sql) {
+    int64_t n;
+    assert_true(sql_number(store, sql, &n, &err));
+    return n;
+}
+
+static void commits_share_a_group_for_a_while(void **state) {
+    char name[16], expected[512] = "";
+    for (int i = 0; i < 40; i++) {
+        snprintf(name, sizeof name, "r%d", i);
+        record_one(name, i % 20 ? "often" : "rare");
+        now += NS_PER_SECOND / 2;
+    }
+    assert_in_range(count("SELECT count(*) FROM event_groups WHERE endpoint = 'often'"), 2, 3);
+    for (int i = 39; i >= 0; i--)
+        if (i % 20)
+            sprintf(expected + strlen(expected), "r%d ", i);
+    assert_found(&(struct record_filter){.endpoint = STR("often"), .limit = 99}, expected);
+    assert_found(&(struct record_filter){.endpoint = STR("rare"), .limit = 99}, "r20 r0 ");
+    /* What is rolled back takes nothing of a group with it. */
+    struct event *e = make_event("gone", "often");
+    begin();
+    insert(e);
+    assert_true(record_writer_end(writer, &err));
+    store_rollback(store);
+    record_writer_forget(writer);
+    event_free(e);
+    record_one("after", "often");
+    assert_found(&(struct record_filter){.endpoint = STR("often"), .limit = 2}, "after r39 ");
+}
+
+static int64_t delete_before(int64_t before) {
+    int64_t pieces = 0;
+    for (bool more = true; more; pieces++)
+        assert_true(retention_records(store, before, &more, &err));
+    return pieces;
+}
+
+static void old_records_go(void **state) {
+    char name[16], id[ID_SIZE];
+    record_writer_free(writer);
+    assert_true(sql_exec(store, first_schema, &err));
+    store_close(store);
+    assert_true(store_open(&store, folder.path, &err));
+    assert_true(record_writer_new(&writer, store, &err));
+    id_make(now, id);
+    record_one(id, "e");
+    for (int i = 0; i < 3; i++) {
+        begin();
+        for (int k = 0; k < 600; k++) {
+            snprintf(name, sizeof name, "%d-%d", i, k);
+            struct event *e = make_event(name, k % 100 ? "e" : "rare");
+            insert(e);
+            event_free(e);
+        }
+        end();
+        now += 3600 * NS_PER_SECOND;
+    }
+    int64_t third = now - 3600 * NS_PER_SECOND;
+    assert_int_equal(delete_before(1), 1);
+    assert_int_equal(count("SELECT sum(count) FROM event_pages"), 1801);
+    assert_int_equal(count("SELECT count(*) FROM events"), 3);
+    assert_true(delete_before(third) > 1);
+    assert_int_equal(count("SELECT sum(count) FROM event_pages"), 600);
+    assert_int_equal(count("SELECT count(*) FROM request_ids"), 600);
+    assert_int_equal(count("SELECT count(*) FROM events"), 0);
+    assert_int_equal(count("SELECT count(*) FROM event_groups"), 2);
+    assert_int_equal(count("SELECT count(*) FROM kept_inputs"), 1); /* has its own time */
+    assert_found(&(struct record_filter){.request_id = STR("1-599"), .limit = 9}, "");
+    assert_found(&(struct record_filter){.request_id = str_from(id), .limit = 9}, "");
+    assert_found(&(struct record_filter){.request_id = STR("2-0"), .limit = 9}, "2-0 ");
+    assert_found(&(struct record_filter){.endpoint = STR("rare"), .limit = 9},
+                 "2-500 2-400 2-300 2-200 2-100 2-0 ");
+    record_one("new", "rare");
+    assert_found(&(struct record_filter){.limit = 2}, "new 2-599 ");
+    delete_before(now + NS_PER_SECOND);
+    assert_int_equal(count("SELECT count(*) FROM event_pages"), 0);
+    assert_int_equal(count("SELECT count(*) FROM request_ids"), 0);
+    assert_int_equal(count("SELECT count(*) FROM event_groups"), 0);
+}
+
 static void keep(struct event *e, const char *text, int64_t until) {
     e->input = event_keep(e, str_from(text));
     e->input_type = STR("text/plain");
@@ -449,6 +530,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_store_of_the_first_schema_goes_on, setup, teardown),
         cmocka_unit_test_setup_teardown(many_events_in_one_commit, setup, teardown),
         cmocka_unit_test_setup_teardown(a_damaged_page_is_an_error_and_no_more, setup, teardown),
+        cmocka_unit_test_setup_teardown(commits_share_a_group_for_a_while, setup, teardown),
+        cmocka_unit_test_setup_teardown(old_records_go, setup, teardown),
         cmocka_unit_test_setup_teardown(kept_inputs_go_when_their_time_is_over, setup, teardown),
         cmocka_unit_test_setup_teardown(orphans_are_swept_and_nothing_else, setup, teardown),
     };
