@@ -66,8 +66,7 @@ struct event {
     struct str error_code; /* "" when none */
     struct str error_message;
     int64_t cost_nanodollars; /* EVENT_COST_UNKNOWN when no price is known */
-    bool has_language;
-    struct event_language language;
+    bool has_language;        /* and so is what `language` says, further down */
     uint32_t total_us;
 
     struct review_draft *review; /* NULL: none. Lives in the event's memory */
@@ -89,6 +88,7 @@ struct event {
 
     /* From here on nothing is set by event_new but the first byte. */
     char input_blob[SHA256_HEX_SIZE]; /* by the recorder, once the input is kept */
+    struct event_language language;   /* with has_language */
     struct {
         const char *name; /* a constant */
         uint32_t us;

@@ -336,6 +336,7 @@ static void take_stages(struct page_reader *r, struct cursor *c) {
 static void take_language(struct cursor *c, struct event *e) {
     struct event_language *l = &e->language;
     e->has_language = true;
+    l->usage = CHAT_USAGE_UNKNOWN;
     l->usage.input = unfold(take(c));
     l->usage.cached_input = unfold(take(c));
     l->usage.cache_write = unfold(take(c));

@@ -114,6 +114,11 @@ static void an_event_comes_back_as_it_was(void **state) {
     memset(e->input_hash, 0xab, sizeof e->input_hash);
     event_add_stage(e, "authenticate", 3);
     event_add_stage(e, "infer", 4000000000u);
+    e->has_language = true;
+    e->language = (struct event_language){
+        .usage = CHAT_USAGE_UNKNOWN, .attempts = 3, .upstream_us = 2500000, .first_token_us = 400000};
+    e->language.usage.input = 100000;
+    e->language.usage.output = 0;
     struct review_draft *draft = event_add_review(e);
     id_make(now, draft->id);
     begin();
@@ -133,6 +138,12 @@ static void an_event_comes_back_as_it_was(void **state) {
     assert_true(yyjson_get_real(yyjson_obj_get(yyjson_obj_get(root, "stages"), "infer")) == 4000000.0);
     assert_true(yyjson_get_real(yyjson_obj_get(root, "cost_usd")) == 0.000001234);
     assert_str(json_str_of(yyjson_obj_get(root, "scan")), "not_scanned");
+    yyjson_val *usage = yyjson_obj_get(root, "usage");
+    assert_int_equal(yyjson_get_int(yyjson_obj_get(usage, "input_tokens")), 100000);
+    assert_int_equal(yyjson_get_int(yyjson_obj_get(usage, "output_tokens")), 0);
+    assert_null(yyjson_obj_get(usage, "reasoning_tokens"));
+    assert_int_equal(yyjson_get_int(yyjson_obj_get(root, "attempts")), 3);
+    assert_true(yyjson_get_real(yyjson_obj_get(root, "first_token_ms")) == 400.0);
     assert_str(json_str_of(yyjson_obj_get(root, "review_id")), draft->id);
     yyjson_doc_free(doc);
     event_free(e);
