@@ -56,6 +56,15 @@ static const char *const steps[] = {
      * page's id. The table events keeps what is in it and gets nothing more. */
     "CREATE TABLE event_pages ("
     " id INTEGER PRIMARY KEY, last INTEGER NOT NULL, count INTEGER NOT NULL, body BLOB NOT NULL);",
+    /* 3 */
+    /* What accounts spent (store/spend.h): span, scope: its numbers; start: of the span; cost: nano-dollars,
+     * of those requests that are not unpriced. spend_commits: the last commit that holds charges of a
+     * journal. */
+    "CREATE TABLE spend ("
+    " span INTEGER NOT NULL, start INTEGER NOT NULL, scope INTEGER NOT NULL, subject TEXT NOT NULL,"
+    " requests INTEGER NOT NULL, tokens INTEGER NOT NULL, cost INTEGER NOT NULL, unpriced INTEGER NOT NULL,"
+    " PRIMARY KEY (span, start, scope, subject));"
+    "CREATE TABLE spend_commits (journal INTEGER PRIMARY KEY, number INTEGER NOT NULL);",
 };
 
 enum { STEP_COUNT = ARRAY_COUNT(steps) };

@@ -26,6 +26,8 @@ void spend_writer_free(struct spend_writer *w); /* NULL is fine */
 bool spend_writer_add(struct spend_writer *w, uint32_t slot, struct error *err) MUST_USE;
 /* Before the commit: writes the rows. */
 bool spend_writer_end(struct spend_writer *w, struct error *err) MUST_USE;
+/* Is the charge of `slot` in a commit that was made? For what an earlier process left. */
+bool spend_writer_has(const struct spend_writer *w, uint32_t slot);
 /* After it: the slots are free again. Or after it failed: they stay as they were. */
 void spend_writer_committed(struct spend_writer *w);
 void spend_writer_forget(struct spend_writer *w);

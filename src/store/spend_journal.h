@@ -27,9 +27,9 @@ struct spend_amount {
 enum { SPEND_SUBJECT_MAX = 120, SPEND_JOURNALS_MAX = 8 };
 
 struct spend_journal;
-struct spend_journal_options {
-    uint32_t slots;    /* requests between admission and commit; default 65536 */
-    uint32_t accounts; /* known at the same time; default 65536 */
+struct spend_journal_options { /* each at most 65536 */
+    uint32_t slots;            /* requests between admission and commit; default 32768 */
+    uint32_t accounts;         /* known at the same time; default 16384 */
 };
 
 /* Opens a journal in the store's folder, billing first what an earlier process left there. Main thread,
@@ -44,6 +44,7 @@ void spend_journal_close(struct spend_journal *j);
 uint32_t spend_journal_accounts(const struct spend_journal *j);
 void spend_journal_name(struct spend_journal *j, uint32_t account, enum spend_scope scope,
                         struct str subject);
+/* Does a slot that is not free belong to it? */
 bool spend_journal_in_use(const struct spend_journal *j, uint32_t account);
 enum spend_scope spend_journal_account(const struct spend_journal *j, uint32_t account, struct str *subject);
 
@@ -65,4 +66,5 @@ struct spend_slot_view {
 };
 void spend_slot_read(const struct spend_journal *j, uint32_t slot, struct spend_slot_view *out);
 void spend_slot_mark(struct spend_journal *j, uint32_t slot, uint64_t commit); /* 0: in none */
+uint64_t spend_slot_commit(const struct spend_journal *j, uint32_t slot);
 unsigned spend_journal_index(const struct spend_journal *j); /* which of the folder's journals it is */
