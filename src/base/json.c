@@ -264,3 +264,19 @@ void json_raw(struct json_writer *w, struct str json) {
     before_value(w);
     buf_add_str(w->out, json);
 }
+
+void json_value(struct json_writer *w, yyjson_val *value) {
+    size_t n = 0;
+    if (yyjson_is_str(value)) {
+        json_str(w, json_str_of(value));
+        return;
+    }
+    char *text = value ? yyjson_val_write(value, YYJSON_WRITE_NOFLAG, &n) : NULL;
+    if (text)
+        json_raw(w, (struct str){text, n});
+    else if (!value)
+        json_null(w);
+    else
+        w->out->failed = true; /* memory */
+    free(text);
+}

@@ -37,7 +37,8 @@ void json_double(struct json_writer *w, double value); /* 17 digits; not finite 
 void json_ms(struct json_writer *w, uint64_t us);      /* microseconds as milliseconds, 3 decimals */
 void json_bool(struct json_writer *w, bool value);
 void json_null(struct json_writer *w);
-void json_raw(struct json_writer *w, struct str json); /* already JSON */
+void json_raw(struct json_writer *w, struct str json);     /* already JSON */
+void json_value(struct json_writer *w, yyjson_val *value); /* with all that is in it; NULL writes null */
 
 /* `key` needs no escaping. Inline, so that a literal's length is known where it is written. */
 static inline void json_key(struct json_writer *w, const char *key) {
