@@ -1,5 +1,7 @@
 #include "chat/reply.h"
 
+#include "chat/usage_read.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -76,6 +78,10 @@ static bool error_in(int status, yyjson_val *root, struct chat_trouble *out) {
     return true;
 }
 
+bool chat_trouble_in(yyjson_val *root, struct chat_trouble *out) {
+    return error_in(200, root, out);
+}
+
 bool chat_trouble_read(int status, struct str body, struct chat_trouble *out) {
     *out = (struct chat_trouble){.status = status};
     yyjson_doc *doc = yyjson_read(body.p, body.n, 0);
@@ -116,31 +122,7 @@ void chat_trouble_error(const struct chat_trouble *t, const char *upstream, stru
             t->status, t->message[0] ? ": " : ".", t->message);
 }
 
-/* ---- usage ---- */
-
-static void take_count(int64_t *to, yyjson_val *object, const char *name) {
-    yyjson_val *value = yyjson_obj_get(object, name);
-    if (yyjson_is_int(value) && yyjson_get_sint(value) >= 0)
-        *to = yyjson_get_sint(value);
-}
-
-/* chat: prompt_tokens …; responses: input_tokens …. What is given later replaces what was before. */
-static void read_usage(yyjson_val *usage, struct chat_usage *out) {
-    yyjson_val *prompt = yyjson_obj_get(usage, "prompt_tokens_details");
-    yyjson_val *input = yyjson_obj_get(usage, "input_tokens_details");
-    yyjson_val *completion = yyjson_obj_get(usage, "completion_tokens_details");
-    yyjson_val *output = yyjson_obj_get(usage, "output_tokens_details");
-    take_count(&out->input, usage, "prompt_tokens");
-    take_count(&out->input, usage, "input_tokens");
-    take_count(&out->output, usage, "completion_tokens");
-    take_count(&out->output, usage, "output_tokens");
-    take_count(&out->cached_input, prompt ? prompt : input, "cached_tokens");
-    take_count(&out->reasoning, completion ? completion : output, "reasoning_tokens");
-    take_count(&out->input_audio, prompt ? prompt : input, "audio_tokens");
-    take_count(&out->output_audio, completion ? completion : output, "audio_tokens");
-}
-
-/* ---- choices ---- */
+/* ---- OpenAI's completions: whole, and in events ---- */
 
 static void add_logprobs(yyjson_val *choice, struct chat_facts *facts) {
     yyjson_val *tokens = yyjson_obj_get(yyjson_obj_get(choice, "logprobs"), "content"), *token;
@@ -167,74 +149,119 @@ static void read_choice(yyjson_val *choice, const char *body, struct chat_facts 
     add_logprobs(choice, facts);
 }
 
-/* responses: output[].content[].text */
-static void read_output(yyjson_val *output, struct buf *text) {
-    size_t i, max, j, parts;
-    yyjson_val *item, *part;
-    yyjson_arr_foreach(output, i, max, item) {
-        yyjson_val *content = yyjson_obj_get(item, "content");
-        yyjson_arr_foreach(content, j, parts, part) {
-            yyjson_val *value = yyjson_obj_get(part, "text");
-            if (text && yyjson_is_str(value))
-                buf_add_str(text, json_str_of(value));
-        }
-    }
-}
-
-static void read_root(yyjson_val *root, const char *body, struct chat_facts *facts, struct buf *text) {
-    yyjson_val *usage = yyjson_obj_get(root, "usage");
+static void read_completion(yyjson_val *root, const char *body, struct chat_facts *facts, struct buf *text) {
     yyjson_val *choice = yyjson_arr_get_first(yyjson_obj_get(root, "choices"));
-    if (yyjson_is_obj(usage))
-        read_usage(usage, &facts->usage);
+    chat_usage_read(yyjson_obj_get(root, "usage"), CHAT_COMPLETIONS, &facts->usage);
     if (choice)
         read_choice(choice, body, facts, text);
-    const char *status = text_of(root, "status");
-    if (status && !choice) {
-        snprintf(facts->finish, sizeof facts->finish, "%.31s", status);
-        read_output(yyjson_obj_get(root, "output"), text);
-    }
 }
 
-static const char *const expected_member[CHAT_SURFACE_COUNT] = {
-    [CHAT_COMPLETIONS] = "choices", [CHAT_LEGACY] = "choices",   [CHAT_EMBEDDINGS] = "data",
-    [CHAT_RESPONSES] = "output",    [CHAT_MESSAGES] = "content",
-};
+static bool read_answer(enum chat_surface surface, struct str body, struct chat_facts *facts,
+                        struct buf *text, struct error *err) {
+    struct chat_answer answer;
+    if (!chat_answer_read(surface, body, 0, &answer, err))
+        return false;
+    chat_answer_facts(&answer, facts, text);
+    chat_answer_clear(&answer);
+    return true;
+}
 
 bool chat_reply_read(enum chat_surface surface, struct str body, struct chat_facts *facts, struct buf *text,
                      struct error *err) {
-    yyjson_read_err problem;
+    const char *expected = surface == CHAT_EMBEDDINGS ? "data" : "choices";
+    yyjson_read_err problem = {0};
+    if (surface == CHAT_MESSAGES || surface == CHAT_RESPONSES)
+        return read_answer(surface, body, facts, text, err);
     yyjson_doc *doc = yyjson_read_opts((char *)(uintptr_t)body.p, body.n, 0, NULL, &problem);
     if (!doc)
         return fail(err, ERR_UPSTREAM, "its reply is not JSON: %s at byte %zu", problem.msg, problem.pos);
     yyjson_val *root = yyjson_doc_get_root(doc);
-    bool good = yyjson_is_arr(yyjson_obj_get(root, expected_member[surface]));
+    bool good = yyjson_is_arr(yyjson_obj_get(root, expected));
     if (good)
-        read_root(root, "message", facts, text);
+        read_completion(root, "message", facts, text);
     yyjson_doc_free(doc);
-    return good || fail(err, ERR_UPSTREAM, "its reply has no \"%s\"", expected_member[surface]);
+    return good || fail(err, ERR_UPSTREAM, "its reply has no \"%s\"", expected);
 }
 
 /* ---- events ---- */
 
+static void name_finish(struct chat_facts *facts, enum chat_finish finish) {
+    snprintf(facts->finish, sizeof facts->finish, "%s", chat_finish_name(finish));
+}
+
+static enum chat_event read_messages_event(yyjson_val *root, struct chat_facts *facts, struct buf *text) {
+    struct str type = json_str_of(yyjson_obj_get(root, "type"));
+    yyjson_val *delta = yyjson_obj_get(root, "delta");
+    if (str_eq(type, STR("message_stop")))
+        return CHAT_EVENT_DONE;
+    chat_usage_read(yyjson_obj_get(yyjson_obj_get(root, "message"), "usage"), CHAT_MESSAGES, &facts->usage);
+    chat_usage_read(yyjson_obj_get(root, "usage"), CHAT_MESSAGES, &facts->usage);
+    if (yyjson_is_str(yyjson_obj_get(delta, "stop_reason")))
+        name_finish(facts, chat_finish_of_anthropic(json_str_of(yyjson_obj_get(delta, "stop_reason"))));
+    if (text && str_eq(json_str_of(yyjson_obj_get(delta, "type")), STR("text_delta")))
+        buf_add_str(text, json_str_of(yyjson_obj_get(delta, "text")));
+    return CHAT_EVENT_CONTENT;
+}
+
+static bool has_call(yyjson_val *output) {
+    size_t i, max;
+    yyjson_val *item;
+    yyjson_arr_foreach(output, i, max, item) if (has(text_of(item, "type"), "function_call")) return true;
+    return false;
+}
+
+static enum chat_event read_responses_event(yyjson_val *root, struct chat_facts *facts, struct buf *text,
+                                            struct chat_trouble *trouble) {
+    struct str type = json_str_of(yyjson_obj_get(root, "type"));
+    yyjson_val *response = yyjson_obj_get(root, "response");
+    bool cut = str_eq(type, STR("response.incomplete"));
+    if (text && str_eq(type, STR("response.output_text.delta")))
+        buf_add_str(text, json_str_of(yyjson_obj_get(root, "delta")));
+    chat_usage_read(yyjson_obj_get(response, "usage"), CHAT_RESPONSES, &facts->usage);
+    if (str_eq(type, STR("response.failed")) || str_eq(type, STR("error"))) {
+        if (!chat_trouble_in(response ? response : root, trouble)) /* the flat form */
+            read_error(200, root, trouble);
+        end_at_character(trouble->message);
+        return CHAT_EVENT_ERROR;
+    }
+    if (!cut && !str_eq(type, STR("response.completed")))
+        return CHAT_EVENT_CONTENT;
+    const char *why = text_of(yyjson_obj_get(response, "incomplete_details"), "reason");
+    name_finish(facts, cut && has(why, "content_filter")              ? FINISH_CONTENT_FILTER
+                       : cut                                          ? FINISH_LENGTH
+                       : has_call(yyjson_obj_get(response, "output")) ? FINISH_TOOL_CALLS
+                                                                      : FINISH_STOP);
+    return CHAT_EVENT_DONE;
+}
+
+static enum chat_event read_event(enum chat_surface surface, yyjson_val *root, struct chat_facts *facts,
+                                  struct buf *text, struct chat_trouble *trouble) {
+    if (!yyjson_is_obj(root))
+        return CHAT_EVENT_BROKEN;
+    if (surface == CHAT_RESPONSES)
+        return read_responses_event(root, facts, text, trouble);
+    if (chat_trouble_in(root, trouble))
+        return CHAT_EVENT_ERROR;
+    if (surface == CHAT_MESSAGES)
+        return read_messages_event(root, facts, text);
+    read_completion(root, "delta", facts, text);
+    yyjson_val *choices = yyjson_obj_get(root, "choices");
+    bool only_usage = yyjson_is_arr(choices) && yyjson_arr_size(choices) == 0 &&
+                      yyjson_is_obj(yyjson_obj_get(root, "usage"));
+    return only_usage ? CHAT_EVENT_USAGE : CHAT_EVENT_CONTENT;
+}
+
 enum chat_event chat_event_read(enum chat_surface surface, struct str data, struct chat_facts *facts,
                                 struct buf *text, struct chat_trouble *trouble) {
+    char room[16384]; /* enough for the events of a thousand bytes that streams are made of */
+    yyjson_alc pool;
     if (str_eq(data, STR("[DONE]")))
         return CHAT_EVENT_DONE;
-    yyjson_doc *doc = yyjson_read(data.p, data.n, 0);
-    yyjson_val *root = yyjson_doc_get_root(doc);
-    enum chat_event event = CHAT_EVENT_CONTENT;
+    bool small = data.n < 1024 && yyjson_alc_pool_init(&pool, room, sizeof room);
+    yyjson_doc *doc =
+        data.n ? yyjson_read_opts((char *)(uintptr_t)data.p, data.n, 0, small ? &pool : NULL, NULL) : NULL;
     *trouble = (struct chat_trouble){.status = 200};
-    if (!yyjson_is_obj(root)) {
-        event = CHAT_EVENT_BROKEN;
-    } else if (error_in(200, root, trouble)) {
-        event = CHAT_EVENT_ERROR;
-    } else {
-        read_root(root, "delta", facts, text);
-        yyjson_val *choices = yyjson_obj_get(root, "choices");
-        if (surface == CHAT_COMPLETIONS && yyjson_is_arr(choices) && yyjson_arr_size(choices) == 0 &&
-            yyjson_is_obj(yyjson_obj_get(root, "usage")))
-            event = CHAT_EVENT_USAGE;
-    }
+    enum chat_event event = read_event(surface, yyjson_doc_get_root(doc), facts, text, trouble);
     yyjson_doc_free(doc);
     return event;
 }

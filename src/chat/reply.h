@@ -29,18 +29,20 @@ struct chat_trouble {
 
 /* A reply with a status other than 2xx, or a 2xx whose body is an error. False: it is no error. */
 bool chat_trouble_read(int status, struct str body, struct chat_trouble *out);
+/* The same of a JSON value already read (an event of a stream). */
+bool chat_trouble_in(yyjson_val *root, struct chat_trouble *out);
 /* As what the client is told. */
 void chat_trouble_error(const struct chat_trouble *t, const char *upstream, struct error *err);
 
 struct chat_facts {
     struct chat_usage usage;
-    char finish[32];    /* "stop", "length", "tool_calls", …; "" unknown */
+    char finish[32]; /* in OpenAI's words whoever said it: "stop", "length", "tool_calls", …; "" unknown */
     double logprob_sum; /* of the answer's tokens, where they are given */
     size_t logprob_count;
 };
 #define CHAT_FACTS_UNKNOWN ((struct chat_facts){.usage = CHAT_USAGE_UNKNOWN})
 
-/* A whole reply of an OpenAI API: adds its facts, and its text to `text` (NULL: not wanted). False: it is not
+/* A whole reply: adds its facts, and its text to `text` (NULL: not wanted). False: it is not
  * what a reply looks like. */
 bool chat_reply_read(enum chat_surface surface, struct str body, struct chat_facts *facts, struct buf *text,
                      struct error *err) MUST_USE;
