@@ -26,7 +26,9 @@ test('every route of the source is described, and nothing else', () => {
     path,
     open: role === '0',
   }));
-  routes.push({ method: 'POST', path: '/v1/endpoints/*/predict', open: false }); // it has a way of its own
+  routes.push({ method: 'POST', path: '/v1/endpoints/*/predict', open: false }); // these have ways of their own
+  const chats = /chat_paths\[\] = \{([^;]+)\};/.exec(text)[1];
+  for (const [, path] of chats.matchAll(/"([^"]+)"/g)) routes.push({ method: 'POST', path, open: false });
   const name = ({ method, path }) => `${method} ${path.replace(/\{\w+\}/g, '*')}`;
   const described = Object.entries(document.paths).flatMap(([path, item]) =>
     Object.entries(item)
