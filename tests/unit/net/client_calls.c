@@ -55,23 +55,41 @@ static void on_fail(struct http_call *call, enum http_failure failure, const str
 
 static const struct http_call_events events = {on_head, on_body, on_end, on_fail};
 
-struct http_origin *origin_at(const char *url) {
+static struct http_origin *make_origin(const char *url, const char *ca_file, bool verify) {
     struct http_origin *origin;
     struct str path;
     struct error err;
-    struct http_origin_options options = {.url = str_from(url), .verify = true};
+    struct http_origin_options options = {.url = str_from(url), .ca_file = ca_file, .verify = verify};
     CHECK(http_origin_new(&origin, &options, &path, &err));
     return origin;
 }
 
+struct http_origin *origin_at(const char *url) {
+    return make_origin(url, NULL, true);
+}
+
+static void start_client(struct calls *c) {
+    struct error err;
+    CHECK((c->loop = loop_new(0, &err)) && (c->client = http_client_new(c->loop)));
+}
+
 void calls_start(struct calls *c, const struct step *const *scripts, size_t count) {
     char url[64];
-    struct error err;
     *c = (struct calls){0};
     scripted_server_start(&c->server, scripts, count, NULL);
     snprintf(url, sizeof url, "http://127.0.0.1:%u/v1/", c->server.port);
     c->origin = origin_at(url);
-    CHECK((c->loop = loop_new(0, &err)) && (c->client = http_client_new(c->loop)));
+    start_client(c);
+}
+
+void calls_start_tls(struct calls *c, const struct step *const *scripts, size_t count, SSL_CTX *tls,
+                     const char *host, const char *ca_file, bool verify) {
+    char url[64];
+    *c = (struct calls){0};
+    scripted_server_start(&c->server, scripts, count, tls);
+    snprintf(url, sizeof url, "https://%s:%u", host, c->server.port);
+    c->origin = make_origin(url, ca_file, verify);
+    start_client(c);
 }
 
 void calls_stop(struct calls *c) {

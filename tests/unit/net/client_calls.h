@@ -30,6 +30,9 @@ struct calls {
 };
 
 void calls_start(struct calls *c, const struct step *const *scripts, size_t count);
+/* The same by TLS. The origin's host is `host`; ca_file NULL: the system's. */
+void calls_start_tls(struct calls *c, const struct step *const *scripts, size_t count, SSL_CTX *tls,
+                     const char *host, const char *ca_file, bool verify);
 /* Closes what the client keeps, then waits for the server. What it received can still be looked at. */
 void calls_stop(struct calls *c);
 void calls_free(struct calls *c);

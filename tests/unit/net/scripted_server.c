@@ -108,7 +108,7 @@ static void *run_connection(void *arg) {
     setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     bool open = s != NULL;
-    if (open && c->server->tls && s->kind != STEP_HANG) {
+    if (open && c->server->tls && s->kind != STEP_HANG && s->kind != STEP_CUT && s->kind != STEP_RESET) {
         c->ssl = SSL_new(c->server->tls);
         SSL_set_fd(c->ssl, c->fd);
         open = SSL_accept(c->ssl) == 1;

@@ -52,7 +52,8 @@ struct scripted_server {
     _Atomic size_t connection_count;
 };
 
-/* Connections beyond the last script are closed at once. */
+/* Connections beyond the last script are closed at once. By TLS, a script that begins with STEP_HANG,
+ * STEP_CUT or STEP_RESET does so instead of the handshake. */
 void scripted_server_start(struct scripted_server *s, const struct step *const *scripts, size_t count,
                            SSL_CTX *tls);
 /* Waits for every connection's end: close the client's side before. */
