@@ -39,22 +39,28 @@ static bool take_line(struct sse_reader *r, struct str line) {
     return !r->data.failed;
 }
 
-/* The first CR or LF, or SIZE_MAX. */
-static size_t find_end(struct str bytes) {
-    const char *lf = memchr(bytes.p, '\n', bytes.n);
-    size_t n = lf ? (size_t)(lf - bytes.p) : bytes.n;
+/* The first CR or LF, or SIZE_MAX. *lf: the next LF or the end, once looked for, so that many lines that end
+ * with CR do not each look through all that is behind them. */
+static size_t find_end(struct str bytes, const char **lf) {
+    if (!*lf || *lf < bytes.p) {
+        *lf = memchr(bytes.p, '\n', bytes.n);
+        if (!*lf)
+            *lf = bytes.p + bytes.n;
+    }
+    size_t n = (size_t)(*lf - bytes.p);
     const char *cr = memchr(bytes.p, '\r', n);
-    return cr ? (size_t)(cr - bytes.p) : lf ? n : SIZE_MAX;
+    return cr ? (size_t)(cr - bytes.p) : n < bytes.n ? n : SIZE_MAX;
 }
 
 bool sse_feed(struct sse_reader *r, struct str bytes) {
+    const char *lf = NULL;
     while (bytes.n) {
         if (r->after_cr && bytes.p[0] == '\n')
             bytes = str_slice(bytes, 1, bytes.n);
         r->after_cr = false;
         if (bytes.n == 0)
             break;
-        size_t end = find_end(bytes);
+        size_t end = find_end(bytes, &lf);
         if (end == SIZE_MAX) {
             buf_add_str(&r->line, bytes);
             return !r->line.failed;
