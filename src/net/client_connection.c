@@ -39,7 +39,7 @@ void client_connection_close(struct client_connection *c) {
     close(c->fd);
     tls_free(c->tls);
     buf_free(&c->out);
-    buf_free(&c->head);
+    reply_reader_clear(&c->reply);
     pool_leave(c->pool);
     c->pool = NULL;
 }
@@ -111,7 +111,6 @@ int connection_start(struct pool *pool, struct http_call *call, unsigned index, 
     pool->users++;
     c->timer.fire = on_time;
     c->out.cap = SIZE_MAX / 2; /* the caller's own request */
-    c->head.cap = REPLY_HEAD_MAX;
     c->address = index;
     c->call = call;
     call->connection = c;
@@ -255,101 +254,30 @@ static void flush(struct client_connection *c) {
 
 /* ---- the reply ---- */
 
-/* Callbacks of the parser return this once the call was cancelled in one of the caller's. */
-static int go_on(const struct client_connection *c) {
-    return c->state == CONNECTION_CLOSED ? -1 : 0;
+static struct client_connection *connection_of(struct reply_reader *r) {
+    return CONTAINER_OF(r, struct client_connection, reply);
 }
 
-static int on_begin(llhttp_t *parser) {
-    struct client_connection *c = parser->data;
-    buf_clear(&c->head);
-    c->header_count = 0;
-    c->interim = false;
-    return 0;
-}
-
-static int add_to_head(struct client_connection *c, const char *at, size_t n) {
-    buf_add(&c->head, at, n);
-    return c->head.failed ? -1 : 0;
-}
-
-static int on_field(llhttp_t *parser, const char *at, size_t n) {
-    struct client_connection *c = parser->data;
-    size_t from = c->head.n;
-    if (add_to_head(c, at, n) != 0)
-        return -1;
-    for (size_t i = from; i < c->head.n; i++)
-        if (c->head.p[i] >= 'A' && c->head.p[i] <= 'Z')
-            c->head.p[i] = (char)(c->head.p[i] | 0x20);
-    return 0;
-}
-
-static int on_value(llhttp_t *parser, const char *at, size_t n) {
-    return add_to_head(parser->data, at, n);
-}
-
-static int on_part_end(llhttp_t *parser) {
-    return add_to_head(parser->data, "", 1);
-}
-
-static int on_value_end(llhttp_t *parser) {
-    struct client_connection *c = parser->data;
-    c->header_count++;
-    return c->header_count > REPLY_HEADERS_COUNT_MAX ? -1 : on_part_end(parser);
-}
-
-static int on_headers(llhttp_t *parser) {
-    struct client_connection *c = parser->data;
-    int status = llhttp_get_status_code(parser);
-    if (status == 101)
-        return -1; /* nobody asked for another protocol */
-    c->interim = status < 200;
-    if (c->interim)
-        return 0;
-    struct http_header *headers = client_of(c)->headers;
-    const char *p = c->head.p;
-    for (unsigned i = 0; i < c->header_count; i++) {
-        headers[i].name = (struct str){p, strlen(p)};
-        p += headers[i].name.n + 1;
-        headers[i].value = (struct str){p, strlen(p)};
-        p += headers[i].value.n + 1;
-    }
+/* False once the call was cancelled. */
+static bool on_head(struct reply_reader *r, int status, const struct http_header *headers, size_t count) {
+    struct client_connection *c = connection_of(r);
     c->call->status = status;
-    /* RFC 9112, 6.3, whatever its Content-Length says. */
-    bool bodiless = status == 204 || status == 304 || str_eq(c->call->method, STR("HEAD"));
-    c->call->events->on_head(c->call, status, headers, c->header_count);
-    return go_on(c) == 0 ? bodiless : -1; /* 1 has llhttp expect no body */
+    c->call->events->on_head(c->call, status, headers, count);
+    return c->state != CONNECTION_CLOSED;
 }
 
-static int on_body(llhttp_t *parser, const char *at, size_t n) {
-    struct client_connection *c = parser->data;
-    c->call->events->on_body(c->call, (struct str){at, n});
-    return go_on(c);
+static bool on_body(struct reply_reader *r, struct str bytes) {
+    struct client_connection *c = connection_of(r);
+    c->call->events->on_body(c->call, bytes);
+    return c->state != CONNECTION_CLOSED;
 }
 
-static int on_message(llhttp_t *parser) {
-    struct client_connection *c = parser->data;
-    if (c->interim)
-        return 0;
-    c->whole = true;
-    c->keep = llhttp_should_keep_alive(parser);
-    return HPE_PAUSED;
-}
-
-static const llhttp_settings_t settings = {
-    .on_message_begin = on_begin,
-    .on_header_field = on_field,
-    .on_header_field_complete = on_part_end,
-    .on_header_value = on_value,
-    .on_header_value_complete = on_value_end,
-    .on_headers_complete = on_headers,
-    .on_body = on_body,
-    .on_message_complete = on_message,
-};
+static const struct reply_events reply_events = {on_head, on_body};
 
 static void reply_is_whole(struct client_connection *c, bool nothing_behind) {
     struct http_call *call = c->call;
-    bool keep = c->keep && nothing_behind && !c->ended && !c->broken && !is_sending(c);
+    bool keep =
+        reply_keeps_connection(&c->reply) && nothing_behind && !c->ended && !c->broken && !is_sending(c);
     c->call = NULL;
     call->connection = NULL;
     if (keep)
@@ -360,18 +288,14 @@ static void reply_is_whole(struct client_connection *c, bool nothing_behind) {
 }
 
 static void take_reply(struct client_connection *c, struct str bytes) {
-    c->head_bytes += bytes.n;
-    llhttp_errno_t result = llhttp_execute(&c->parser, bytes.p, bytes.n);
-    if (c->state == CONNECTION_CLOSED)
-        return;
-    if (c->whole)
-        reply_is_whole(c, llhttp_get_error_pos(&c->parser) == bytes.p + bytes.n);
-    else if (c->head.failed || c->header_count > REPLY_HEADERS_COUNT_MAX)
-        fail_connection(c, HTTP_FAILURE_TOO_LARGE, "its headers are too many or too long");
-    else if (result != HPE_OK)
-        fail_connection(c, HTTP_FAILURE_BAD_RESPONSE, llhttp_get_error_reason(&c->parser));
-    else if (c->call->status == 0 && c->head_bytes > REPLY_HEAD_MAX)
-        fail_connection(c, HTTP_FAILURE_TOO_LARGE, "its head does not end");
+    size_t used = 0;
+    switch (reply_feed(&c->reply, bytes, &used)) {
+    case REPLY_MORE:
+    case REPLY_STOPPED: break;
+    case REPLY_WHOLE: reply_is_whole(c, used == bytes.n); break;
+    case REPLY_TOO_LARGE: fail_connection(c, HTTP_FAILURE_TOO_LARGE, reply_reason(&c->reply)); break;
+    case REPLY_BAD: fail_connection(c, HTTP_FAILURE_BAD_RESPONSE, reply_reason(&c->reply)); break;
+    }
 }
 
 static void take_bytes(struct client_connection *c, struct str bytes) {
@@ -391,13 +315,10 @@ static void take_end(struct client_connection *c, bool cut) {
         lose_connection(c, NULL);
         return;
     }
-    bool may_end = !cut && !c->broken && llhttp_message_needs_eof(&c->parser) && c->call->status;
-    llhttp_errno_t result = may_end ? llhttp_finish(&c->parser) : HPE_OK;
-    if (c->state == CONNECTION_CLOSED)
-        return;
-    if (may_end && (result == HPE_OK || c->whole))
+    enum reply_state state = cut || c->broken ? REPLY_BAD : reply_end(&c->reply);
+    if (state == REPLY_WHOLE)
         reply_is_whole(c, false);
-    else
+    else if (state != REPLY_STOPPED)
         lose_connection(c, NULL);
 }
 
@@ -405,13 +326,8 @@ static void take_end(struct client_connection *c, bool cut) {
 
 static void begin_request(struct client_connection *c) {
     c->state = CONNECTION_BUSY;
-    c->whole = c->keep = c->interim = false;
-    c->head_bytes = 0;
-    c->header_count = 0;
     c->broken = false;
-    buf_clear(&c->head);
-    llhttp_init(&c->parser, HTTP_RESPONSE, &settings);
-    c->parser.data = c;
+    reply_begin(&c->reply, &reply_events, client_of(c)->headers, str_eq(c->call->method, STR("HEAD")));
     call_connected(c->call);
     if (!put_together(c))
         fail_connection(c, HTTP_FAILURE_NO_MEMORY, NULL);

@@ -1,15 +1,14 @@
 /* Private to the client: one connection to an upstream. client.c: pools, names, calls and their deadlines;
- * client_connection.c: the socket, TLS, the request's bytes out and the reply's in.
+ * client_connection.c: the socket, TLS, the request's bytes out; reply_reader.c: the reply's in.
  *
  *   connecting → (handshake) → busy → idle → busy …    kept in its origin's pool while idle
  *        └────────────┴──────────┴──────┴─→ closed */
 #pragma once
 
 #include "net/origin.h"
+#include "net/reply_reader.h"
 
-#include <llhttp.h>
-
-enum { CLIENT_READ_SIZE = 16384, REPLY_HEAD_MAX = 65536, REPLY_HEADERS_COUNT_MAX = 256, ADDRESSES_MAX = 8 };
+enum { CLIENT_READ_SIZE = 16384, ADDRESSES_MAX = 8 };
 
 struct resolution;
 
@@ -55,14 +54,12 @@ struct client_connection {
     struct loop_timer timer;                /* while idle; for one of several addresses, while connecting */
     struct tls *tls;
     struct http_call *call; /* NULL while idle, and closed */
-    llhttp_t parser;
+    struct reply_reader reply;
     struct buf out; /* bytes for the wire, from out_at */
     size_t out_at, body_at;
-    struct buf head; /* of the reply: "name\0value\0", so far */
-    size_t head_bytes;
-    unsigned header_count, address;
+    unsigned address;
     uint8_t state, interest;
-    bool interim, whole, keep, ended, broken; /* broken: the socket takes nothing more */
+    bool ended, broken; /* broken: the socket takes nothing more */
 };
 
 /* ---- client_connection.c ---- */
