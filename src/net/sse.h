@@ -23,7 +23,7 @@ struct sse_reader {
     bool has_data, after_cr, started;
 };
 
-/* False: an event outgrew the caps, memory is out, or on_event said no; feed it no more then. What is there of
- * an event that was not ended by an empty line is no event. on_event may not clear the reader. */
+/* False: an event outgrew the caps, memory is out, or on_event said no; feed it no more then. What is there
+ * of an event that was not ended by an empty line is no event. on_event may not clear the reader. */
 bool sse_feed(struct sse_reader *r, struct str bytes) MUST_USE;
 void sse_reader_clear(struct sse_reader *r);
