@@ -294,6 +294,7 @@ static void take_reply(struct client_connection *c, struct str bytes) {
     case REPLY_STOPPED: break;
     case REPLY_WHOLE: reply_is_whole(c, used == bytes.n); break;
     case REPLY_TOO_LARGE: fail_connection(c, HTTP_FAILURE_TOO_LARGE, reply_reason(&c->reply)); break;
+    case REPLY_NO_MEMORY: fail_connection(c, HTTP_FAILURE_NO_MEMORY, NULL); break;
     case REPLY_BAD: fail_connection(c, HTTP_FAILURE_BAD_RESPONSE, reply_reason(&c->reply)); break;
     }
 }

@@ -13,6 +13,7 @@ static int on_begin(llhttp_t *parser) {
 }
 
 static int add_to_head(struct reply_reader *r, const char *at, size_t n) {
+    r->no_memory = n <= r->head.cap - r->head.n; /* if it fails */
     buf_add(&r->head, at, n);
     return r->head.failed ? -1 : 0;
 }
@@ -130,7 +131,7 @@ enum reply_state reply_feed(struct reply_reader *r, struct str bytes, size_t *us
         return REPLY_WHOLE;
     }
     if (is_too_large(r))
-        return REPLY_TOO_LARGE;
+        return r->head.failed && r->no_memory ? REPLY_NO_MEMORY : REPLY_TOO_LARGE;
     return result == HPE_OK ? REPLY_MORE : REPLY_BAD;
 }
 

@@ -15,7 +15,8 @@ enum reply_state {
     REPLY_WHOLE,
     REPLY_STOPPED,   /* by a callback */
     REPLY_TOO_LARGE, /* its head */
-    REPLY_BAD,       /* not HTTP/1.x, or framing that contradicts itself */
+    REPLY_NO_MEMORY,
+    REPLY_BAD, /* not HTTP/1.x, or framing that contradicts itself */
 };
 
 struct reply_reader;
@@ -36,7 +37,7 @@ struct reply_reader {
     size_t head_bytes;
     unsigned header_count;
     int status; /* 0: no head yet */
-    bool to_head, interim, whole, keep, stopped;
+    bool to_head, interim, whole, keep, stopped, no_memory;
 };
 
 /* Ready for the next reply. `to_head`: to a HEAD request, so it has no body whatever it says. */

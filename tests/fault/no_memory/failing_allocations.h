@@ -1,10 +1,11 @@
-/* Lets the allocation after the next `allocations_left` ones fail, and all that follow; below 0 none
- * fails. For programs linked with --wrap=malloc,calloc,realloc; include it once in a program. */
+/* For the thread that sets it: lets the allocation after the next `allocations_left` ones fail, and all that
+ * follow; below 0 none fails. For programs linked with --wrap=malloc,calloc,realloc; include it once in a
+ * program. */
 #pragma once
 
 #include <stddef.h>
 
-static long allocations_left = -1;
+static _Thread_local long allocations_left = -1;
 
 static int allocation_fails(void) {
     if (allocations_left < 0)
