@@ -157,6 +157,7 @@ struct config_upstream {
     const char *key; /* secret; NULL: none is sent */
     const char *ca;  /* PEM file of authorities; NULL: the system's */
     bool verify;
+    bool responses; /* it has OpenAI's responses too, not only its chats */
     int64_t connect_timeout, first_byte_timeout, idle_timeout, timeout;
     int64_t concurrency, queue;
     struct config_retry retry;

@@ -74,6 +74,11 @@ static const struct option upstream_options[] = {
      BOOL(config_upstream, verify),
      .standard = "true",
      .help = "Whether its certificate is checked."},
+    {.name = "responses",
+     BOOL(config_upstream, responses),
+     .standard = "false",
+     .help =
+         "Of `openai`: whether it has /responses too. Without it requests to /v1/responses are translated."},
     {.name = "connect_timeout",
      DURATION(config_upstream, connect_timeout, MS(1), MINUTES(5)),
      .standard = "2s",

@@ -65,6 +65,10 @@ static const char configuration[] =
     "pricing:\n"
     "  cpu_hour_usd: 0.04\n"
     "\n"
+    "upstreams:\n"
+    "  simulator:\n"
+    "    kind: simulator # replace it by an API: `penstock config reference` has the options\n"
+    "\n"
     "endpoints:\n"
     "  documents:\n"
     "    description: Invoices, receipts, bank statements, contracts and letters, as PDF, photograph or "
@@ -93,7 +97,17 @@ static const char configuration[] =
     "    retention: 7d\n"
     "    fallbacks:\n"
     "      - model: %s\n"
-    "      - review: true\n";
+    "      - review: true\n"
+    "\n"
+    "  # A chat endpoint that needs no key: it repeats what it was asked, and says so.\n"
+    "  simulator:\n"
+    "    kind: chat\n"
+    "    description: Penstock's local simulator of a language model. No model answers here\n"
+    "    owner: demo@example.com\n"
+    "    rollout:\n"
+    "      - upstream: simulator\n"
+    "        model: simulator\n"
+    "    keep_inputs: none\n";
 
 static bool write_rules(const struct demo_folder *folder, const char *name, const char *content,
                         struct error *err) {

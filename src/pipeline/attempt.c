@@ -2,7 +2,8 @@
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "pipeline/reply.h"
+#include "chat/render.h"
+#include "pipeline/chat_output.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -17,102 +18,54 @@ static const struct upstream *upstream_of(const struct chat *c) {
     return chat_candidate(c)->remote->upstream;
 }
 
-void chat_clear(struct chat *c) {
-    buf_free(&c->request);
-    buf_free(&c->reply);
-    sse_reader_clear(&c->events);
-}
-
 static void clear_attempt(struct chat *c) {
     chat_clear(c);
-    c->event_stream = c->failed = false;
+    c->event_stream = c->failed = c->done = false;
     c->facts = CHAT_FACTS_UNKNOWN;
 }
 
 /* ---- the stream ---- */
 
-void chat_set_decision(struct request *r) {
-    const struct candidate *at = chat_candidate(r->chat);
-    if (r->outcome.cached && !at->step) {
-        r->outcome.decision = DECISION_CACHED;
-        r->outcome.model = at->remote->reference;
-        return;
-    }
-    r->outcome.decision = at->step ? DECISION_FALLBACK : DECISION_ACCEPTED;
-    r->outcome.step = at->step ? at->step->name : STR("");
-    r->outcome.model = at->remote ? at->remote->reference : STR("");
-}
-
-static void begin_stream(struct request *r) {
-    struct reply_headers *h = &r->headers;
-    chat_set_decision(r);
-    reply_headers_begin(h, r->id);
-    h->list[0].value = STR("text/event-stream; charset=utf-8");
-    h->list[h->count++] = (struct http_header){STR("cache-control"), STR("no-cache")};
-    if (r->client)
-        reply_headers_rate(h, r);
-    reply_headers_chat(h, r);
-    exchange_stream_begin(r->exchange, 200, h->list, h->count);
-    r->streaming = r->chat->begun = true;
-    r->status = 200;
-}
-
-static void write_event(struct request *r, const struct sse_event *event) {
-    struct str rest = event->data;
-    if (!r->chat->begun)
-        begin_stream(r);
-    if (event->name.n) {
-        exchange_stream_write(r->exchange, STR("event: "));
-        exchange_stream_write(r->exchange, event->name);
-        exchange_stream_write(r->exchange, STR("\n"));
-    }
-    do {
-        exchange_stream_write(r->exchange, STR("data: "));
-        exchange_stream_write(r->exchange, str_split(&rest, '\n'));
-        exchange_stream_write(r->exchange, STR("\n"));
-    } while (rest.n);
-    exchange_stream_write(r->exchange, STR("\n"));
+static bool breaks(struct chat *c, const char *what) {
+    c->failed = true;
+    c->trouble = (struct chat_trouble){.kind = TROUBLE_SERVER, .status = 200};
+    snprintf(c->trouble.message, sizeof c->trouble.message, "%s", what);
+    return false;
 }
 
 static bool on_event(void *ctx, const struct sse_event *event) {
     struct chat *c = ctx;
-    switch (chat_event_read(c->in.surface, event->data, &c->facts, NULL, &c->trouble)) {
-    case CHAT_EVENT_USAGE:
-        if (!c->in.include_usage)
-            return true;
-        break;
-    case CHAT_EVENT_DONE: c->done = true; break;
+    struct buf *out = &c->r->loop->reply;
+    buf_clear(out);
+    switch (chat_stream_event(c->stream, event->name, event->data, out, &c->trouble)) {
     case CHAT_EVENT_ERROR: c->failed = true; return false;
-    case CHAT_EVENT_BROKEN:
-        c->failed = true;
-        c->trouble = (struct chat_trouble){TROUBLE_SERVER, 200, "an event of its stream is not JSON", ""};
-        return false;
+    case CHAT_EVENT_BROKEN: return breaks(c, "an event of its stream is none of its API");
+    case CHAT_EVENT_DONE: c->done = true; break;
+    case CHAT_EVENT_USAGE:
     case CHAT_EVENT_CONTENT: break;
     }
-    write_event(c->r, event);
+    if (out->failed)
+        return breaks(c, "an event of its stream is too large");
+    chat_say(c, buf_str(out));
     return true;
 }
 
-void chat_start_events(struct chat *c) {
+static bool start_stream(struct chat *c) {
+    struct chat_stream_options options = {.from = c->to,
+                                          .to = c->in.surface,
+                                          .include_usage = c->in.include_usage,
+                                          .now = c->r->wall_ns / NS_PER_SECOND};
     c->events = (struct sse_reader){
         .on_event = on_event, .ctx = c, .line = BUF_INIT(EVENT_MAX), .data = BUF_INIT(EVENT_MAX)};
+    c->stream = chat_stream_new(&options);
+    return c->stream || fail(&c->r->error, ERR_NO_MEMORY, "Out of memory for this request.");
 }
 
-bool chat_feed_stream(struct chat *c, struct str bytes, bool *gone) {
-    struct request *r = c->r;
-    *gone = false;
-    if (!c->failed && !c->done && !sse_feed(&c->events, bytes) && !c->failed) {
-        c->failed = true;
-        c->trouble = (struct chat_trouble){TROUBLE_SERVER, 200, "an event of its stream is too large", ""};
-    }
-    if (!c->begun)
-        return !c->failed;
-    *gone = !exchange_stream_flush(r->exchange);
-    return !*gone && !c->failed;
-}
-
-void chat_drained(struct request *r) {
-    http_call_resume(&r->chat->call);
+static void take_stream(struct chat *c, struct str bytes) {
+    if (!c->failed && !c->done && !sse_feed(&c->events, bytes) && !c->failed)
+        breaks(c, "an event of its stream is too large");
+    if (chat_flush(c) && c->begun && exchange_stream_is_full(c->r->exchange))
+        http_call_pause(&c->call);
 }
 
 /* ---- the call ---- */
@@ -131,31 +84,14 @@ static void on_head(struct http_call *call, int status, const struct http_header
     c->retry_after_ns = after.n || after_ms.n ? failure_retry_after(after, after_ms, clock_wall()) : 0;
 }
 
-/* A stream is kept as it came, as long as it may be kept at all. */
-static void keep_for_cache(struct chat *c, struct str bytes) {
-    if (c->reply.n + bytes.n <= EXACT_CACHE_VALUE_MAX)
-        buf_add_str(&c->reply, bytes);
-    else
-        c->cache_key.p = NULL;
-}
-
-static void take_stream(struct chat *c, struct str bytes) {
-    bool gone;
-    if (c->cache_key.p)
-        keep_for_cache(c, bytes);
-    (void)chat_feed_stream(c, bytes, &gone);
-    if (!gone && c->begun && exchange_stream_is_full(c->r->exchange))
-        http_call_pause(&c->call);
-}
-
 static void on_body(struct http_call *call, struct str bytes) {
     struct chat *c = chat_of(call);
     if (!c->first_token_ns)
         c->first_token_ns = clock_monotonic();
     if (c->event_stream && c->in.stream)
         take_stream(c, bytes);
-    else if (call->status == 200 || c->reply.n < TROUBLE_BODY_MAX)
-        buf_add_str(&c->reply, bytes);
+    else if (call->status == 200 || c->heard.n < TROUBLE_BODY_MAX)
+        buf_add_str(&c->heard, bytes);
 }
 
 static enum failure trouble(struct chat *c) {
@@ -163,44 +99,74 @@ static enum failure trouble(struct chat *c) {
     return failure_of_trouble(c->trouble.kind);
 }
 
+/* The upstream's stream is over: was that its end? */
 static enum failure judge_stream(struct chat *c) {
-    const char *name = upstream_of(c)->config->name;
-    if (!c->event_stream) {
-        fail(&c->r->error, ERR_UPSTREAM, "Upstream \"%s\" answers whole where a stream was asked for.", name);
-        return FAILURE_GARBAGE;
+    struct buf *out = &c->r->loop->reply;
+    buf_clear(out);
+    if (!c->done && !chat_stream_end(c->stream, out)) {
+        fail(&c->r->error, ERR_UPSTREAM, "The stream of upstream \"%s\" ended before it was whole.",
+             upstream_of(c)->config->name);
+        return FAILURE_RESET;
     }
-    if (c->done)
-        return FAILURE_NONE;
-    fail(&c->r->error, ERR_UPSTREAM, "The stream of upstream \"%s\" ended before it was whole.", name);
-    return FAILURE_RESET;
+    if (!c->done)
+        chat_say(c, buf_str(out));
+    return FAILURE_NONE;
+}
+
+/* A stream was asked for and the upstream has none. */
+static bool replay_whole(struct chat *c) {
+    struct chat_answer answer;
+    struct buf *out = &c->r->loop->reply;
+    struct error *err = &c->r->error;
+    buf_clear(out);
+    if (!chat_answer_read(c->to, buf_str(&c->heard), c->r->wall_ns / NS_PER_SECOND, &answer, err))
+        return false;
+    bool good = chat_answer_replay(&answer, c->in.surface, c->in.include_usage, out, err);
+    chat_answer_facts(&answer, &c->facts, NULL);
+    chat_answer_clear(&answer);
+    if (good)
+        chat_say(c, buf_str(out));
+    return good;
+}
+
+static bool take_whole(struct chat *c) {
+    struct error *err = &c->r->error;
+    if (c->heard.failed)
+        return fail(err, ERR_UPSTREAM, "its reply is larger than %d MB", CHAT_REPLY_MAX >> 20);
+    if (c->event_stream)
+        return fail(err, ERR_UPSTREAM, "it answers with a stream that nobody asked for");
+    if (c->in.stream)
+        return replay_whole(c);
+    return chat_reply_translate(c->to, buf_str(&c->heard), c->in.surface, c->r->wall_ns / NS_PER_SECOND,
+                                &c->facts, NULL, &c->reply, err);
 }
 
 /* FAILURE_NONE: the reply is an answer. Otherwise r->error says what it is. */
 static enum failure judge(struct chat *c) {
-    struct error *err = &c->r->error;
-    const char *name = upstream_of(c)->config->name;
-    if (c->failed ||
-        (c->call.status != 200 && chat_trouble_read(c->call.status, buf_str(&c->reply), &c->trouble)))
+    bool streamed = c->event_stream && c->in.stream;
+    if (c->failed || (!streamed && chat_trouble_read(c->call.status, buf_str(&c->heard), &c->trouble)))
         return trouble(c);
-    if (c->reply.failed) {
-        fail(err, ERR_UPSTREAM, "The reply of upstream \"%s\" is larger than %d MB.", name,
-             CHAT_REPLY_MAX >> 20);
-        return FAILURE_GARBAGE;
-    }
-    if (!c->event_stream && chat_trouble_read(200, buf_str(&c->reply), &c->trouble))
-        return trouble(c);
-    if (c->in.stream)
+    if (streamed)
         return judge_stream(c);
-    if (chat_reply_read(c->in.surface, buf_str(&c->reply), &c->facts, NULL, err))
+    if (take_whole(c))
         return FAILURE_NONE;
-    fail_within(err, "Upstream \"%s\"", name);
+    fail_within(&c->r->error, "Upstream \"%s\"", upstream_of(c)->config->name);
+    c->r->error.code = ERR_UPSTREAM;
     return FAILURE_GARBAGE;
+}
+
+/* What is known of the call by now, partial usage included. */
+static void take_facts(struct chat *c) {
+    c->upstream_ns += clock_monotonic() - c->call_started_ns;
+    if (c->stream && c->begun)
+        c->facts = *chat_stream_facts(c->stream);
 }
 
 static void on_end(struct http_call *call) {
     struct chat *c = chat_of(call);
-    c->upstream_ns += clock_monotonic() - c->call_started_ns;
-    c->ended(c, judge(c));
+    enum failure failure = judge(c);
+    take_facts(c);
+    c->ended(c, failure);
 }
 
 static enum failure kind_of(enum http_failure failure) {
@@ -222,7 +188,7 @@ static enum failure kind_of(enum http_failure failure) {
 
 static void on_fail(struct http_call *call, enum http_failure failure, const struct error *err) {
     struct chat *c = chat_of(call);
-    c->upstream_ns += clock_monotonic() - c->call_started_ns;
+    take_facts(c);
     c->r->error = *err;
     fail_within(&c->r->error, "Upstream \"%s\"", upstream_of(c)->config->name);
     c->ended(c, kind_of(failure));
@@ -249,20 +215,24 @@ static void add_headers(struct chat *c, const struct upstream *u) {
 }
 
 static bool set_path(struct chat *c, const struct upstream *u) {
-    static const char *const paths[CHAT_SURFACE_COUNT] = {
-        [CHAT_COMPLETIONS] = "/chat/completions",
-        [CHAT_LEGACY] = "/completions",
-        [CHAT_EMBEDDINGS] = "/embeddings",
-        [CHAT_RESPONSES] = "/responses",
-        [CHAT_MESSAGES] = "/messages",
-    };
-    const char *path = paths[c->in.surface];
+    const char *path = chat_surface_path(c->to);
     size_t n = strlen(u->base) + strlen(path) + 1;
     c->path = arena_alloc(c->r->arena, n);
     if (!c->path)
         return fail(&c->r->error, ERR_NO_MEMORY, "Out of memory for this request.");
     snprintf(c->path, n, "%s%s", u->base, path);
     return true;
+}
+
+static bool render(struct chat *c, const struct remote_model *remote) {
+    const struct config_upstream *u = remote->upstream->config;
+    enum chat_dialect dialect = u->kind == UPSTREAM_ANTHROPIC ? DIALECT_ANTHROPIC : DIALECT_OPENAI;
+    struct error *err = &c->r->error;
+    if (!chat_upstream_surface(&c->in, dialect, u->responses, &c->to, err))
+        return false;
+    struct chat_rendering how = {.to = c->to, .model = remote->model};
+    c->request.cap = 4 * c->in.body.n + 65536; /* translated, a body can grow: escapes, names */
+    return chat_request_render(&c->in, &how, &c->request, err);
 }
 
 static int64_t deadline_of(const struct chat *c, const struct config_upstream *u) {
@@ -277,10 +247,8 @@ bool attempt_start(struct chat *c, const struct remote_model *remote) {
     struct request *r = c->r;
     const struct upstream *u = remote->upstream;
     clear_attempt(c);
-    c->request.cap = c->in.body.n + 4096;
-    c->reply.cap = CHAT_REPLY_MAX;
-    chat_start_events(c);
-    if (!chat_request_forward(&c->in, remote->model, &c->request, &r->error) || !set_path(c, u))
+    c->heard = c->reply = BUF_INIT(CHAT_REPLY_MAX);
+    if (!render(c, remote) || !set_path(c, u) || (c->in.stream && !start_stream(c)))
         return false;
     add_headers(c, u);
     c->attempts++;
@@ -304,5 +272,5 @@ bool attempt_start(struct chat *c, const struct remote_model *remote) {
 
 void attempt_cancel(struct chat *c) {
     http_call_cancel(&c->call);
-    c->upstream_ns += clock_monotonic() - c->call_started_ns;
+    take_facts(c);
 }

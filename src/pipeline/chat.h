@@ -4,6 +4,7 @@
 #pragma once
 
 #include "chat/reply.h"
+#include "chat/stream.h"
 #include "chat/request.h"
 #include "net/client.h"
 #include "net/sse.h"
@@ -36,9 +37,12 @@ struct chat {
     struct http_header headers[CHAT_HEADERS_MAX];
     size_t header_count;
     char *path;
-    struct buf request; /* the upstream's */
-    struct buf reply;   /* a whole one: the upstream's, or what the client gets */
+    enum chat_surface to; /* the API as which the present upstream is asked */
+    struct buf request;   /* in its words */
+    struct buf heard;     /* its reply, where that comes whole */
+    struct buf reply;     /* the client's: whole, or what of a stream is kept for the cache */
     struct sse_reader events;
+    struct chat_stream *stream;
     bool event_stream; /* the upstream's reply is one */
     bool begun;        /* the client has received a part of it */
     bool done;         /* and the upstream said that it was all */
@@ -58,13 +62,6 @@ static inline const struct candidate *chat_candidate(const struct chat *c) {
 
 /* Frees what an attempt left. */
 void chat_clear(struct chat *c);
-void chat_start_events(struct chat *c);
-/* The present candidate answers: how the reply came about. */
-void chat_set_decision(struct request *r);
-/* Hands an upstream's bytes, as they came or as the cache has them, to the client's stream. False: they are
- * not what a stream is made of (c->failed says why), or the client left, which *gone tells: c is then no
- * more. */
-bool chat_feed_stream(struct chat *c, struct str bytes, bool *gone);
 /* Takes the answer from the cache; `stale`: however old. */
 bool chat_recall(struct request *r, bool stale);
 

@@ -70,48 +70,6 @@ void reply_error(struct exchange *x, const struct error *err, struct str request
     exchange_reply(x, error_status(err->code), headers.list, headers.count, buf_str(out));
 }
 
-/* Anthropic: {"type":"error","error":{"type","message"},"request_id"}, with types of its own. */
-static void write_anthropic_error(struct buf *out, const struct error *err, struct str request_id) {
-    int status = error_status(err->code);
-    const char *type = status == 400   ? "invalid_request_error"
-                       : status == 401 ? "authentication_error"
-                       : status == 403 ? "permission_error"
-                       : status == 404 ? "not_found_error"
-                       : status == 413 ? "request_too_large"
-                       : status == 429 ? "rate_limit_error"
-                       : status == 503 ? "overloaded_error"
-                       : status == 504 ? "timeout_error"
-                                       : "api_error";
-    struct json_writer w = JSON_WRITER(out);
-    json_object(&w);
-    json_field_text(&w, "type", "error");
-    json_key(&w, "error");
-    json_object(&w);
-    json_field_text(&w, "type", type);
-    json_field_text(&w, "message", err->message);
-    json_field_text(&w, "code", error_name(err->code));
-    json_object_end(&w);
-    json_field_str(&w, "request_id", request_id);
-    json_object_end(&w);
-}
-
-void chat_write_error(enum chat_surface surface, const struct error *err, struct str request_id,
-                      struct buf *out) {
-    if (surface == CHAT_MESSAGES)
-        write_anthropic_error(out, err, request_id);
-    else
-        reply_write_error(out, err, request_id);
-}
-
-void chat_write_error_event(enum chat_surface surface, const struct error *err, struct str request_id,
-                            struct buf *out) {
-    if (surface == CHAT_MESSAGES || surface == CHAT_RESPONSES)
-        buf_add_str(out, STR("event: error\n"));
-    buf_add_str(out, STR("data: "));
-    chat_write_error(surface, err, request_id, out);
-    buf_add_str(out, STR("\n\n"));
-}
-
 void reply_headers_chat(struct reply_headers *h, const struct request *r) {
     int64_t cost = request_cost(r);
     if (r->outcome.model.n)

@@ -17,11 +17,6 @@ void reply_headers_error(struct reply_headers *h, const struct error *err);
 void reply_error(struct exchange *x, const struct error *err, struct str request_id, struct buf *out);
 
 /* [{"label","confidence"}], best first */
-/* The same as the client's API writes it, and as the last event of a stream that broke. */
-void chat_write_error(enum chat_surface surface, const struct error *err, struct str request_id,
-                      struct buf *out);
-void chat_write_error_event(enum chat_surface surface, const struct error *err, struct str request_id,
-                            struct buf *out);
 /* Who answered, and what it cost where that is known. */
 void reply_headers_chat(struct reply_headers *h, const struct request *r);
 

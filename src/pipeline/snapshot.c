@@ -233,6 +233,31 @@ static uint64_t policy_of(const struct snapshot *s, const struct endpoint *e) {
                                          : hash64(str_from(s->scripts[e->verify_script].text), policy);
 }
 
+static bool uses_prompt(const struct config_endpoint *c) {
+    for (size_t i = 0; i < c->rollout_count; i++)
+        if (c->rollout[i].target.prompt.text)
+            return true;
+    for (size_t i = 0; i < c->fallback_count; i++)
+        if (c->fallbacks[i].target.prompt.text)
+            return true;
+    return false;
+}
+
+/* Options that the table has and that nothing heeds yet: better refused than ignored. */
+static bool heeds_all(struct build *b, const struct config_endpoint *c) {
+    static const char message[] = "endpoint \"%s\": %s is not built yet; leave it out";
+    const char *what = c->semantic_cache.text                       ? "semantic_cache"
+                       : c->context.window                          ? "context"
+                       : c->output.schema                           ? "output.schema"
+                       : c->output.confidence != OUTPUT_UNKNOWN     ? "output.confidence"
+                       : c->route != ROUTE_WEIGHT                   ? "a route other than weight"
+                       : c->kind == ENDPOINT_CHAT && uses_prompt(c) ? "prompt"
+                                                                    : NULL;
+    if (what)
+        config_problem(b->problems, b->from->config, NULL, message, c->name, what);
+    return !what;
+}
+
 static bool add_endpoints(struct build *b) {
     struct snapshot *s = b->s;
     const struct config *config = b->from->config;
@@ -248,6 +273,7 @@ static bool add_endpoints(struct build *b) {
         e->verify_script = NO_SCRIPT;
         e->rate_index = e->config->has_rate ? ++rates : 0;
         s->endpoint_count++;
+        good &= heeds_all(b, e->config);
         good &= add_shares(b, e);
         good &= add_steps(b, e);
         if (e->config->rules) {

@@ -13,10 +13,12 @@ static bool same_text(const char *a, const char *b) {
 
 /* Whether what is known about the one still holds for the other. */
 static bool is_same(const struct config_upstream *a, const struct config_upstream *b) {
-    const int64_t x[] = {a->kind,         a->verify,  a->connect_timeout, a->first_byte_timeout,
-                         a->idle_timeout, a->timeout, a->concurrency,     a->queue};
-    const int64_t y[] = {b->kind,         b->verify,  b->connect_timeout, b->first_byte_timeout,
-                         b->idle_timeout, b->timeout, b->concurrency,     b->queue};
+    const int64_t x[] = {
+        a->kind,    a->verify,      a->responses, a->connect_timeout, a->first_byte_timeout, a->idle_timeout,
+        a->timeout, a->concurrency, a->queue};
+    const int64_t y[] = {
+        b->kind,    b->verify,      b->responses, b->connect_timeout, b->first_byte_timeout, b->idle_timeout,
+        b->timeout, b->concurrency, b->queue};
     return same_text(a->url, b->url) && same_text(a->key, b->key) && same_text(a->ca, b->ca) &&
            memcmp(x, y, sizeof x) == 0 && memcmp(&a->retry, &b->retry, sizeof a->retry) == 0 &&
            memcmp(&a->breaker, &b->breaker, sizeof a->breaker) == 0;

@@ -74,6 +74,29 @@ function whole(body, reply) {
   reply.end(JSON.stringify(answer));
 }
 
+// The same answers as Anthropic's messages say them.
+async function anthropic(body, reply) {
+  const counts = { input_tokens: 8, cache_read_input_tokens: 4, cache_creation_input_tokens: 0, output_tokens: 3 };
+  const tool = body.tools?.length && { type: 'tool_use', id: 'toolu_1', name: body.tools[0].name, input: { city: 'Ulm' } };
+  const stop_reason = tool ? 'tool_use' : 'end_turn';
+  const message = { id: 'msg_1', type: 'message', role: 'assistant', model: 'scripted-1', stop_sequence: null };
+  if (!body.stream) {
+    reply.writeHead(200, { 'content-type': 'application/json' });
+    return reply.end(JSON.stringify({ ...message, content: [tool || { type: 'text', text: sentence }], stop_reason, usage: counts }));
+  }
+  const say = (data) => reply.write(`event: ${data.type}\n${event(data)}`);
+  reply.writeHead(200, { 'content-type': 'text/event-stream' });
+  say({ type: 'message_start', message: { ...message, content: [], stop_reason: null, usage: { ...counts, output_tokens: 1 } } });
+  say({ type: 'content_block_start', index: 0, content_block: tool ? { ...tool, input: {} } : { type: 'text', text: '' } });
+  say({ type: 'ping' });
+  if (tool) for (const partial_json of ['{"city":', '"Ulm"}']) say({ type: 'content_block_delta', index: 0, delta: { type: 'input_json_delta', partial_json } });
+  else for (const text of words) say({ type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text } });
+  say({ type: 'content_block_stop', index: 0 });
+  say({ type: 'message_delta', delta: { stop_reason, stop_sequence: null }, usage: { output_tokens: 3 } });
+  say({ type: 'message_stop' });
+  reply.end();
+}
+
 async function play(script, body, request, reply) {
   const [word, number] = /^([a-z]+)(\d*)$/.exec(script)?.slice(1) ?? ['ok', ''];
   switch (word) {
@@ -91,7 +114,8 @@ async function play(script, body, request, reply) {
     case 'short': return request.socket.end('HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 5000\r\n\r\n{"choices":[]}');
     case 'late': await sleep(Number(number)); break;
   }
-  if (body.stream) await stream(body, reply, word);
+  if (reply.req.url.endsWith('/messages')) await anthropic(body, reply);
+  else if (body.stream) await stream(body, reply, word);
   else whole(body, reply);
 }
 

@@ -4,6 +4,8 @@
 #include "base/clock.h"
 #include "base/ids.h"
 #include "pipeline/attempt.h"
+#include "pipeline/chat_output.h"
+#include "pipeline/simulator.h"
 #include "pipeline/stages/stages.h"
 
 #include <stdlib.h>
@@ -214,14 +216,21 @@ static void ended(struct chat *c, enum failure failure) {
 
 /* ---- the chain ---- */
 
+static const struct chat_usage nothing_used = {0, 0, 0, 0, 0, 0, 0, 0};
+
 static enum progress try_candidate(struct request *r) {
     struct chat *c = r->chat;
     const struct candidate *at = chat_candidate(c);
     c->tries = 1;
     c->retry_after_ns = 0;
     c->ended = ended;
+    if (at->remote && at->remote->upstream->config->kind == UPSTREAM_SIMULATOR)
+        return simulator_answer(r) ? PROGRESS_ANSWERED : PROGRESS_FAILED;
     if (at->remote)
         return ask_upstream(r);
+    if (at->step->kind == STEP_TEXT)
+        return chat_say_text(r, str_from(at->step->config->text), &nothing_used) ? PROGRESS_ANSWERED
+                                                                                 : PROGRESS_FAILED;
     if (at->step->kind == STEP_CACHE && chat_recall(r, true))
         return PROGRESS_ANSWERED;
     fail(&r->error, ERR_UPSTREAM, "No model could answer.");

@@ -1,8 +1,8 @@
 /* The exact cache of chats: the same question, of the same caller's organisation, at the same endpoint, for
- * the same model. Whole replies are kept as the upstream wrote them, streams as their events came, and each
- * is given again only in its own form. What the request's temperature leaves to chance is not kept. */
+ * the same model. Whole replies and streams are kept as the client got them, and each is given again only in
+ * its own form. What the request's temperature leaves to chance is not kept. */
 #include "base/clock.h"
-#include "pipeline/chat.h"
+#include "pipeline/chat_output.h"
 #include "pipeline/stages/stages.h"
 
 #include <string.h>
@@ -34,7 +34,8 @@ static struct str key_of(struct request *r) {
     *p++ = '\0';
     p = mempcpy(p, model.p, model.n);
     *p++ = '\0';
-    *p++ = (char)(0x40 + c->in.surface); /* apart from predictions, whose kinds are small */
+    /* Apart from predictions, whose kinds are small. */
+    *p++ = (char)(0x40 + 2 * c->in.surface + (c->in.stream && c->in.include_usage));
     memcpy(p, asked, sizeof asked);
     return (struct str){key, n};
 }
@@ -42,17 +43,14 @@ static struct str key_of(struct request *r) {
 /* From the loop's buffer into the client's reply. */
 static bool give(struct request *r, struct str value) {
     struct chat *c = r->chat;
-    bool gone = false;
     r->outcome.cached = true;
-    if (!c->in.stream) {
-        buf_clear(&c->reply);
-        buf_add_str(&c->reply, value);
-        return !c->reply.failed && chat_reply_read(c->in.surface, value, &c->facts, NULL, &r->error);
+    if (c->in.stream) {
+        chat_say(c, value);
+        return true;
     }
-    chat_start_events(c);
-    bool whole = sse_feed(&c->events, value) && c->done;
-    sse_reader_clear(&c->events);
-    return whole && !gone;
+    c->reply = BUF_INIT(CHAT_REPLY_MAX);
+    buf_add_str(&c->reply, value);
+    return !c->reply.failed;
 }
 
 bool chat_recall(struct request *r, bool stale) {

@@ -1,6 +1,9 @@
-#include "pipeline/chat.h"
+#include "chat/error_body.h"
+#include "pipeline/chat_output.h"
 #include "pipeline/reply.h"
 #include "pipeline/stages/stages.h"
+
+#include <stdio.h>
 
 static void write_document(const struct request *r, struct json_writer *w) {
     const struct document_result *d = r->document;
@@ -76,25 +79,22 @@ static void write_result(const struct request *r, struct buf *out) {
     json_object_end(&w);
 }
 
-static void write_chat(const struct request *r, struct buf *out) {
-    buf_add_str(out, buf_str(&r->chat->reply));
+static void write_chat_error(const struct request *r, struct buf *out) {
+    char id[160];
+    snprintf(id, sizeof id, "%.*s", STR_ARG(r->id));
+    chat_error_body(r->chat->in.surface, &r->error, id, out);
 }
 
-/* What is left to say once a stream has begun: nothing, or that it broke. */
-static void end_stream(struct request *r) {
-    if (!r->failed)
-        return;
-    struct buf *out = &r->loop->reply;
-    buf_clear(out);
-    chat_write_error_event(r->chat->in.surface, &r->error, r->id, out);
-    exchange_stream_write(r->exchange, buf_str(out));
+static void write_chat(const struct request *r, struct buf *out) {
+    buf_add_str(out, buf_str(&r->chat->reply));
 }
 
 /* Prepares; the driver sends once everything the request held has gone back. */
 static enum stage_answer run(struct request *r) {
     struct buf *out = &r->loop->reply;
     if (r->streaming) {
-        end_stream(r);
+        if (r->failed)
+            chat_say_failure(r);
         return STAGE_NEXT;
     }
     reply_headers_begin(&r->headers, r->id);
@@ -114,7 +114,7 @@ static enum stage_answer run(struct request *r) {
         buf_clear(out);
         reply_headers_error(&r->headers, &r->error);
         if (r->chat)
-            chat_write_error(r->chat->in.surface, &r->error, r->id, out);
+            write_chat_error(r, out);
         else
             reply_write_error(out, &r->error, r->id);
     } else {

@@ -1,0 +1,45 @@
+#include "pipeline/simulator.h"
+
+#include "chat/prompt_text.h"
+#include "pipeline/chat_output.h"
+
+enum { SHOWN_MAX = 400, BYTES_PER_TOKEN = 4 };
+
+struct heard {
+    struct str last; /* what the user said last */
+    size_t bytes;
+};
+
+static bool hear(void *ctx, const struct chat_part *part) {
+    struct heard *h = ctx;
+    h->bytes += part->text.n;
+    if (str_eq(part->role, STR("user")))
+        h->last = part->text;
+    return true;
+}
+
+/* Cut at a whole character. */
+static struct str beginning(struct str text, size_t most) {
+    size_t bad;
+    struct str cut = str_slice(text, 0, most);
+    return str_is_utf8(cut, &bad) ? cut : str_slice(cut, 0, bad);
+}
+
+bool simulator_answer(struct request *r) {
+    struct heard h = {.last = STR("")};
+    if (r->chat->in.surface == CHAT_EMBEDDINGS)
+        return fail(&r->error, ERR_BAD_REQUEST, "The simulator makes no embeddings.");
+    chat_prompt_visit(&r->chat->in, hear, &h);
+    struct str shown = beginning(h.last, SHOWN_MAX);
+    AUTO_BUF text = BUF_INIT(8192);
+    buf_printf(&text,
+               "[simulator] No model wrote this: it is Penstock's local simulator, which repeats what it was "
+               "asked. You "
+               "said: \"%.*s\"%s",
+               STR_ARG(shown), shown.n < h.last.n ? " (and more)" : "");
+    /* Estimates, so that what counts tokens can be tried out too. */
+    struct chat_usage usage = CHAT_USAGE_UNKNOWN;
+    usage.input = (int64_t)(h.bytes / BYTES_PER_TOKEN) + 1;
+    usage.output = (int64_t)(text.n / BYTES_PER_TOKEN) + 1;
+    return chat_say_text(r, buf_str(&text), &usage);
+}
