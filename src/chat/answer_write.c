@@ -148,7 +148,6 @@ static bool write_block(struct json_writer *w, const struct chat_block *b) {
     } else {
         json_field_text(w, "type", "text");
         json_field_str(w, "text", b->text);
-        json_field_text(w, "citations", NULL);
     }
     json_object_end(w);
     return good;

@@ -205,7 +205,7 @@ static void messages_open(struct stream_writer *w) {
         json_raw(&j, STR("{}"));
         json_object_end(&j);
     } else {
-        json_raw(&j, STR("{\"type\":\"text\",\"text\":\"\",\"citations\":null}"));
+        json_raw(&j, STR("{\"type\":\"text\",\"text\":\"\"}"));
     }
     end_event(&j);
 }

@@ -35,7 +35,7 @@ static const struct translated cases[] = {
     {"chat as messages", CHAT_COMPLETIONS, CHAT_MESSAGES, chat_reply,
      "{'id':'chatcmpl-1','type':'message','role':'assistant','model':'m','content':[{'type':'thinking','"
      "thinking':'hm',"
-     "'signature':''},{'type':'text','text':'Hi','citations':null},{'type':'tool_use','id':'c1','name':'f','"
+     "'signature':''},{'type':'text','text':'Hi'},{'type':'tool_use','id':'c1','name':'f','"
      "input':"
      "{'a':1}},{'type':'tool_use','id':'c2','name':'g','input':{}}],'stop_reason':'tool_use','stop_sequence':"
      "null,"
@@ -68,8 +68,7 @@ static const struct translated cases[] = {
     {"a refusal at OpenAI's", CHAT_COMPLETIONS, CHAT_MESSAGES,
      "{'id':'x','model':'m','choices':[{'message':{'content':null,'refusal':'No.'},'finish_reason':'stop'}],"
      "'usage':{'prompt_tokens':1,'completion_tokens':2}}",
-     "{'id':'x','type':'message','role':'assistant','model':'m','content':[{'type':'text','text':'No.','"
-     "citations':null}],"
+     "{'id':'x','type':'message','role':'assistant','model':'m','content':[{'type':'text','text':'No.'}],"
      "'stop_reason':'refusal','stop_sequence':null,'usage':{'input_tokens':1,'cache_creation_input_tokens':0,"
      "'cache_read_input_tokens':0,'output_tokens':2}}"},
     {"chat without an object for arguments", CHAT_COMPLETIONS, CHAT_MESSAGES,

@@ -180,8 +180,7 @@ static void chunks_become_messages(void **state) {
         "{'type':'content_block_delta','index':0,'delta':{'type':'thinking_delta','thinking':'hm'}}",
         "content_block_stop {'type':'content_block_stop','index':0}",
         "content_block_start "
-        "{'type':'content_block_start','index':1,'content_block':{'type':'text','text':'',"
-        "'citations':null}}",
+        "{'type':'content_block_start','index':1,'content_block':{'type':'text','text':''}}",
         "content_block_delta "
         "{'type':'content_block_delta','index':1,'delta':{'type':'text_delta','text':'He'}}",
         "content_block_delta "

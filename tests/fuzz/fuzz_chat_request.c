@@ -1,0 +1,53 @@
+/* Bodies of language model clients: whatever is accepted becomes JSON again in every API that an upstream may
+ * speak, or a refusal that names its reason. The first byte chooses the client's API. */
+#include "chat/prompt_text.h"
+#include "chat/render.h"
+
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void must(bool condition) {
+    if (!condition)
+        abort();
+}
+
+static bool look(void *ctx, const struct chat_part *part) {
+    size_t *bytes = ctx;
+    *bytes += part->text.n + part->role.n;
+    return *bytes < 1 << 16;
+}
+
+static void render(const struct chat_request *r, enum chat_surface to) {
+    struct buf out = BUF_INIT(16 << 20);
+    struct error err = {0};
+    struct chat_rendering how = {.to = to, .model = STR("up\"stream")};
+    if (chat_request_render(r, &how, &out, &err)) {
+        yyjson_doc *doc = yyjson_read(out.p, out.n, 0);
+        must(doc && str_eq(json_str_of(yyjson_obj_get(yyjson_doc_get_root(doc), "model")), how.model));
+        yyjson_doc_free(doc);
+    } else {
+        must(err.code != ERR_NONE && err.message[0] && str_is_utf8(str_from(err.message), NULL) &&
+             out.n == 0);
+    }
+    buf_free(&out);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    struct chat_request r;
+    struct error err = {0};
+    size_t bytes = 0;
+    if (size == 0)
+        return 0;
+    struct str body = {(const char *)data + 1, size - 1};
+    if (!chat_request_parse(data[0] % CHAT_SURFACE_COUNT, body, &r, &err)) {
+        must(err.code != ERR_NONE && err.message[0] && str_is_utf8(str_from(err.message), NULL));
+        return 0;
+    }
+    for (int to = 0; to < CHAT_SURFACE_COUNT; to++)
+        render(&r, to);
+    chat_prompt_visit(&r, look, &bytes);
+    chat_prompt_attachments(&r);
+    chat_request_clear(&r);
+    return 0;
+}
