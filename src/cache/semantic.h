@@ -17,7 +17,7 @@ struct semantic_cache;
 struct tuning;
 
 enum {
-    SEMANTIC_TEXT_MAX = 2048, /* bytes of a question; a longer one is never looked for or kept */
+    SEMANTIC_TEXT_MAX = 1024, /* bytes of a question; a longer one is never looked for or kept */
     SEMANTIC_VALUE_MAX = 65536,
     SEMANTIC_DIMENSIONS_MAX = 4096,
     SEMANTIC_ROWS_MAX = 4096, /* of a partition, about: then its least recently used rows leave */

@@ -18,3 +18,37 @@ struct tuning;
 bool tuning_open(struct tuning **out, struct str bytes, struct error *err) MUST_USE;
 struct tuning *tuning_ref(struct tuning *t);
 void tuning_unref(struct tuning *t); /* NULL is fine */
+
+/* ---- for the cache ---- */
+
+struct portrait; /* cache/pair_features.h */
+void tuning_portrait(const struct tuning *t, struct portrait *p, struct str text);
+/* How surely two questions are the same, 0..1; *reason is NULL where that reaches the tuning's threshold,
+ * else why not, in words that a trace can show. 0 where a rule of cache/contrast.h keeps them apart. */
+float tuning_judge(const struct tuning *t, const struct portrait *a, const struct portrait *b,
+                   const char **reason);
+/* Candidates whose wording vectors lie further apart (less cosine) are not worth a second look. */
+float tuning_least_cosine(const struct tuning *t);
+
+/* ---- for those who make one ---- */
+
+/* The file: "PSTKTUN" NUL, then the u32 and floats of struct tuning_head in their order, then the known words
+ * (bits), rarities (u8), row factors (float), rows (i8) of cache/pair_features.h, then the trees.
+ * Little-endian; IEEE 754. */
+enum { TUNING_FORMAT = 1, TREE_SPLITS = 7, TREE_LEAVES = 8, TREES_MAX = 1000 };
+struct tuning_tree {
+    uint32_t feature[TREE_SPLITS]; /* of the splits, the root first, then each level from left to right */
+    float split[TREE_SPLITS];      /* a greater value goes right */
+    float leaf[TREE_LEAVES];
+};
+struct tuning_parts {
+    float threshold, least_cosine, start; /* start: the log odds before any tree */
+    uint32_t tree_count;
+    const struct tuning_tree *trees;
+    const uint8_t *known, *rarity; /* KNOWN_BYTES, CODE_BUCKETS */
+    const float *factors;          /* CODE_BUCKETS, finite */
+    const int8_t *rows;
+};
+struct buf;
+/* Appends; check out->failed. */
+void tuning_write(struct buf *out, const struct tuning_parts *parts);
