@@ -13,6 +13,7 @@ static const struct {
     {"serve", cli_serve, "run the server"},
     {"train", cli_train, "train a model version from labelled data"},
     {"models", cli_models, "list models and show a version with its metrics"},
+    {"cache", cli_cache, "tune the semantic cache on labelled pairs"},
     {"keys", cli_keys, "make, list and revoke API keys"},
     {"review", cli_review, "list and resolve what people have to decide"},
     {"requests", cli_requests, "tell the story of a request"},
