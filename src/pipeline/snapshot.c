@@ -250,7 +250,6 @@ static bool heeds_all(struct build *b, const struct config_endpoint *c) {
                        : c->context.window                          ? "context"
                        : c->output.schema                           ? "output.schema"
                        : c->output.confidence != OUTPUT_UNKNOWN     ? "output.confidence"
-                       : c->route != ROUTE_WEIGHT                   ? "a route other than weight"
                        : c->kind == ENDPOINT_CHAT && uses_prompt(c) ? "prompt"
                                                                     : NULL;
     if (what)

@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* A quiet upstream may be retried all the same; calls that try whether one is well again. */
-enum { RETRIES_PER_SECOND = 1, BREAKER_PROBES = 3 };
+enum { RETRIES_PER_SECOND = 10, BREAKER_PROBES = 3 };
 
 static bool same_text(const char *a, const char *b) {
     return a == b || (a && b && strcmp(a, b) == 0);

@@ -1,5 +1,7 @@
 // Chats through the official `openai` client and byte by byte: what passes, what streams, what the client sees when upstreams fail.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
 import test from 'node:test';
 import { createKey, folder, serve, sleep, until } from './penstock.mjs';
 import { judges, skip } from './judges.mjs';
@@ -272,4 +274,37 @@ test('what clients send that is wrong', { timeout: 60_000 }, async (t) => {
   const large = await post(chat, { ...good, messages: Array.from({ length: 10000 }, () => user('x')[0]) });
   assert.equal(large.status, 200, large.text);
   await server.healthy();
+});
+
+test('routes by cost and by latency, with the others standing by', { timeout: 60_000 }, async (t) => {
+  const up = await upstream(t);
+  const [cheap, dear] = ['ok', 'late60'];
+  const prices = path.join(folder(t), 'prices.json');
+  const row = (input, output) => ({ input_cost_per_token: input, output_cost_per_token: output });
+  fs.writeFileSync(prices, JSON.stringify({ [cheap]: row(1e-6, 2e-6), [dear]: row(1e-5, 2e-5), 'error500': row(1e-7, 1e-7) }));
+  const rollout = (...models) => models.map((model) => ({ upstream: 'main', model }));
+  const server = await serve(t, {
+    upstreams: { main: { kind: 'openai', url: up.url, retry: { attempts: 1 }, breaker: { minimum: 1000 } } },
+    pricing: { models: prices },
+    endpoints: {
+      cheapest: { kind: 'chat', route: 'cost', rollout: rollout(dear, cheap) },
+      standby: { kind: 'chat', route: 'cost', rollout: rollout(dear, 'error500', cheap) },
+    },
+  });
+  const ask = (model) => server.request('POST', '/v1/chat/completions', { check: false, body: { model, messages: user('Hello?') } });
+  for (let i = 0; i < 3; i++) {
+    const reply = await ask('cheapest');
+    assert.equal(reply.headers['x-penstock-model'], 'main/ok');
+    // 12 tokens in, 4 of them from the provider's cache without a price of its own; 3 out.
+    assert.equal(reply.headers['x-penstock-cost-usd'], '0.000018000');
+  }
+  const reply = await ask('standby');
+  assert.equal(reply.headers['x-penstock-model'], 'main/ok', 'the cheapest failed, the next one answered');
+  const record = await until('the record', async () => {
+    const found = await server.get(`/v1/requests/${reply.headers['x-request-id']}`);
+    return found.status === 200 && found.json;
+  });
+  assert.equal(record.cost_usd, 0.000018);
+  assert.deepEqual(record.usage, { input_tokens: 12, cached_input_tokens: 4, output_tokens: 3 });
+  assert.equal(record.attempts, 2);
 });
