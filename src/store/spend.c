@@ -69,8 +69,10 @@ struct spend_writer {
     uint64_t commits; /* the last one that is known to be in the store */
     struct group groups[GROUPS];
     size_t group_count;
-    uint32_t *slots; /* of this transaction */
-    size_t slot_count, slot_room;
+    struct slot_list {
+        uint32_t *slots;
+        size_t count, room;
+    } added, kept; /* in this transaction; to be in the next */
 };
 
 bool spend_writer_new(struct spend_writer **out, struct store *s, struct spend_journal *journal,
@@ -98,7 +100,8 @@ bool spend_writer_new(struct spend_writer **out, struct store *s, struct spend_j
 void spend_writer_free(struct spend_writer *w) {
     if (!w)
         return;
-    free(w->slots);
+    free(w->added.slots);
+    free(w->kept.slots);
     free(w);
 }
 
@@ -163,23 +166,27 @@ static bool add_to_account(struct spend_writer *w, uint32_t account, int64_t min
     return true;
 }
 
-static bool remember(struct spend_writer *w, uint32_t slot, struct error *err) {
-    if (w->slot_count == w->slot_room) {
-        size_t room = w->slot_room ? w->slot_room * 2 : 256;
-        uint32_t *more = realloc(w->slots, room * sizeof *more);
+static bool append(struct slot_list *list, uint32_t slot) {
+    if (list->count == list->room) {
+        size_t room = list->room ? list->room * 2 : 256;
+        uint32_t *more = realloc(list->slots, room * sizeof *more);
         if (!more)
-            return fail(err, ERR_NO_MEMORY, "Out of memory while writing what was spent.");
-        w->slots = more;
-        w->slot_room = room;
+            return false;
+        list->slots = more;
+        list->room = room;
     }
-    w->slots[w->slot_count++] = slot;
+    list->slots[list->count++] = slot;
     return true;
+}
+
+void spend_writer_keep(struct spend_writer *w, uint32_t slot) {
+    (void)append(&w->kept, slot); /* out of memory: the journal has it until the next start */
 }
 
 bool spend_writer_add(struct spend_writer *w, uint32_t slot, struct error *err) {
     struct spend_slot_view view;
-    if (!remember(w, slot, err))
-        return false;
+    if (!append(&w->added, slot))
+        return fail(err, ERR_NO_MEMORY, "Out of memory while writing what was spent.");
     spend_slot_read(w->journal, slot, &view);
     /* Before the commit: a process that ends between the two finds the number in the store, or does not. */
     spend_slot_mark(w->journal, slot, w->commits + 1);
@@ -191,7 +198,10 @@ bool spend_writer_add(struct spend_writer *w, uint32_t slot, struct error *err) 
 }
 
 bool spend_writer_end(struct spend_writer *w, struct error *err) {
-    if (w->slot_count == 0)
+    for (size_t i = 0; i < w->kept.count; i++)
+        if (!spend_writer_add(w, w->kept.slots[i], err))
+            return false;
+    if (w->added.count == 0)
         return true;
     if (!write_groups(w, err))
         return false;
@@ -207,18 +217,18 @@ bool spend_writer_end(struct spend_writer *w, struct error *err) {
 }
 
 void spend_writer_committed(struct spend_writer *w) {
-    if (w->slot_count == 0)
+    if (w->added.count == 0)
         return;
     w->commits++;
-    for (size_t i = 0; i < w->slot_count; i++)
-        spend_slot_free(w->journal, w->slots[i]);
-    w->slot_count = 0;
+    for (size_t i = 0; i < w->added.count; i++)
+        spend_slot_free(w->journal, w->added.slots[i]);
+    w->added.count = w->kept.count = 0;
 }
 
 void spend_writer_forget(struct spend_writer *w) {
-    for (size_t i = 0; i < w->slot_count; i++)
-        spend_slot_mark(w->journal, w->slots[i], 0);
-    w->slot_count = 0;
+    for (size_t i = 0; i < w->added.count; i++)
+        spend_slot_mark(w->journal, w->added.slots[i], 0);
+    w->added.count = 0;
     memset(w->groups, 0, sizeof w->groups);
     w->group_count = 0;
 }

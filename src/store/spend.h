@@ -24,8 +24,10 @@ bool spend_writer_new(struct spend_writer **out, struct store *s, struct spend_j
 void spend_writer_free(struct spend_writer *w); /* NULL is fine */
 /* The settled charge of `slot`, within the caller's transaction. */
 bool spend_writer_add(struct spend_writer *w, uint32_t slot, struct error *err) MUST_USE;
-/* Before the commit: writes the rows. */
+/* Before the commit: writes the rows, with what was kept. */
 bool spend_writer_end(struct spend_writer *w, struct error *err) MUST_USE;
+/* A settled charge whose event is given up: it goes with the next transaction. */
+void spend_writer_keep(struct spend_writer *w, uint32_t slot);
 /* Is the charge of `slot` in a commit that was made? For what an earlier process left. */
 bool spend_writer_has(const struct spend_writer *w, uint32_t slot);
 /* After it: the slots are free again. Or after it failed: they stay as they were. */

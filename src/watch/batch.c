@@ -30,6 +30,7 @@ static struct event *unlink_first(struct batch *b) {
 void batch_free(struct batch *b) {
     while (b->first)
         event_free(unlink_first(b));
+    spend_writer_free(b->spend);
     buf_free(&b->log.lines);
 }
 
@@ -47,6 +48,8 @@ static void refuse(struct batch *b, struct event *e, const struct error *why) {
     e->error_code = str_from(error_name(ERR_STORE));
     e->error_message = str_from(why->message);
     e->review = NULL;
+    if (b->spend && e->spend_slot) /* it was spent all the same */
+        spend_writer_keep(b->spend, e->spend_slot);
     if (b->log_requests)
         event_log_add(&b->log, e);
     if (e->committed)
@@ -70,7 +73,8 @@ static bool keep_input(struct batch *b, struct event *e, bool sync, struct error
 
 static bool insert(struct batch *b, struct event *e, struct error *err) {
     int64_t row;
-    return record_insert(b->writer, e, &row, err) && (!e->review || review_insert(b->store, e, row, err));
+    return record_insert(b->writer, e, &row, err) && (!e->review || review_insert(b->store, e, row, err)) &&
+           (!b->spend || !e->spend_slot || spend_writer_add(b->spend, e->spend_slot, err));
 }
 
 struct job_result {
@@ -100,7 +104,7 @@ static bool fill_transaction(struct batch *b, size_t count, struct store_job *jo
                 *culprit = i;
             return false;
         }
-    if (!record_writer_end(b->writer, err))
+    if (!record_writer_end(b->writer, err) || (b->spend && !spend_writer_end(b->spend, err)))
         return false;
     for (; jobs; jobs = jobs->next)
         if (!run_job(b->store, jobs, results++, err))
@@ -166,6 +170,8 @@ static void acknowledge_chunk(struct batch *b, size_t count, struct store_job *j
                               const struct job_result *results) {
     b->commits++;
     b->committed += count;
+    if (b->spend)
+        spend_writer_committed(b->spend);
     for (size_t i = 0; i < count; i++)
         acknowledge(b, unlink_first(b));
     for (struct store_job *job = jobs; job; job = job->next)
@@ -186,6 +192,8 @@ bool batch_commit(struct batch *b, struct store_job *jobs, struct error *err) {
             continue;
         }
         record_writer_forget(b->writer);
+        if (b->spend)
+            spend_writer_forget(b->spend);
         if (culprit == SIZE_MAX) {
             finish_jobs(jobs, results, err);
             return false;

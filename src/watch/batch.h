@@ -2,6 +2,7 @@
  * recorder and its thread. */
 #pragma once
 
+#include "store/spend.h"
 #include "watch/event_json.h"
 #include "watch/recorder.h"
 #include "watch/records.h"
@@ -9,6 +10,7 @@
 struct batch {
     struct store *store;
     struct record_writer *writer;
+    struct spend_writer *spend; /* NULL: none; the batch's */
     bool log_requests;
     struct event_log log;
     struct event *first, **last; /* oldest first */
@@ -19,6 +21,7 @@ struct batch {
     uint64_t jobs;    /* whose changes were committed */
 };
 
+/* `spend` (may be NULL) is set by the caller. */
 void batch_init(struct batch *b, struct store *store, struct record_writer *writer, bool log_requests);
 void batch_free(struct batch *b); /* events that are still there are lost */
 void batch_add(struct batch *b, struct event *e);

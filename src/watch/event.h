@@ -79,6 +79,9 @@ struct event {
     void (*committed)(struct event *e, bool ok, void *ctx);
     void *ctx;
 
+    uint32_t
+        spend_slot; /* of the journal (budget_settle): billed by the commit that holds this; 0: nothing */
+
     struct event *next; /* the queue's */
     int64_t pushed_ns;  /* monotonic; by recorder_push unless it is set */
     size_t room_left;

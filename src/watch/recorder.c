@@ -264,6 +264,9 @@ static void tick(struct recorder *r) {
         !retention_sweep(r->store, r->sweep_slice++, &err))
         log_event(LOG_WARN, "recorder.retention_failed",
                   "Kept inputs whose time is over could not be deleted. %s", err.message);
+    if (r->options.journal && !spend_prune(r->store, clock_wall(), &err))
+        log_event(LOG_WARN, "recorder.retention_failed", "Old rows of spend could not be deleted. %s",
+                  err.message);
     r->deleting = true;
     r->next_retention = more ? r->next_tick : now + RETENTION_S * NS_PER_SECOND;
 }
@@ -390,6 +393,8 @@ static bool open_stores(struct recorder *r, struct error *err) {
         return false;
     store_set_patience(r->store, PATIENCE_MS);
     batch_init(&r->batch, r->store, r->writer, r->options.log_requests);
+    if (r->options.journal && !spend_writer_new(&r->batch.spend, r->store, r->options.journal, err))
+        return false;
     count_reviews(r);
     return true;
 }

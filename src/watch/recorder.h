@@ -8,6 +8,7 @@
 #include "watch/event.h"
 
 struct recorder;
+struct spend_journal;
 struct store;
 
 struct recorder_options {
@@ -16,7 +17,8 @@ struct recorder_options {
     unsigned queue_length; /* events a loop may have waiting, default 32768 */
     unsigned flush_ms; /* an event that nobody waits for is committed at the latest after this; default 50 */
     bool log_requests; /* one log line per request */
-    int64_t keep_ns;   /* records older than this are deleted; 0: none */
+    struct spend_journal *journal; /* of the events' spend_slot; NULL: none has one. Outlives the recorder */
+    int64_t keep_ns;               /* records older than this are deleted; 0: none */
 };
 
 /* Opens the store and starts the thread. Main thread. */

@@ -174,6 +174,18 @@ static void a_crash_around_the_commit_bills_once(void **state) {
     assert_int_equal(spent(p->store, SPEND_TOTAL).requests, 4);
 }
 
+static void a_charge_that_was_given_up_goes_with_the_next_transaction(void **state) {
+    struct place *p = *state;
+    spend_writer_keep(p->writer, settled(p));
+    commit(p, NULL, 0, false);
+    assert_int_equal(spent(p->store, SPEND_TOTAL).requests, 0);
+    commit(p, (uint32_t[]){settled(p)}, 1, true);
+    assert_int_equal(spent(p->store, SPEND_TOTAL).requests, 2);
+    commit(p, NULL, 0, true);
+    assert_int_equal(spent(p->store, SPEND_TOTAL).requests, 2);
+    assert_false(spend_journal_in_use(p->journal, 2));
+}
+
 static void reservations_are_released_and_streams_kept(void **state) {
     struct place *p = *state;
     take(p);
@@ -342,6 +354,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(what_is_committed_is_in_every_window_once, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_settled_survives_and_is_billed_once, setup, teardown),
         cmocka_unit_test_setup_teardown(a_crash_around_the_commit_bills_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_charge_that_was_given_up_goes_with_the_next_transaction, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(reservations_are_released_and_streams_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(slots_end_and_come_back, setup, teardown),
         cmocka_unit_test_setup_teardown(after_a_restart_of_the_machine_the_journal_is_left_aside, setup,
