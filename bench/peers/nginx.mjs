@@ -1,31 +1,53 @@
-// nginx answering every request with one constant reply: the floor that CPU per request is compared with. One worker,
-// keep-alive without end, no access log.
+// nginx in the two roles that figures are compared with: answering every request with one constant reply (the floor),
+// and passing requests on (proxy_pass). One worker, keep-alive without end on both sides, no access log.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort, ready, start } from '../processes.mjs';
 
 const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${name};`).join(' ');
 
-function configuration(port, reply) {
+function configuration(http) {
     return `daemon off; worker_processes 1; pid nginx.pid; error_log error.log;
 events { worker_connections 16384; }
 http {
     access_log off; keepalive_requests 1000000000; keepalive_timeout 1h; default_type application/json; ${paths}
-    server { listen 127.0.0.1:${port} backlog=4096; location / { return 200 '${reply}'; } }
+    ${http}
 }
 `;
 }
 
-export function nginxCommand(context, port, reply) {
-    const folder = join(context.work, 'nginx');
+const listening = (port) => `listen 127.0.0.1:${port} backlog=4096`;
+
+const constant = (port, reply) =>
+    `server { ${listening(port)}; location / { return 200 '${reply.replaceAll("'", '')}'; } }`;
+
+function writeConfiguration(folder, http) {
     mkdirSync(folder, { recursive: true });
-    writeFileSync(join(folder, 'nginx.conf'), configuration(port, reply.replaceAll("'", '')));
+    writeFileSync(join(folder, 'nginx.conf'), configuration(http));
     return ['nginx', ['-p', folder, '-c', 'nginx.conf', '-e', 'error.log']];
 }
 
-export async function startNginx(context, reply) {
-    const port = await freePort();
-    const server = start(...nginxCommand(context, port, reply), { core: context.cores.server, log: join(context.work, 'nginx.out') });
+export function nginxCommand(context, port, reply) {
+    return writeConfiguration(join(context.work, 'nginx'), constant(port, reply));
+}
+
+async function startOne(context, name, core, port, http) {
+    const server = start(...writeConfiguration(join(context.work, name), http), { core, log: join(context.work, `${name}.out`) });
     await ready(server, `http://127.0.0.1:${port}/`);
     return { server, port };
+}
+
+export async function startNginx(context, reply, { name = 'nginx', core = context.cores.server } = {}) {
+    const port = await freePort();
+    return startOne(context, name, core, port, constant(port, reply));
+}
+
+// As an upstream's operator would write it: HTTP/1.1 and as many kept connections as there are clients. `buffering`
+// off passes each piece of a reply on as it comes, as one does with streams.
+export async function startNginxProxy(context, upstreamPort, { kept, buffering = true }) {
+    const port = await freePort();
+    return startOne(context, 'nginx-proxy', context.cores.server, port, `
+    upstream models { server 127.0.0.1:${upstreamPort}; keepalive ${kept}; keepalive_requests 1000000000; keepalive_timeout 1h; }
+    server { ${listening(port)}; location / { proxy_pass http://models; proxy_http_version 1.1; proxy_set_header Connection "";
+        proxy_buffering ${buffering ? 'on' : 'off'}; } }`);
 }

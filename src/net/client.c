@@ -10,7 +10,7 @@
 #include <string.h>
 
 enum {
-    IDLE_MAX = 256,             /* kept connections of one origin in one loop */
+    IDLE_MAX = 2048,            /* kept connections of one origin in one loop */
     IDLE_MS = 30000,            /* how long one is kept */
     ADDRESSES_VALID_MS = 30000, /* how long a name's addresses are believed */
     ADDRESS_MS = 2000           /* most time for one that does not answer, where there are others */
