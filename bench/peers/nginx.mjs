@@ -31,9 +31,9 @@ export function nginxCommand(context, port, reply) {
     return writeConfiguration(join(context.work, 'nginx'), constant(port, reply));
 }
 
-async function startOne(context, name, core, port, http) {
+async function startOne(context, name, core, port, http, path = '/') {
     const server = start(...writeConfiguration(join(context.work, name), http), { core, log: join(context.work, `${name}.out`) });
-    await ready(server, `http://127.0.0.1:${port}/`);
+    await ready(server, `http://127.0.0.1:${port}${path}`);
     return { server, port };
 }
 
@@ -43,11 +43,11 @@ export async function startNginx(context, reply, { name = 'nginx', core = contex
 }
 
 // As an upstream's operator would write it: HTTP/1.1 and as many kept connections as there are clients. `buffering`
-// off passes each piece of a reply on as it comes, as one does with streams.
-export async function startNginxProxy(context, upstreamPort, { kept, buffering = true }) {
+// off passes each piece of a reply on as it comes, as one does with streams. `path`: what the upstream answers with 200.
+export async function startNginxProxy(context, upstreamPort, { kept, buffering = true, path }) {
     const port = await freePort();
     return startOne(context, 'nginx-proxy', context.cores.server, port, `
     upstream models { server 127.0.0.1:${upstreamPort}; keepalive ${kept}; keepalive_requests 1000000000; keepalive_timeout 1h; }
     server { ${listening(port)}; location / { proxy_pass http://models; proxy_http_version 1.1; proxy_set_header Connection "";
-        proxy_buffering ${buffering ? 'on' : 'off'}; } }`);
+        proxy_buffering ${buffering ? 'on' : 'off'}; } }`, path);
 }
