@@ -1,215 +1,55 @@
 #include "chat/request.h"
 
+#include "chat/request_fields.h"
+
 #include <stdio.h>
 #include <string.h>
 
-/* ---- fields ---- */
-
-enum field_type {
-    FIELD_BOOL,
-    FIELD_STRING,
-    FIELD_NUMBER,
-    FIELD_INTEGER,
-    FIELD_ARRAY,
-    FIELD_OBJECT,
-    FIELD_STRING_OR_ARRAY,
-    FIELD_STRING_OR_OBJECT,
-    FIELD_INPUT
-};
-
-struct field {
-    const char *name;
-    enum field_type type;
-    double min, max; /* of numbers; equal: no bounds */
-    bool required;
-};
-
-/* Documented fields whose type can be wrong here rather than at some upstream. Null counts as absent. */
-static const struct field chat_fields[] = {
-    {"model", FIELD_STRING, .required = true},
-    {"messages", FIELD_ARRAY, .required = true},
-    {"stream", FIELD_BOOL},
-    {"stream_options", FIELD_OBJECT},
-    {"temperature", FIELD_NUMBER, 0, 2},
-    {"top_p", FIELD_NUMBER, 0, 1},
-    {"n", FIELD_INTEGER, 1, 128},
-    {"max_tokens", FIELD_INTEGER, 1, 1e9},
-    {"max_completion_tokens", FIELD_INTEGER, 1, 1e9},
-    {"presence_penalty", FIELD_NUMBER, -2, 2},
-    {"frequency_penalty", FIELD_NUMBER, -2, 2},
-    {"logprobs", FIELD_BOOL},
-    {"top_logprobs", FIELD_INTEGER, 0, 20},
-    {"logit_bias", FIELD_OBJECT},
-    {"seed", FIELD_INTEGER},
-    {"stop", FIELD_STRING_OR_ARRAY},
-    {"tools", FIELD_ARRAY},
-    {"tool_choice", FIELD_STRING_OR_OBJECT},
-    {"parallel_tool_calls", FIELD_BOOL},
-    {"response_format", FIELD_OBJECT},
-    {"user", FIELD_STRING},
-    {"metadata", FIELD_OBJECT},
-};
-static const struct field legacy_fields[] = {
-    {"model", FIELD_STRING, .required = true},
-    {"prompt", FIELD_INPUT, .required = true},
-    {"stream", FIELD_BOOL},
-    {"stream_options", FIELD_OBJECT},
-    {"temperature", FIELD_NUMBER, 0, 2},
-    {"n", FIELD_INTEGER, 1, 128},
-    {"max_tokens", FIELD_INTEGER, 0, 1e9},
-    {"user", FIELD_STRING},
-};
-static const struct field embedding_fields[] = {
-    {"model", FIELD_STRING, .required = true},
-    {"input", FIELD_INPUT, .required = true},
-    {"dimensions", FIELD_INTEGER, 1, 1e6},
-    {"encoding_format", FIELD_STRING},
-    {"user", FIELD_STRING},
-};
-static const struct field response_fields[] = {
-    {"model", FIELD_STRING, .required = true},
-    {"input", FIELD_STRING_OR_ARRAY},
-    {"instructions", FIELD_STRING},
-    {"stream", FIELD_BOOL},
-    {"temperature", FIELD_NUMBER, 0, 2},
-    {"top_p", FIELD_NUMBER, 0, 1},
-    {"max_output_tokens", FIELD_INTEGER, 1, 1e9},
-    {"tools", FIELD_ARRAY},
-    {"tool_choice", FIELD_STRING_OR_OBJECT},
-    {"text", FIELD_OBJECT},
-    {"previous_response_id", FIELD_STRING},
-    {"store", FIELD_BOOL},
-    {"user", FIELD_STRING},
-    {"metadata", FIELD_OBJECT},
-};
-static const struct field message_fields[] = {
-    {"model", FIELD_STRING, .required = true},
-    {"messages", FIELD_ARRAY, .required = true},
-    {"max_tokens", FIELD_INTEGER, 1, 1e9, .required = true},
-    {"system", FIELD_STRING_OR_ARRAY},
-    {"stream", FIELD_BOOL},
-    {"temperature", FIELD_NUMBER, 0, 1},
-    {"top_p", FIELD_NUMBER, 0, 1},
-    {"top_k", FIELD_INTEGER, 0, 1e9},
-    {"stop_sequences", FIELD_ARRAY},
-    {"tools", FIELD_ARRAY},
-    {"tool_choice", FIELD_OBJECT},
-    {"metadata", FIELD_OBJECT},
-};
-
-static const struct {
-    const struct field *fields;
-    size_t count;
-} surfaces[CHAT_SURFACE_COUNT] = {
-    [CHAT_COMPLETIONS] = {chat_fields, ARRAY_COUNT(chat_fields)},
-    [CHAT_LEGACY] = {legacy_fields, ARRAY_COUNT(legacy_fields)},
-    [CHAT_EMBEDDINGS] = {embedding_fields, ARRAY_COUNT(embedding_fields)},
-    [CHAT_RESPONSES] = {response_fields, ARRAY_COUNT(response_fields)},
-    [CHAT_MESSAGES] = {message_fields, ARRAY_COUNT(message_fields)},
-};
-
-static bool has_type(yyjson_val *value, enum field_type type) {
-    switch (type) {
-    case FIELD_BOOL: return yyjson_is_bool(value);
-    case FIELD_STRING: return yyjson_is_str(value);
-    case FIELD_NUMBER: return yyjson_is_num(value);
-    case FIELD_INTEGER: return yyjson_is_int(value);
-    case FIELD_ARRAY: return yyjson_is_arr(value);
-    case FIELD_OBJECT: return yyjson_is_obj(value);
-    case FIELD_STRING_OR_ARRAY:
-    case FIELD_INPUT: return yyjson_is_str(value) || yyjson_is_arr(value);
-    case FIELD_STRING_OR_OBJECT: return yyjson_is_str(value) || yyjson_is_obj(value);
-    }
-    return false;
-}
-
-static const char *const type_names[] = {
-    [FIELD_BOOL] = "true or false",
-    [FIELD_STRING] = "a string",
-    [FIELD_NUMBER] = "a number",
-    [FIELD_INTEGER] = "an integer",
-    [FIELD_ARRAY] = "an array",
-    [FIELD_OBJECT] = "an object",
-    [FIELD_STRING_OR_ARRAY] = "a string or an array",
-    [FIELD_STRING_OR_OBJECT] = "a string or an object",
-    [FIELD_INPUT] = "a string, or an array of strings or tokens",
-};
-
-static bool check_field(const struct field *f, yyjson_val *value, struct error *err) {
-    if (!value || yyjson_is_null(value))
-        return !f->required || fail_at(err, ERR_MISSING_FIELD, f->name, "\"%s\" is missing; expected %s.",
-                                       f->name, type_names[f->type]);
-    if (!has_type(value, f->type))
-        return fail_at(err, ERR_INVALID_FIELD, f->name, "\"%s\" is %s; expected %s.", f->name,
-                       yyjson_get_type_desc(value), type_names[f->type]);
-    double number = yyjson_is_num(value) ? yyjson_get_num(value) : 0;
-    if (yyjson_is_num(value) && f->min < f->max && !(number >= f->min && number <= f->max))
-        return fail_at(err, ERR_INVALID_FIELD, f->name, "\"%s\" is %g; expected %s from %g to %g.", f->name,
-                       number, type_names[f->type], f->min, f->max);
-    if (f->type == FIELD_STRING && f->required && yyjson_get_len(value) == 0)
-        return fail_at(err, ERR_INVALID_FIELD, f->name, "\"%s\" is empty.", f->name);
-    return true;
-}
-
 /* ---- messages ---- */
 
-/* What a message may be made of, checked as far as every upstream would; the rest is the upstream's to say.
- */
-static bool check_content(yyjson_val *content, size_t index, struct error *err) {
-    char at[64];
-    size_t i, max;
-    yyjson_val *part;
-    if (!content || yyjson_is_null(content) || yyjson_is_str(content))
-        return true;
-    snprintf(at, sizeof at, "messages[%zu].content", index);
-    if (!yyjson_is_arr(content))
-        return fail_at(err, ERR_INVALID_FIELD, at, "\"%s\" is %s; expected a string or an array of parts.",
-                       at, yyjson_get_type_desc(content));
-    yyjson_arr_foreach(content, i, max, part) {
-        snprintf(at, sizeof at, "messages[%zu].content[%zu]", index, i);
-        if (!yyjson_is_obj(part) || !yyjson_is_str(yyjson_obj_get(part, "type")))
-            return fail_at(err, ERR_INVALID_FIELD, at, "\"%s\" is not an object with a \"type\".", at);
-    }
-    return true;
-}
-
 static bool check_role(enum chat_surface surface, struct str role) {
-    static const char *const openai[] = {"system", "developer", "user", "assistant", "tool", "function"};
-    static const char *const anthropic[] = {"user", "assistant"};
-    const char *const *known = surface == CHAT_MESSAGES ? anthropic : openai;
-    size_t count = surface == CHAT_MESSAGES ? ARRAY_COUNT(anthropic) : ARRAY_COUNT(openai);
+    static const char *const known[] = {"user", "assistant", "system", "developer", "tool", "function"};
+    size_t count = surface == CHAT_MESSAGES ? 3 : surface == CHAT_RESPONSES ? 4 : ARRAY_COUNT(known);
     for (size_t i = 0; i < count; i++)
         if (str_eq(role, str_from(known[i])))
             return true;
     return false;
 }
 
-static bool check_messages(struct chat_request *r, struct error *err) {
-    size_t i, max;
-    yyjson_val *message;
+static bool check_count(const char *name, size_t count, struct error *err) {
+    return (count > 0 && count <= CHAT_MESSAGES_MAX) ||
+           fail_at(err, ERR_INVALID_FIELD, name, "\"%s\" has %zu entries; expected 1 to %d.", name, count,
+                   CHAT_MESSAGES_MAX);
+}
+
+static bool wrong_role(const struct chat_request *r, size_t index, struct str role, struct error *err) {
+    static const char *const expected[CHAT_SURFACE_COUNT] = {
+        [CHAT_COMPLETIONS] = "system, developer, user, assistant or tool",
+        [CHAT_RESPONSES] = "system, developer, user or assistant",
+        [CHAT_MESSAGES] = "user, assistant or system",
+    };
     char at[48];
-    r->message_count = yyjson_arr_size(r->messages);
-    if (r->message_count == 0 || r->message_count > CHAT_MESSAGES_MAX)
-        return fail_at(err, ERR_INVALID_FIELD, "messages", "\"messages\" has %zu entries; expected 1 to %d.",
-                       r->message_count, CHAT_MESSAGES_MAX);
-    yyjson_arr_foreach(r->messages, i, max, message) {
-        yyjson_val *role = yyjson_obj_get(message, "role");
-        snprintf(at, sizeof at, "messages[%zu]", i);
-        if (!yyjson_is_obj(message))
-            return fail_at(err, ERR_INVALID_FIELD, at, "\"%s\" is %s; expected an object.", at,
-                           yyjson_get_type_desc(message));
-        snprintf(at, sizeof at, "messages[%zu].role", i);
-        if (!yyjson_is_str(role))
-            return fail_at(err, role ? ERR_INVALID_FIELD : ERR_MISSING_FIELD, at,
-                           "\"%s\" is %s; expected a string.", at,
-                           role ? yyjson_get_type_desc(role) : "missing");
-        if (!check_role(r->surface, json_str_of(role)))
-            return fail_at(err, ERR_INVALID_FIELD, at, "\"%s\" is \"%.*s\"; expected %s.", at,
-                           STR_ARG(str_slice(json_str_of(role), 0, 40)),
-                           r->surface == CHAT_MESSAGES ? "user or assistant"
-                                                       : "system, developer, user, assistant or tool");
-        if (!check_content(yyjson_obj_get(message, "content"), i, err))
-            return false;
+    size_t bad;
+    struct str shown = str_slice(role, 0, 40);
+    if (!str_is_utf8(shown, &bad)) /* cut within a character */
+        shown.n = bad;
+    snprintf(at, sizeof at, "%s[%zu].role", r->surface == CHAT_RESPONSES ? "input" : "messages", index);
+    return fail_at(err, ERR_INVALID_FIELD, at, "\"%s\" is \"%.*s\"; expected %s.", at, STR_ARG(shown),
+                   expected[r->surface]);
+}
+
+/* What the table of fields cannot say. `turns`: messages, or a response's input items, which need no role. */
+static bool check_turns(struct chat_request *r, yyjson_val *turns, struct error *err) {
+    bool items = r->surface == CHAT_RESPONSES;
+    size_t i, max;
+    yyjson_val *turn;
+    r->message_count = yyjson_arr_size(turns);
+    if (!check_count(items ? "input" : "messages", r->message_count, err))
+        return false;
+    yyjson_arr_foreach(turns, i, max, turn) {
+        yyjson_val *role = yyjson_obj_get(turn, "role");
+        if ((role || !items) && !check_role(r->surface, json_str_of(role)))
+            return wrong_role(r, i, json_str_of(role), err);
     }
     return true;
 }
@@ -221,10 +61,20 @@ static int64_t integer_in(yyjson_val *object, const char *name) {
     return yyjson_is_int(value) ? yyjson_get_sint(value) : -1;
 }
 
+static void take_schema(struct chat_request *r) {
+    yyjson_val *root = r->root,
+               *format = yyjson_obj_get(yyjson_obj_get(root, "response_format"), "json_schema");
+    if (r->surface == CHAT_RESPONSES)
+        format = yyjson_obj_get(yyjson_obj_get(root, "text"), "format");
+    else if (r->surface == CHAT_MESSAGES)
+        format = yyjson_obj_get(yyjson_obj_get(root, "output_config"), "format");
+    r->output_schema = yyjson_obj_get(format, "schema");
+}
+
 static void take_values(struct chat_request *r) {
     static const char *const output_names[] = {"max_completion_tokens", "max_tokens", "max_output_tokens"};
     yyjson_val *root = r->root, *temperature = yyjson_obj_get(root, "temperature");
-    yyjson_val *format = yyjson_obj_get(root, "response_format");
+    yyjson_val *logprobs = yyjson_obj_get(root, "logprobs");
     r->model = json_str_of(yyjson_obj_get(root, "model"));
     r->stream = yyjson_is_true(yyjson_obj_get(root, "stream"));
     r->include_usage =
@@ -240,7 +90,13 @@ static void take_values(struct chat_request *r) {
     r->choices = integer_in(root, "n") > 0 ? integer_in(root, "n") : 1;
     yyjson_val *tools = yyjson_obj_get(root, "tools");
     r->tools = yyjson_arr_size(tools) ? tools : NULL;
-    r->output_schema = yyjson_obj_get(yyjson_obj_get(format, "json_schema"), "schema");
+    take_schema(r);
+    r->metadata = yyjson_obj_get(root, "metadata");
+    r->conversation = yyjson_obj_get(root, "conversation");
+    r->previous_response_id = json_str_of(yyjson_obj_get(root, "previous_response_id"));
+    r->seed = yyjson_obj_get(root, "seed");
+    r->logprobs = yyjson_is_true(logprobs) || yyjson_is_int(logprobs) ||
+                  (r->surface == CHAT_RESPONSES && yyjson_is_int(yyjson_obj_get(root, "top_logprobs")));
 }
 
 bool chat_request_parse(enum chat_surface surface, struct str body, struct chat_request *out,
@@ -252,15 +108,16 @@ bool chat_request_parse(enum chat_surface surface, struct str body, struct chat_
     r.root = yyjson_doc_get_root(r.doc);
     bool good = yyjson_is_obj(r.root) || fail(err, ERR_INVALID_JSON, "The body is %s; expected an object.",
                                               yyjson_get_type_desc(r.root));
-    for (size_t i = 0; good && i < surfaces[surface].count; i++) {
-        const struct field *f = &surfaces[surface].fields[i];
-        good = check_field(f, yyjson_obj_get(r.root, f->name), err);
-    }
+    good = good && chat_fields_check(surface, r.root, err);
     if (good) {
         take_values(&r);
         r.messages = yyjson_obj_get(r.root, "messages");
-        good = !r.messages || check_messages(&r, err);
+        yyjson_val *input = surface == CHAT_RESPONSES ? yyjson_obj_get(r.root, "input") : NULL;
+        yyjson_val *turns = yyjson_is_arr(input) ? input : r.messages;
+        good = !turns || check_turns(&r, turns, err);
     }
+    if (good && r.model.n == 0)
+        good = fail_at(err, ERR_INVALID_FIELD, "model", "\"model\" is empty.");
     if (!good) {
         yyjson_doc_free(r.doc);
         return false;

@@ -19,16 +19,21 @@ struct chat_request {
     struct str body;
     yyjson_doc *doc; /* owns all values and views below */
     yyjson_val *root;
-    struct str model;          /* names an endpoint */
-    struct str user;           /* the caller's own name for its user; "" */
-    yyjson_val *messages;      /* NULL where the surface has none */
-    yyjson_val *tools;         /* NULL: none */
-    yyjson_val *output_schema; /* of response_format: json_schema; NULL: none asked */
-    size_t message_count;
-    double temperature; /* 1 where the request names none */
-    int64_t output_max; /* tokens; -1: not said */
-    int64_t choices;    /* n */
+    struct str model;                /* names an endpoint */
+    struct str user;                 /* the caller's own name for its user; "" */
+    yyjson_val *messages;            /* NULL where the surface has none */
+    yyjson_val *tools;               /* NULL: none */
+    yyjson_val *output_schema;       /* the JSON Schema that the answer shall follow; NULL: none asked */
+    yyjson_val *metadata;            /* NULL: none */
+    yyjson_val *seed;                /* NULL: none */
+    yyjson_val *conversation;        /* responses: an ID, or an object with one; NULL: none */
+    struct str previous_response_id; /* responses; "" */
+    size_t message_count;            /* of messages, or of a response's input items */
+    double temperature;              /* 1 where the request names none */
+    int64_t output_max;              /* tokens; -1: not said */
+    int64_t choices;                 /* n */
     bool stream;
+    bool logprobs;      /* asked for */
     bool include_usage; /* of a stream (OpenAI: stream_options.include_usage) */
 };
 
