@@ -57,8 +57,10 @@ static void got_place(struct loop_task *task) {
     if (r && p->granted) {
         r->chat->wait = CHAT_WAIT_NONE;
         enum progress progress = ask(r);
-        if (progress == PROGRESS_FAILED)
+        if (progress == PROGRESS_FAILED) {
+            forget_token(r->chat);
             resume_with(r, go_on(r, FAILURE_INVALID));
+        }
         return;
     }
     if (p->granted)
@@ -141,7 +143,8 @@ static enum progress ask_upstream(struct request *r) {
     return progress;
 }
 
-/* With the breaker's leave and a place. */
+/* With the breaker's leave and a place. One that fails has given the place back; the leave is its caller's.
+ */
 static enum progress ask(struct request *r) {
     struct chat *c = r->chat;
     struct upstream *u = upstream_of(c);
@@ -151,7 +154,6 @@ static enum progress ask(struct request *r) {
         return PROGRESS_WAITING;
     c->wait = CHAT_WAIT_NONE;
     latency_end(&u->latency, -1, clock_monotonic());
-    forget_token(c);
     leave_place(c, -1);
     return PROGRESS_FAILED;
 }
