@@ -261,7 +261,7 @@ test('what clients send that is wrong', { timeout: 60_000 }, async (t) => {
   await wrong(chat, { ...good, messages: [1] }, 'messages[0]');
   await wrong(chat, { ...good, messages: [{ content: 'x' }] }, 'messages[0].role');
   await wrong(chat, { ...good, messages: [{ role: 'user', content: 7 }] }, 'messages[0].content');
-  await wrong(chat, { ...good, messages: user([{ text: 'x' }]) }, 'messages[0].content[0]');
+  await wrong(chat, { ...good, messages: user([{ text: 'x' }]) }, 'messages[0].content[0].type');
   await wrong(chat, { ...good, messages: Array.from({ length: 10001 }, () => user('x')[0]) }, 'messages');
   for (const [name, value] of Object.entries({ stream: 'yes', temperature: 'hot', top_p: 2, n: 0, max_tokens: -1, logprobs: 1, top_logprobs: 99, stop: 5, tools: {}, tool_choice: 7, response_format: 'json', user: 5, seed: 'x', stream_options: true, metadata: [], presence_penalty: 3 }))
     await wrong(chat, { ...good, [name]: value }, name);
