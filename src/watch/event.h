@@ -107,6 +107,8 @@ bool event_spares_init(struct event_spares *spares) MUST_USE; /* false when memo
 void event_spares_free(struct event_spares *spares);
 /* Like event_new; one from there where its room is enough. */
 struct event *event_take(struct event_spares *spares, size_t room) MUST_USE;
+/* To be called some time before event_take: it will find the event in the processor's cache. */
+void event_take_soon(struct event_spares *spares);
 /* Instead of event_free, for the thread that gives back. */
 void event_give_back(struct event *e);
 

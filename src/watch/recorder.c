@@ -102,6 +102,7 @@ bool recorder_reserve(struct recorder *r, unsigned loop, struct error *err) {
     if (q->reserved < r->queue_length &&
         ring_used_at_most(&q->ring, r->queue_length - q->reserved) < r->queue_length - q->reserved) {
         q->reserved++;
+        event_take_soon(&q->spares);
         return true;
     }
     fail(err, ERR_OVERLOADED, "%zu requests already wait to be recorded; try again.", r->queue_length);

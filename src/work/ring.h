@@ -72,3 +72,9 @@ static inline void *ring_pop(struct ring *r) {
     atomic_store_explicit(&r->head, head + 1, memory_order_release);
     return item;
 }
+
+/* The consumer's. What ring_pop would give. */
+static inline void *ring_peek(struct ring *r) {
+    size_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
+    return head == atomic_load_explicit(&r->tail, memory_order_acquire) ? NULL : r->slots[head & r->mask];
+}

@@ -73,7 +73,8 @@ static enum attempt predict_here(struct request *r, struct model_version *versio
     struct model_input input = input_of(r);
     struct model_answer answer;
     struct error err = {0};
-    int64_t started = clock_monotonic();
+    /* The stage's first attempt begins with the stage. */
+    int64_t started = r->step < 0 ? r->stage_started : clock_monotonic();
     if (!backend_predict(version->backend, r->loop->scratch, &input, 1, &answer, &err)) {
         r->error = err;
         return ATTEMPT_FAILED;
