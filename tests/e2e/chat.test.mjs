@@ -3,25 +3,10 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
-import { createKey, folder, serve, sleep, until } from './penstock.mjs';
+import { start, user } from './chats.mjs';
 import { judges, skip } from './judges.mjs';
+import { createKey, folder, serve, sleep, until } from './penstock.mjs';
 import { sentence, upstream } from './upstream.mjs';
-
-const user = (content) => [{ role: 'user', content }];
-
-// Endpoints by the script that their upstream plays: `fails` maps a name to a script.
-async function start(t, { fails = {}, more = {}, upstreamMore = {}, ...config } = {}) {
-  const up = await upstream(t);
-  const chat = (script, rest = {}) => ({ kind: 'chat', rollout: [{ upstream: 'main', model: script }], ...rest });
-  const endpoints = { assistant: chat('ok'), ...Object.fromEntries(Object.entries(fails).map(([name, script]) => [name, chat(script)])), ...more };
-  const upstreams = {
-    main: { kind: 'openai', url: up.url, first_byte_timeout: '700ms', idle_timeout: '700ms', retry: { base: '5ms', max: '20ms' }, breaker: { minimum: 1000 }, ...upstreamMore },
-    dead: { kind: 'openai', url: 'http://127.0.0.1:1/v1', retry: { attempts: 1 } },
-  };
-  const server = await serve(t, { upstreams, endpoints, ...config });
-  const post = (path, body, options) => server.request('POST', path, { body, check: false, agent: false, ...options });
-  return { up, server, post, ask: (model, rest, options) => post('/v1/chat/completions', { model, messages: user('Hello?'), ...rest }, options) };
-}
 
 const eventsOf = (text) => text.split('\n\n').filter(Boolean).map((event) => event.replace(/^data: /, ''));
 
