@@ -1,7 +1,8 @@
 // A scripted upstream: speaks OpenAI's APIs and Anthropic's messages, plays each way of failing, and remembers what it was
 // asked. What it does with a request, the requested model's name says: scripts joined by "+", one for each request that
-// names this model, the last one for all later ones ("error500+ok": the first request fails). A script is a word, with a
-// number where it takes one, a key of `scripts` or of `breaks`; anything else answers as it should.
+// names this model, the last one for all later ones ("error500+ok": the first request fails), or from the beginning again
+// ("ok+error500+": every second one fails). A script is a word, with a number where it takes one, a key of `scripts`,
+// `breaks` or `manners`; anything else answers as it should.
 import http from 'node:http';
 import https from 'node:https';
 import { atEnd, sleep } from './penstock.mjs';
@@ -124,7 +125,8 @@ export async function upstream(t, { tls } = {}) {
     const list = body.model.split('+');
     const turn = turns.get(body.model) ?? 0;
     turns.set(body.model, turn + 1);
-    return play(list[Math.min(turn, list.length - 1)], { request, reply, api, body }).catch(() => {});
+    const script = list.at(-1) ? list[Math.min(turn, list.length - 1)] : list[turn % (list.length - 1)];
+    return play(script, { request, reply, api, body }).catch(() => {});
   };
   const server = tls ? https.createServer(tls, handle) : http.createServer(handle);
   await new Promise((listening) => server.listen(0, '127.0.0.1', listening));
