@@ -21,7 +21,7 @@ static const struct option retry_options[] = {
      PERCENT(config_retry, budget),
      .standard = "20%",
      .help = "Most retries, as a share of the requests: when an upstream is down, retries must not double "
-             "its load."},
+             "its load. Ten per second are possible in any case."},
 };
 static const struct option_group retry_group = {GROUP(retry_options, config_retry)};
 
