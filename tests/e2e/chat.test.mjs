@@ -226,6 +226,21 @@ test('the cache, tenants and keys', { timeout: 60_000 }, async (t) => {
   assert.ok(!server.stderr.includes('very-secret'));
 });
 
+test('what cannot be said to the upstream of an endpoint is refused, and nothing else', { timeout: 60_000 }, async (t) => {
+  const up = await upstream(t);
+  const server = await serve(t, {
+    upstreams: { claude: { kind: 'anthropic', url: up.url } },
+    endpoints: { assistant: { kind: 'chat', rollout: [{ upstream: 'claude', model: 'ok' }] } },
+  });
+  const audio = [{ type: 'input_audio', input_audio: { data: 'AAAA', format: 'wav' } }];
+  for (let i = 0; i < 3; i++) {
+    const reply = await server.request('POST', '/v1/chat/completions', { body: { model: 'assistant', messages: user(audio) }, check: false });
+    assert.equal(reply.status, 400, reply.text);
+    assert.match(reply.json.error.message, /input_audio|counterpart|audio/);
+  }
+  await server.healthy();
+});
+
 test('what clients send that is wrong', { timeout: 60_000 }, async (t) => {
   const { server, post } = await start(t);
   const wrong = async (path, body, param, status = 400) => {
