@@ -62,40 +62,20 @@ static void pass(struct chat_stream *s, struct str name, struct str data, struct
     buf_add_char(out, '\n');
 }
 
-/* Does the JSON hold the key (given with its quotes) with something else than null behind it? In doubt yes:
- * inside of strings quotes are escaped, so that a text cannot look like a key. */
-static bool has_key(struct str json, struct str key) {
-    const char *end = json.p + json.n, *at = json.p;
-    while ((at = memmem(at, (size_t)(end - at), key.p, key.n))) {
-        at += key.n;
-        while (at < end && (*at == ' ' || *at == ':'))
-            at++;
-        if (end - at < 4 || memcmp(at, "null", 4) != 0)
-            return true;
-    }
-    return false;
-}
-
-/* Most events are a few letters of text: nothing in them is needed here. */
-static bool is_telling(const struct chat_stream *s, struct str name, struct str data) {
-    if (s->options.text)
+/* Most typed events are a few letters of text, by their names. Chunks have no names: looking for the keys
+ * that matter takes as long as reading them (0.28 us against 0.27 us), and would miss what is no JSON. */
+static bool is_telling(const struct chat_stream *s, struct str name) {
+    if (s->options.text || name.n == 0)
         return true;
-    switch (s->options.from) {
-    case CHAT_MESSAGES: return !str_starts(name, STR("content_block_")) && !str_eq(name, STR("ping"));
-    case CHAT_RESPONSES:
-        return !str_ends(name, STR(".delta")) && !str_ends(name, STR(".added")) &&
-               !str_ends(name, STR(".done"));
-    default:
-        return has_key(data, STR("\"usage\"")) || has_key(data, STR("\"finish_reason\"")) ||
-               has_key(data, STR("\"error\"")) || has_key(data, STR("\"logprobs\"")) || data.n == 0 ||
-               data.p[0] != '{';
-    }
+    if (s->options.from == CHAT_MESSAGES)
+        return !str_starts(name, STR("content_block_")) && !str_eq(name, STR("ping"));
+    return !str_ends(name, STR(".delta")) && !str_ends(name, STR(".added")) && !str_ends(name, STR(".done"));
 }
 
 static enum chat_event pass_event(struct chat_stream *s, struct str name, struct str data, struct buf *out,
                                   struct chat_trouble *trouble) {
     enum chat_event event = CHAT_EVENT_CONTENT;
-    if (is_telling(s, name, data))
+    if (is_telling(s, name))
         event = chat_event_read(s->options.from, data, &s->facts, s->options.text, trouble);
     bool hidden = event == CHAT_EVENT_USAGE && !s->options.include_usage;
     if (event != CHAT_EVENT_ERROR && event != CHAT_EVENT_BROKEN && !hidden)

@@ -1,6 +1,6 @@
 /* A stream on its way from the upstream's API to the client's: events in, the client's bytes out. Where both
- * speak the same, events pass as they are and are parsed only where they may hold usage, an end or an error.
- * Everything it keeps is bounded. One thread. */
+ * speak the same, events pass as they are, read on the way for usage, ends and errors (typed ones only where
+ * their names say that there may be some). Everything it keeps is bounded. One thread. */
 #pragma once
 
 #include "chat/answer.h"

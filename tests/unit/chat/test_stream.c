@@ -292,8 +292,9 @@ static void a_stream_of_the_same_api_passes_as_it_is(void **state) {
     buf_free(&all);
 }
 
-/* Without a wish for the text, events are only parsed where they may tell something. */
-static void usage_is_found_without_reading_all(void **state) {
+/* Texts that look like usage, spaces in odd places, an end without [DONE]; events that are no JSON are found.
+ */
+static void usage_is_found_wherever_it_stands(void **state) {
     struct chat_stream_options options = {.from = CHAT_COMPLETIONS, .to = CHAT_COMPLETIONS, .now = NOW};
     static const char *const events[] = {
         "{'choices':[{'delta':{'content':'the key \\\"usage\\\": {'}}],'usage': null}",
@@ -346,6 +347,11 @@ static void broken_streams_are_told_and_add_nothing(void **state) {
          {"{'type':'response.failed','response':{'error':{'code':'server_error','message':'x'}}}"},
          CHAT_EVENT_ERROR},
         {"no JSON", CHAT_COMPLETIONS, CHAT_MESSAGES, {"{'choices'"}, CHAT_EVENT_BROKEN},
+        {"half an event, passed on",
+         CHAT_COMPLETIONS,
+         CHAT_COMPLETIONS,
+         {"{'choices':[{'delta':{'content':'x'"},
+         CHAT_EVENT_BROKEN},
         {"no JSON, passed on", CHAT_COMPLETIONS, CHAT_COMPLETIONS, {"garbage"}, CHAT_EVENT_BROKEN},
         {"an array", CHAT_MESSAGES, CHAT_COMPLETIONS, {"[]"}, CHAT_EVENT_BROKEN},
         {"nothing", CHAT_MESSAGES, CHAT_COMPLETIONS, {""}, CHAT_EVENT_BROKEN},
@@ -425,7 +431,7 @@ int main(void) {
         cmocka_unit_test(chunks_become_messages),
         cmocka_unit_test(streams_become_responses),
         cmocka_unit_test(a_stream_of_the_same_api_passes_as_it_is),
-        cmocka_unit_test(usage_is_found_without_reading_all),
+        cmocka_unit_test(usage_is_found_wherever_it_stands),
         cmocka_unit_test(broken_streams_are_told_and_add_nothing),
         cmocka_unit_test(calls_without_indexes_are_told_apart),
         cmocka_unit_test(a_cut_stream_is_not_whole_and_fails_in_the_clients_words),
