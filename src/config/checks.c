@@ -57,6 +57,14 @@ void check_upstream(struct loader *l, void *item, const struct option_node *at) 
         loader_problem(l, loader_place_in(l, at, "retry"), at, "retry: \"base\" is longer than \"max\"");
 }
 
+void check_budget(struct loader *l, void *item, const struct option_node *at) {
+    const struct config_budget *b = item;
+    if (!b->has_usd && !b->has_tokens && !b->has_requests)
+        loader_problem(l, at->place, at, "expected an amount: \"usd\", \"tokens\" or \"requests\"");
+    if (b->name && (b->scope == BUDGET_ALL || b->scope == BUDGET_KEY))
+        loader_problem(l, loader_place_in(l, at, "name"), at, "only the scopes client and user have names");
+}
+
 void check_context(struct loader *l, void *item, const struct option_node *at) {
     const struct config_context *c = item;
     if ((c->on_limit == CONTEXT_SUMMARISE) != (c->summarise_with.text != NULL))

@@ -147,6 +147,20 @@ struct config_breaker {
     int64_t open, open_max;
 };
 
+enum config_budget_scope { BUDGET_ALL, BUDGET_CLIENT, BUDGET_KEY, BUDGET_USER };
+enum config_budget_window { BUDGET_MINUTE, BUDGET_HOUR, BUDGET_DAY, BUDGET_MONTH, BUDGET_EVER };
+
+/* How much language models may cost, and whom (traffic/budget.h). At least one of the three amounts is there.
+ */
+struct config_budget {
+    enum config_budget_scope scope;
+    const char *name; /* NULL: each by itself */
+    enum config_budget_window per;
+    bool has_usd, has_tokens, has_requests;
+    int64_t usd; /* nano-dollars */
+    int64_t tokens, requests;
+};
+
 enum upstream_kind { UPSTREAM_OPENAI, UPSTREAM_ANTHROPIC, UPSTREAM_SIMULATOR };
 
 /* An API of language models: where it is, and how long one waits for it. */
@@ -234,6 +248,8 @@ struct config {
     struct config_parser parser;
     struct config_cache cache;
     struct config_pricing pricing;
+    const struct config_budget *budgets;
+    size_t budget_count;
     const struct config_upstream *upstreams;
     size_t upstream_count;
     const struct config_endpoint *endpoints; /* in the file's order */

@@ -234,6 +234,10 @@ static const struct option root_options[] = {
     {.name = "pricing",
      SECTION(config_pricing, config, pricing, pricing_group),
      .help = "What computing costs."},
+    {.name = "budgets",
+     LIST(config_budget, config, budgets, budget_count, option_budget),
+     .help = "Limits of what language models may use: reserved before a call, settled after it, kept over "
+             "restarts."},
     {.name = "upstreams",
      MAP(config_upstream, config, upstreams, upstream_count, option_upstream),
      .help = "APIs of language models, by name."},

@@ -1,7 +1,43 @@
-/* What an upstream may say. */
+/* What an upstream may say, and a budget. */
 #include "config/option_table.h"
 
 static const char *const kinds[] = {"openai", "anthropic", "simulator", NULL};
+
+static const char *const scopes[] = {"all", "client", "key", "user", NULL};
+static const char *const windows[] = {"minute", "hour", "day", "month", "ever", NULL};
+
+static const struct option budget_options[] = {
+    {.name = "scope",
+     ENUM(enum config_budget_scope, config_budget, scope, scopes),
+     .standard = "client",
+     .help = "Who shares it: `all` requests, those of a `client`, of one `key`, or of a `user` (the "
+             "request's own)."},
+    {.name = "name",
+     TEXT(config_budget, name, 200),
+     .help = "Which client or user (\"CLIENT/USER\"); without it each has a budget of this size. It goes "
+             "before one "
+             "without a name."},
+    {.name = "per",
+     ENUM(enum config_budget_window, config_budget, per, windows),
+     .standard = "day",
+     .help = "In which time, by the calendar in UTC."},
+    {.name = "usd",
+     USD(config_budget, usd, INT64_C(1000000) * 1000000000),
+     MARKED(config_budget, has_usd),
+     .help = "Money. Calls whose price is not known are refused where this limits them."},
+    {.name = "tokens",
+     INTEGER(config_budget, tokens, 0, INT64_MAX / 4),
+     MARKED(config_budget, has_tokens),
+     .unit = "tokens",
+     .help = "Of input and output together."},
+    {.name = "requests",
+     INTEGER(config_budget, requests, 0, INT64_MAX / 4),
+     MARKED(config_budget, has_requests),
+     .unit = "requests",
+     .help = "Answered ones."},
+};
+const struct option_group option_budget = {GROUP(budget_options, config_budget), .items_max = 1000,
+                                           .check = check_budget};
 
 static const struct option retry_options[] = {
     {.name = "attempts",
