@@ -26,6 +26,8 @@ struct process {
     struct exact_cache *cache;
     struct parser_pool *parsers;
     struct scanner *scanner;
+    struct spend_journal *journal;
+    struct budget *budget;
     struct recorder *recorder;
     struct engine *engine;
     struct server *server;
@@ -84,6 +86,18 @@ static bool make_parsers(struct process *p, struct error *err) {
     return p->parsers != NULL;
 }
 
+/* Always there, since a reload may bring budgets. */
+static bool make_budget(struct process *p, struct error *err) {
+    static const struct spend_journal_options standard = {0};
+    uint64_t recovered = 0;
+    if (!spend_journal_open(&p->journal, p->store, &standard, &recovered, err))
+        return false;
+    if (recovered)
+        log_event(LOG_INFO, "budget.recovered", "%llu charges of the run before were billed",
+                  (unsigned long long)recovered);
+    return budget_new(&p->budget, p->journal, p->store, clock_wall(), err);
+}
+
 static bool make_parts(struct process *p, struct error *err) {
     const struct config *c = p->config;
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -100,7 +114,10 @@ static bool make_parts(struct process *p, struct error *err) {
         return false;
     if (c->scan.clamd && !(p->scanner = scanner_new(str_from(c->scan.clamd), err)))
         return false;
-    struct recorder_options recorder = {.store_path = c->store.path,
+    if (!make_budget(p, err))
+        return false;
+    struct recorder_options recorder = {.journal = p->journal,
+                                        .store_path = c->store.path,
                                         .loops = p->loops,
                                         .queue_length = (unsigned)c->store.queue,
                                         .flush_ms = ms(c->store.flush),
@@ -121,6 +138,7 @@ static bool make_engine(struct process *p) {
                                  .parsers = p->parsers,
                                  .scanner = p->scanner,
                                  .pool = p->pool,
+                                 .budget = p->budget,
                                  .loops = p->loops};
     p->engine = engine_new(&parts, first);
     if (!p->engine)
@@ -356,6 +374,8 @@ static void end(struct process *p) {
     server_stop(p->server);
     recorder_stop(p->recorder);
     engine_free(p->engine);
+    budget_free(p->budget);
+    spend_journal_close(p->journal);
     work_pool_free(p->pool);
     scanner_free(p->scanner);
     exact_cache_free(p->cache);

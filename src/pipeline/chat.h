@@ -9,6 +9,7 @@
 #include "net/client.h"
 #include "net/sse.h"
 #include "pipeline/request.h"
+#include "traffic/budget.h"
 #include "traffic/failure.h"
 
 enum { CHAT_CANDIDATES_MAX = 24, CHAT_HEADERS_MAX = 8, CHAT_REPLY_MAX = 32 << 20 };
@@ -50,6 +51,7 @@ struct chat {
     struct chat_trouble trouble;
     int64_t retry_after_ns; /* as the upstream said last; 0: it did not */
     struct chat_facts facts;
+    struct budget_hold hold;                 /* live: reserved, and to be settled or released */
     struct str cache_key;                    /* .p NULL: the answer is not to be kept */
     int64_t call_started_ns, first_token_ns; /* monotonic; 0: none */
     int64_t upstream_ns;                     /* waited for upstreams */

@@ -38,6 +38,8 @@ static void begin_stream(struct request *r) {
         reply_headers_rate(h, r);
     reply_headers_chat(h, r);
     exchange_stream_begin(r->exchange, 200, h->list, h->count);
+    if (r->chat->hold.live) /* a crash from here on leaves it as spent */
+        budget_progress(r->loop->parts->budget, &r->chat->hold, &r->chat->hold.reserved);
     r->streaming = r->chat->begun = true;
     r->status = 200;
 }

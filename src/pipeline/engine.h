@@ -9,6 +9,7 @@
 #include "net/loop.h"
 #include "pipeline/snapshot.h"
 #include "watch/metrics.h"
+#include "traffic/budget.h"
 #include "watch/recorder.h"
 
 struct engine_parts {
@@ -18,6 +19,7 @@ struct engine_parts {
     struct parser_pool *parsers; /* NULL: no endpoint accepts files */
     struct scanner *scanner;     /* NULL: off */
     struct work_pool *pool;
+    struct budget *budget; /* NULL: none */
     unsigned loops;
 };
 

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "models/rules.h"
+#include "pipeline/budgets.h"
 #include "store/keys.h"
 #include "watch/metrics.h"
 
@@ -120,6 +121,14 @@ static bool add_prices(struct build *b) {
     if (!b->s->prices)
         config_problem(b->problems, b->from->config, &p->models_place, "%s", err.message);
     return b->s->prices != NULL;
+}
+
+static bool add_budgets(struct build *b) {
+    struct error err;
+    bool good = budgets_of(b->from->config, &b->s->budgets, &err);
+    if (!good)
+        config_problem(b->problems, b->from->config, NULL, "budgets: %s", err.message);
+    return good;
 }
 
 static bool add_upstreams(struct build *b) {
@@ -320,6 +329,7 @@ struct snapshot *snapshot_build(const struct snapshot_sources *from, struct conf
     b.s->config = config_ref(from->config);
     b.s->loops = from->loops;
     bool good = add_prices(&b);
+    good &= add_budgets(&b);
     good &= add_upstreams(&b);
     good &= add_endpoints(&b);
     add_unaddressed(&b);
@@ -367,6 +377,7 @@ void snapshot_unref(struct snapshot *s) {
     client_table_clear(&s->clients);
     config_unref(s->config);
     price_table_unref(s->prices);
+    budget_limits_unref(s->budgets);
     free(s->upstreams);
     free(s->endpoints);
     free(s->scripts);

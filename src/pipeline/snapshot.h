@@ -10,6 +10,7 @@
 #include "models/version.h"
 #include "pipeline/clients.h"
 #include "pipeline/upstream.h"
+#include "traffic/budget.h"
 
 struct metrics;
 
@@ -64,7 +65,8 @@ struct snapshot {
     atomic_uint refs;
     const struct config *config;
     struct client_table clients;
-    struct price_table *prices; /* NULL: none */
+    struct price_table *prices;    /* NULL: none */
+    struct budget_limits *budgets; /* NULL: none */
     struct upstream **upstreams;
     size_t upstream_count;
     struct endpoint *endpoints;

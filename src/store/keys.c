@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SECRET_SIZE = 32, RATE_MAX = 1000000, BURST_MAX = 10000000, KEY_ID_LENGTH = 12 };
+enum { SECRET_SIZE = 32, RATE_MAX = 1000000, BURST_MAX = 10000000 };
 
 static const struct {
     const char *name;

@@ -10,7 +10,7 @@ enum role { ROLE_CLIENT = 1, ROLE_REVIEWER = 2, ROLE_ADMIN = 3 }; /* each may do
 const char *role_name(enum role role);
 bool role_parse(struct str name, enum role *out) MUST_USE;
 
-enum { KEY_TEXT_SIZE = 48, CLIENT_NAME_MAX = 64 };
+enum { KEY_TEXT_SIZE = 48, CLIENT_NAME_MAX = 64, KEY_ID_LENGTH = 12 };
 
 struct key_record {
     char id[16]; /* first characters of the hash: names the key where the key itself must not appear */

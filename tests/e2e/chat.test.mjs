@@ -308,3 +308,39 @@ test('routes by cost and by latency, with the others standing by', { timeout: 60
   assert.deepEqual(record.usage, { input_tokens: 12, cached_input_tokens: 4, output_tokens: 3 });
   assert.equal(record.attempts, 2);
 });
+
+test('budgets: reserved before, settled after, kept over kill -9', { timeout: 60_000 }, async (t) => {
+  const dir = folder(t);
+  const store = path.join(dir, 'store');
+  const [one, two] = [await createKey(store, 'one'), await createKey(store, 'two')];
+  const up = await upstream(t);
+  const prices = path.join(dir, 'prices.json');
+  fs.writeFileSync(prices, JSON.stringify({ ok: { input_cost_per_token: 1e-6, output_cost_per_token: 1e-6 }, 'late150': { input_cost_per_token: 1e-6, output_cost_per_token: 1e-6 } }));
+  const chat = (model) => ({ kind: 'chat', rollout: [{ upstream: 'main', model }], cache: false });
+  const config = {
+    auth: { required: true },
+    upstreams: { main: { kind: 'openai', url: up.url } },
+    pricing: { models: prices },
+    budgets: [{ scope: 'client', per: 'ever', requests: 8 }, { scope: 'client', name: 'two', per: 'ever', tokens: 1000 }, { scope: 'all', per: 'ever', usd: 1 }],
+    endpoints: { assistant: chat('ok'), slow: chat('late150'), unpriced: chat('late1') },
+  };
+  let server = await serve(t, config, { store });
+  const ask = (key, model = 'assistant', rest = { max_tokens: 10 }) => server.request('POST', '/v1/chat/completions', { key, check: false, agent: false, body: { model, messages: user('Hello?'), ...rest } });
+
+  const dear = await ask(two, 'assistant', {});
+  assert.equal(dear.status, 429, 'an answer of any length could cost more than is left');
+  assert.equal(dear.json.error.code, 'budget_exceeded');
+  assert.match(dear.json.error.message, /tokens/);
+  assert.equal((await ask(two)).status, 200);
+  assert.equal((await ask(one, 'unpriced')).status, 403, 'what is not known is not zero');
+  assert.equal(up.asked.length, 1, 'what is refused is not asked');
+
+  // Eight requests are possible, however many come at once.
+  const replies = await Promise.all(Array.from({ length: 20 }, () => ask(one, 'slow')));
+  assert.equal(replies.filter((reply) => reply.status === 200).length, 8);
+  assert.equal(replies.filter((reply) => reply.status === 429).length, 12);
+  await server.kill();
+  server = await serve(t, config, { store });
+  assert.equal((await ask(one)).status, 429, 'what was answered is still billed');
+  for (let i = 0; i < 7; i++) assert.equal((await ask(two)).status, 200, 'and only that');
+});

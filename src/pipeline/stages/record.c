@@ -1,7 +1,7 @@
 /* One event per request. A review item is durable before the reply leaves: the stage then waits for
  * the commit. */
 #include "base/clock.h"
-#include "pipeline/chat.h"
+#include "pipeline/budgets.h"
 #include "pipeline/reply.h"
 #include "pipeline/stages/stages.h"
 
@@ -153,8 +153,10 @@ static struct event *event_of(struct request *r) {
         e->input_keep_until = r->wall_ns + r->endpoint->config->retention;
     }
     e->cost_nanodollars = request_cost(r);
-    if (r->chat)
+    if (r->chat) {
         add_language(r, e);
+        e->spend_slot = reserve_settle(r);
+    }
     add_times(r, e);
     return e;
 }

@@ -1,5 +1,5 @@
-/* Who is asked, in which order. By weight one of the rollout answers, as in an experiment, and the fallback steps stand
- * behind it; by cost or latency the others of the rollout stand between. */
+/* Who is asked, in which order. By weight one of the rollout answers, as in an experiment, and the fallback
+ * steps stand behind it; by cost or latency the others of the rollout stand between. */
 #include "base/clock.h"
 #include "base/ids.h"
 #include "pipeline/chat.h"
@@ -40,11 +40,12 @@ static void add_ordered(struct request *r, enum route_by by) {
     for (unsigned i = 0; i < count; i++) {
         const struct remote_model *m = e->shares[i].remote;
         struct upstream *u = m->upstream;
-        targets[i] = (struct route_target){.id = hash64(m->reference, 0),
-                                           .weight = 1,
-                                           .cost = cost_of(r, m->price),
-                                           .latency = &u->latency,
-                                           .available = breaker_would_allow(&u->breaker, &u->breaker_options, now)};
+        targets[i] =
+            (struct route_target){.id = hash64(m->reference, 0),
+                                  .weight = 1,
+                                  .cost = cost_of(r, m->price),
+                                  .latency = &u->latency,
+                                  .available = breaker_would_allow(&u->breaker, &u->breaker_options, now)};
     }
     unsigned chosen = route_order(by, targets, count, seed_of(r), now, order);
     for (unsigned i = 0; i < chosen; i++)

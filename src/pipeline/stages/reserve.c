@@ -1,0 +1,96 @@
+/* Budgets: the most that a call can cost is reserved before it, what it did cost takes its place when it is
+ * recorded. A request that is refused, or that no upstream was asked for, uses nothing. */
+#include "base/clock.h"
+#include "chat/tokens.h"
+#include "pipeline/budgets.h"
+#include "pipeline/reply.h"
+#include "pipeline/stages/stages.h"
+
+#include <stdio.h>
+
+enum { OUTPUT_ASSUMED = 4096 }; /* where the request names no most */
+
+static bool applies(const struct request *r) {
+    return r->snapshot->budgets && r->loop->parts->budget;
+}
+
+/* The dearest of all that may be asked; one without a price makes the whole unknown. */
+static int64_t worst_cost(const struct request *r, int64_t input, int64_t output) {
+    const struct endpoint *e = r->endpoint;
+    int64_t worst = 0;
+    for (unsigned i = 0; i < e->share_count + e->step_count; i++) {
+        const struct share *s = i < e->share_count ? &e->shares[i] : &e->steps[i - e->share_count].target;
+        if (!s->remote || s->remote->upstream->config->kind == UPSTREAM_SIMULATOR)
+            continue;
+        int64_t cost = price_worst(s->remote->price, input, output);
+        if (cost == COST_UNKNOWN)
+            return -1;
+        worst = cost > worst ? cost : worst;
+    }
+    return worst;
+}
+
+static struct budget_amount worst_of(const struct request *r) {
+    const struct chat_request *in = &r->chat->in;
+    int64_t input = token_estimate(TOKENS_GENERIC, in->body) + TOKENS_PER_CALL;
+    int64_t output = in->surface == CHAT_EMBEDDINGS ? 0
+                     : in->output_max > 0           ? in->output_max
+                                                    : OUTPUT_ASSUMED;
+    output *= in->choices > 0 ? in->choices : 1;
+    return (struct budget_amount){
+        .requests = 1, .tokens = input + output, .nanodollars = worst_cost(r, input, output)};
+}
+
+static enum stage_answer run(struct request *r) {
+    struct chat *c = r->chat;
+    char user[512], key[SHA256_HEX_SIZE] = "";
+    struct str tenant = request_tenant(r);
+    snprintf(user, sizeof user, "%.*s/%.*s", STR_ARG(tenant), STR_ARG(r->input.user));
+    if (r->client)
+        sha256_hex(r->client->hash, key);
+    struct budget_subjects who = {
+        .team = tenant,
+        .user = r->input.user.n ? str_from(user) : STR(""),
+        .key = str_slice(str_from(key), 0, KEY_ID_LENGTH),
+    };
+    struct budget_amount worst = worst_of(r);
+    struct budget_verdict verdict;
+    if (budget_reserve(r->loop->parts->budget, r->snapshot->budgets, &who, &worst, r->wall_ns, &c->hold,
+                       &verdict))
+        return STAGE_NEXT;
+    budget_explain(&verdict, r->wall_ns, &r->error);
+    return STAGE_FAIL;
+}
+
+uint32_t reserve_settle(struct request *r) {
+    struct chat *c = r->chat;
+    struct budget *budget = r->loop->parts->budget;
+    int64_t cost = request_cost(r);
+    const struct chat_usage *u = &c->facts.usage;
+    bool asked = c->attempts > 0 && !r->outcome.cached;
+    if (!c->hold.live)
+        return 0;
+    if (r->failed && !c->begun) {
+        budget_release(budget, &c->hold);
+        return 0;
+    }
+    /* What the provider did not tell is billed as it was reserved. */
+    bool told = u->input >= 0 && u->output >= 0;
+    struct budget_amount actual = {
+        .requests = 1,
+        .tokens = !asked ? 0
+                  : told ? u->input + u->output
+                         : c->hold.reserved.tokens,
+        .nanodollars = !asked              ? 0
+                       : told || cost >= 0 ? cost
+                                           : c->hold.reserved.nanodollars,
+    };
+    return budget_settle(budget, &c->hold, &actual);
+}
+
+static void on_end(struct request *r) {
+    budget_release(r->loop->parts->budget, &r->chat->hold);
+}
+
+const struct stage stage_reserve = {
+    .name = "reserve", .applies = applies, .run = run, .on_end = on_end, .brief = true};
