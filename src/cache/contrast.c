@@ -43,14 +43,14 @@ static bool exact_words_differ(const struct wording *a, const struct wording *b)
     return false;
 }
 
-static bool is_name(const struct word *w, const uint8_t *known) {
-    return w->flags & WORD_CAPITAL && word_is_content(w) &&
-           (!(w->flags & WORD_FIRST) || !word_is_known(known, w->hash));
+/* At the start of a sentence a capital says nothing; there unknown_words_differ looks. */
+static bool is_name(const struct word *w) {
+    return (w->flags & (WORD_CAPITAL | WORD_FIRST)) == WORD_CAPITAL && word_is_content(w);
 }
 
-static bool names_differ(const struct wording *a, const struct wording *b, const uint8_t *known) {
+static bool names_differ(const struct wording *a, const struct wording *b) {
     for (size_t i = 0; i < a->count; i++)
-        if (is_name(&a->words[i], known) && !has_stem(b, a->words[i].stem))
+        if (is_name(&a->words[i]) && !has_stem(b, a->words[i].stem))
             return true;
     return false;
 }
@@ -69,9 +69,19 @@ static bool similar(struct str a, struct str b) {
     return same >= 4 || (same >= 2 && 2 * same >= (a.n > b.n ? a.n : b.n));
 }
 
-/* A word that the tuning never saw stands where the other text has one, too: it may be a name in lower case.
- */
+static size_t count_only(const struct wording *w, const struct wording *other) {
+    size_t n = 0;
+    for (size_t i = 0; i < w->count; i++)
+        n += word_is_content(&w->words[i]) && !has_stem(other, w->words[i].stem);
+    return n;
+}
+
+/* The same text but for a word or two that the tuning never saw, where the other has others: they may be
+ * names in lower case, or at the start of a sentence. */
 static bool unknown_words_differ(const struct wording *a, const struct wording *b, const uint8_t *known) {
+    size_t only = count_only(a, b);
+    if (only == 0 || only > 2 || only != count_only(b, a))
+        return false;
     for (size_t i = 0; i < a->count; i++) {
         if (!is_unknown(a, i, b, known))
             continue;
@@ -101,11 +111,11 @@ static bool opposites_stand(const struct wording *a, const struct wording *b) {
 /* ---- order ---- */
 
 /* Do the names and numbers that both have come in another order? */
-static bool names_swapped(const struct wording *a, const struct wording *b, const uint8_t *known) {
+static bool names_swapped(const struct wording *a, const struct wording *b) {
     int last = NOWHERE;
     for (size_t i = 0; i < a->count; i++) {
         const struct word *w = &a->words[i];
-        if (!is_name(w, known) || find_stem(a, w->stem, 0) != (int)i)
+        if (!is_name(w) || find_stem(a, w->stem, 0) != (int)i)
             continue;
         int at = find_stem(b, w->stem, 0);
         if (at == NOWHERE)
@@ -117,22 +127,21 @@ static bool names_swapped(const struct wording *a, const struct wording *b, cons
     return false;
 }
 
-/* Content words that are the same in both, in another order: who did what to whom. */
+/* Content words that are the same in both, and two with another between them have changed places: who did
+ * what to whom. Neighbours may: disposable virtual cards are virtual disposable cards. */
 static bool content_reordered(const struct wording *a, const struct wording *b) {
-    int last = NOWHERE;
+    int farthest = NOWHERE, last = NOWHERE;
     bool inverted = false;
+    if (count_only(a, b) || count_only(b, a))
+        return false;
     for (size_t i = 0; i < a->count; i++) {
         if (!word_is_content(&a->words[i]))
             continue;
-        int at = find_stem(b, a->words[i].stem, 0);
-        if (at == NOWHERE)
-            return false;
-        inverted |= at < last;
-        last = at;
+        int there = find_stem(b, a->words[i].stem, 0);
+        inverted |= there < farthest; /* of all content words but the one just before */
+        farthest = last > farthest ? last : farthest;
+        last = there;
     }
-    for (size_t i = 0; i < b->count; i++)
-        if (word_is_content(&b->words[i]) && !has_stem(a, b->words[i].stem))
-            return false;
     return inverted;
 }
 
@@ -194,11 +203,11 @@ const char *contrast_between(const struct wording *a, const struct wording *b,
         return "one negates";
     if (exact_words_differ(a, b) || exact_words_differ(b, a))
         return "a date, rank or limit differs";
-    if (names_differ(a, b, known) || names_differ(b, a, known))
+    if (names_differ(a, b) || names_differ(b, a))
         return "names differ";
     if (opposites_stand(a, b))
         return "opposites";
-    if (names_swapped(a, b, known) || content_reordered(a, b) || directions_differ(a, b))
+    if (names_swapped(a, b) || content_reordered(a, b) || directions_differ(a, b))
         return "another order or direction";
     if (unknown_words_differ(a, b, known))
         return "words that the tuning does not know differ";

@@ -23,12 +23,11 @@ static const char directions[] =
     "between against via through towards toward versus vs ";
 static const char questions[] = " how what why when where who whom whose which ";
 static const char exact[] =
-    " today tomorrow yesterday tonight now later monday tuesday wednesday thursday friday saturday sunday "
-    "january "
-    "february april june july august september october november december jan feb apr jun jul aug sep sept "
-    "oct "
-    "nov dec first second third fourth fifth last next previous only except half double twice once triple "
-    "quarter both either daily weekly monthly yearly annual annually hourly ";
+    " today tomorrow yesterday tonight monday tuesday wednesday thursday friday saturday sunday january "
+    "february april "
+    "june july august september october november december jan feb apr jun jul aug sep sept oct nov dec first "
+    "second "
+    "third fourth fifth except half triple quarter daily weekly monthly yearly annual annually hourly ";
 
 static bool listed(const char *list, struct str word) {
     char padded[WORDING_WORD_BYTES_MAX + 3];
@@ -236,6 +235,9 @@ static const char *const opposites[][2] = {
     {"east", "west"},
     {"input", "output"},
     {"read", "writ"},
+    {"next", "last"},
+    {"next", "previou"},
+    {"next", "previous"},
     {"grant", "revok"},
     {"encrypt", "decrypt"},
 };

@@ -44,24 +44,34 @@ static struct character ascii(unsigned char c) {
     return r;
 }
 
-/* Lower case for Latin-1 and Cyrillic; ideographs and kana stand alone; typographic punctuation separates. */
+/* Lower case for Latin-1 and Cyrillic. */
+static void lower_wide(struct character *c) {
+    unsigned char first = (unsigned char)c->bytes[0], second = (unsigned char)c->bytes[1];
+    if (first == 0xc3 && second >= 0x80 && second <= 0x9e && second != 0x97) {
+        c->bytes[1] = (char)(second + 0x20);
+        c->capital = true;
+    } else if (first == 0xd0 && second >= 0x90 && second <= 0xaf) {
+        c->bytes[0] = (char)(second < 0xa0 ? 0xd0 : 0xd1);
+        c->bytes[1] = (char)(second < 0xa0 ? second + 0x20 : second - 0x20);
+        c->capital = true;
+    }
+}
+
+/* Typographic punctuation, and the signs of Latin-1. */
+static bool separates(const unsigned char *p) {
+    return p[0] == 0xc2 || (p[0] == 0xe2 && p[1] < 0xb0) || (p[0] == 0xe3 && p[1] == 0x80 && p[2] < 0xa0);
+}
+
+/* Ideographs and kana stand alone. */
 static struct character wide(const unsigned char *p, size_t n) {
     size_t length = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : p[0] >= 0xc0 ? 2 : 1;
     struct character r = {.taken = length > n ? n : length};
-    if (r.taken < length || length == 1 || (p[0] == 0xe2 && p[1] < 0xb0) ||
-        (p[0] == 0xe3 && p[1] == 0x80 && p[2] < 0xa0) || (p[0] == 0xc2))
+    if (r.taken < length || length == 1 || separates(p))
         return r;
     memcpy(r.bytes, p, length);
     r.length = length;
-    if (p[0] == 0xc3 && p[1] >= 0x80 && p[1] <= 0x9e && p[1] != 0x97) {
-        r.bytes[1] = (char)(p[1] + 0x20);
-        r.capital = true;
-    } else if (p[0] == 0xd0 && p[1] >= 0x90 && p[1] <= 0xaf) {
-        r.bytes[0] = (char)(p[1] < 0xa0 ? 0xd0 : 0xd1);
-        r.bytes[1] = (char)(p[1] < 0xa0 ? p[1] + 0x20 : p[1] - 0x20);
-        r.capital = true;
-    }
     r.alone = (p[0] >= 0xe3 && p[0] <= 0xe9) || p[0] >= 0xf0;
+    lower_wide(&r);
     return r;
 }
 
