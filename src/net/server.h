@@ -103,7 +103,7 @@ bool exchange_stream_is_full(struct exchange *x);
 void exchange_stream_end(struct exchange *x);
 /* Cuts the reply so that the client sees that it is not whole. */
 void exchange_stream_abort(struct exchange *x);
-enum { STREAM_FULL = 32768, STREAM_DRAINED = 8192 };
+enum { STREAM_FULL = 16384, STREAM_DRAINED = 4096 };
 
 /* The first header of that name (given in lower case), or a view with .p == NULL. */
 struct str exchange_header(const struct exchange *x, struct str name);

@@ -442,6 +442,27 @@ static void keeps_connections(void **state) {
     calls_free(&c);
 }
 
+/* The connection is in its pool before on_end is called, so the next call has it at once. */
+static void the_next_call_starts_from_inside_the_last(void **state) {
+    enum { CHAIN = 50 };
+    struct calls c;
+    calls_start(&c, SCRIPTS(two_bytes), 1);
+    struct attempt a[CHAIN];
+    for (int i = 0; i < CHAIN; i++) {
+        attempt_init(&c, &a[i]);
+        a[i].next = i + 1 < CHAIN ? &a[i + 1] : NULL;
+    }
+    attempt_start(&c, &a[0]);
+    attempt_finish(&c, &a[CHAIN - 1]);
+    for (int i = 0; i < CHAIN; i++) {
+        assert_ok(&a[i], "ok");
+        assert_int_equal(a[i].call.reused, i > 0);
+        buf_free(&a[i].body);
+    }
+    assert_int_equal(c.server.connection_count, 1);
+    calls_free(&c);
+}
+
 static void a_connection_closed_while_idle_is_not_used(void **state) {
     static const struct step once[] = {{STEP_READ}, {STEP_SEND, TWO_BYTES}, {STEP_END}};
     struct calls c;
@@ -673,6 +694,7 @@ int main(void) {
         cmocka_unit_test(connecting_ends),
         cmocka_unit_test(tries_every_address),
         cmocka_unit_test(keeps_connections),
+        cmocka_unit_test(the_next_call_starts_from_inside_the_last),
         cmocka_unit_test(a_connection_closed_while_idle_is_not_used),
         cmocka_unit_test(tries_a_stale_connection_once_more),
         cmocka_unit_test(many_at_once),
