@@ -24,14 +24,20 @@ void chat_thinking_write(struct json_writer *w, const struct chat_block *b) {
 }
 
 bool chat_arguments_write(struct json_writer *w, struct str arguments) {
-    yyjson_doc *doc = arguments.n ? yyjson_read(arguments.p, arguments.n, 0) : NULL;
-    bool good = arguments.n == 0 || yyjson_is_obj(yyjson_doc_get_root(doc));
-    if (arguments.n == 0)
+    yyjson_read_err why = {0};
+    if (arguments.n == 0) {
         json_raw(w, STR("{}"));
-    else if (good)
+        return true;
+    }
+    yyjson_doc *doc = yyjson_read_opts((char *)(uintptr_t)arguments.p, arguments.n, 0, NULL, &why);
+    bool good = yyjson_is_obj(yyjson_doc_get_root(doc));
+    if (good)
         json_value(w, yyjson_doc_get_root(doc));
     yyjson_doc_free(doc);
-    return good;
+    if (why.code != YYJSON_READ_ERROR_MEMORY_ALLOCATION)
+        return good;
+    w->out->failed = true;
+    return true;
 }
 
 void chat_item_id(char out[48], struct str answer, size_t index, enum chat_block_kind kind) {
@@ -117,6 +123,7 @@ void chat_response_id(struct json_writer *w, struct str id) {
         buf_add_str(&name, STR("resp_"));
     buf_add_str(&name, str_slice(id, 0, 512));
     json_str(w, buf_str(&name));
+    w->out->failed = w->out->failed || name.failed;
 }
 
 void chat_response_write(struct json_writer *w, const struct chat_response *r) {

@@ -7,7 +7,8 @@ const char *chat_stop_reason(enum chat_finish finish, bool by_sequence); /* Anth
 
 /* {"type":"thinking","thinking":…,"signature":…}, or the redacted form */
 void chat_thinking_write(struct json_writer *w, const struct chat_block *b);
-/* The arguments as a JSON object; {} where there are none. False: they are none, and nothing is written. */
+/* The arguments as a JSON object; {} where there are none. False: they are none, and nothing is written. Out
+ * of memory marks the buffer, as any writing does. */
 bool chat_arguments_write(struct json_writer *w, struct str arguments);
 
 /* An item of a response's output: `kind` and what belongs to it. `complete` false: as it begins. */

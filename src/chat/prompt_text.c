@@ -18,6 +18,17 @@ static void show(struct visit *v, struct str role, struct str text, size_t messa
         v->going = v->each(v->ctx, &(struct chat_part){role, text, message});
 }
 
+/* Without memory the visit ends: what was not shown must not pass for seen. */
+static void show_written(struct visit *v, struct str role, yyjson_val *value, size_t message) {
+    size_t n = 0;
+    char *written = v->going && v->each ? yyjson_val_write(value, YYJSON_WRITE_NOFLAG, &n) : NULL;
+    if (written)
+        show(v, role, (struct str){written, n}, message);
+    else if (v->each)
+        v->going = false;
+    free(written);
+}
+
 static void visit_content(struct visit *v, struct str role, yyjson_val *content, size_t message);
 
 /* A part has a text, or a content of its own (results of tools), or is an image or a file. */
@@ -31,10 +42,8 @@ static void visit_part(struct visit *v, struct str role, yyjson_val *part, size_
     }
     yyjson_val *content = yyjson_obj_get(part, "content"), *input = yyjson_obj_get(part, "input");
     if (yyjson_is_ctn(input)) { /* of a tool's use */
-        char *written = yyjson_val_write(input, YYJSON_WRITE_NOFLAG, NULL);
         show(v, role, text_in(part, "name"), message);
-        show(v, role, str_from(written), message);
-        free(written);
+        show_written(v, role, input, message);
     } else if (content) {
         visit_content(v, STR("tool"), content, message);
     } else if (!found && !yyjson_is_str(yyjson_obj_get(part, "data"))) {
@@ -74,9 +83,8 @@ static void visit_message(struct visit *v, yyjson_val *message, size_t index) {
 
 /* As one text: names, descriptions and schemas all count. */
 static void visit_whole(struct visit *v, yyjson_val *value) {
-    char *written = yyjson_is_ctn(value) ? yyjson_val_write(value, YYJSON_WRITE_NOFLAG, NULL) : NULL;
-    show(v, STR("tools"), str_from(written), SIZE_MAX);
-    free(written);
+    if (yyjson_is_ctn(value))
+        show_written(v, STR("tools"), value, SIZE_MAX);
 }
 
 static void visit_all(struct visit *v, const struct chat_request *r) {

@@ -10,7 +10,8 @@ struct chat_part {
     size_t message; /* index; of instructions and systems outside of messages: SIZE_MAX */
 };
 
-/* False stops the visit. Returns whether all were visited. Images and files are not visited. */
+/* False stops the visit. Returns whether all were visited; false also when
+ * memory is out. Images and files are not visited. */
 bool chat_prompt_visit(const struct chat_request *r, bool (*visit)(void *ctx, const struct chat_part *part),
                        void *ctx);
 /* Images and files in it: what a cache key or a token count by text alone would miss. */

@@ -3,6 +3,8 @@
  * https://docs.anthropic.com/en/api/openai-sdk. */
 #include "chat/translation.h"
 
+#include "chat/pieces.h"
+
 #include <stdio.h>
 
 /* ---- turns: user and tool messages that follow each other are one, as tool results must be ---- */
@@ -98,29 +100,21 @@ static bool write_content(struct turns *s, const char *role, yyjson_val *content
 static bool write_tool_use(struct turns *s, yyjson_val *call, size_t index, size_t which) {
     char at[80];
     yyjson_val *function = yyjson_obj_get(call, "function");
-    struct str arguments = translation_text(function, "arguments");
     snprintf(at, sizeof at, "messages[%zu].tool_calls[%zu]", index, which);
     if (!function)
         return translation_refuse(s->t, at, "only calls of functions can be passed on");
+    open_turn(s, "assistant");
+    json_object(&s->t->w);
+    json_field_text(&s->t->w, "type", "tool_use");
+    json_field_str(&s->t->w, "id", translation_text(call, "id"));
+    json_field_str(&s->t->w, "name", translation_text(function, "name"));
+    json_key(&s->t->w, "input");
     snprintf(at, sizeof at, "messages[%zu].tool_calls[%zu].function.arguments", index, which);
-    yyjson_doc *doc = arguments.n ? yyjson_read(arguments.p, arguments.n, 0) : NULL;
-    bool good = arguments.n == 0 || yyjson_is_obj(yyjson_doc_get_root(doc));
-    if (good) {
-        open_turn(s, "assistant");
-        json_object(&s->t->w);
-        json_field_text(&s->t->w, "type", "tool_use");
-        json_field_str(&s->t->w, "id", translation_text(call, "id"));
-        json_field_str(&s->t->w, "name", translation_text(function, "name"));
-        json_key(&s->t->w, "input");
-        if (doc)
-            json_value(&s->t->w, yyjson_doc_get_root(doc));
-        else
-            json_raw(&s->t->w, STR("{}"));
-        json_object_end(&s->t->w);
-    }
-    yyjson_doc_free(doc);
-    return good || fail_at(s->t->err, ERR_INVALID_FIELD, at,
-                           "\"%s\" is not a JSON object, which this endpoint's upstream needs.", at);
+    if (!chat_arguments_write(&s->t->w, translation_text(function, "arguments")))
+        return fail_at(s->t->err, ERR_INVALID_FIELD, at,
+                       "\"%s\" is not a JSON object, which this endpoint's upstream needs.", at);
+    json_object_end(&s->t->w);
+    return true;
 }
 
 static bool write_assistant(struct turns *s, yyjson_val *message, size_t index) {

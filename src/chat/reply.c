@@ -173,6 +173,8 @@ bool chat_reply_read(enum chat_surface surface, struct str body, struct chat_fac
     if (surface == CHAT_MESSAGES || surface == CHAT_RESPONSES)
         return read_answer(surface, body, facts, text, err);
     yyjson_doc *doc = yyjson_read_opts((char *)(uintptr_t)body.p, body.n, 0, NULL, &problem);
+    if (!doc && problem.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION)
+        return fail(err, ERR_NO_MEMORY, "Out of memory for the upstream's reply.");
     if (!doc)
         return fail(err, ERR_UPSTREAM, "its reply is not JSON: %s at byte %zu", problem.msg, problem.pos);
     yyjson_val *root = yyjson_doc_get_root(doc);
