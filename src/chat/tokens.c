@@ -15,12 +15,11 @@ struct scan {
     const unsigned char *p, *end;
     int64_t sum; /* hundredths */
     bool space;  /* a space stands before p, and belongs to what follows */
-    bool punctuation;
 };
 
 /* ---- characters ---- */
 
-enum { NOT_SCRIPT = -1, LATIN = -2 };
+enum { LATIN = -1 };
 
 static const struct range {
     uint32_t from, to; /* inclusive */
@@ -86,17 +85,15 @@ static int wide_at(const struct scan *s, const unsigned char *p, size_t *length)
     return script_of(c);
 }
 
-static bool is_lower(unsigned char c) {
-    return c >= 'a' && c <= 'z';
-}
-static bool is_upper(unsigned char c) {
-    return c >= 'A' && c <= 'Z';
-}
-static bool is_digit(unsigned char c) {
-    return c >= '0' && c <= '9';
-}
+/* What a byte is, by one look. */
+enum byte_class { PUNCTUATION, LOWER, UPPER, DIGIT, SPACE, NEWLINE, WIDE };
+static const unsigned char class_of[256] = {
+    ['a' ... 'z'] = LOWER, ['A' ... 'Z'] = UPPER, ['0' ... '9'] = DIGIT, [' '] = SPACE,
+    ['\t'] = SPACE,        ['\n'] = NEWLINE,      ['\r'] = NEWLINE,      [0x80 ... 0xff] = WIDE,
+};
+
 static bool is_space(unsigned char c) {
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+    return class_of[c] == SPACE || class_of[c] == NEWLINE;
 }
 
 /* Bytes of the letter of a Latin alphabet at p; 0: there is none. */
@@ -104,62 +101,67 @@ static size_t letter_at(const struct scan *s, const unsigned char *p) {
     size_t n;
     if (p == s->end)
         return 0;
-    if (*p < 0x80)
-        return is_lower(*p) || is_upper(*p);
+    if (class_of[*p] != WIDE)
+        return class_of[*p] == LOWER || class_of[*p] == UPPER;
     return wide_at(s, p, &n) == LATIN ? n : 0;
 }
 
 /* ---- pieces ---- */
 
-static bool is_rare(unsigned char a, unsigned char b) {
-    a |= 0x20;
-    b |= 0x20;
-    return is_lower(a) && is_lower(b) && !(token_common_pairs[a - 'a'] >> (b - 'a') & 1);
-}
-
+/* The word's letters one by one: this is where the time goes. */
 static void scan_word(struct scan *s) {
+    static const uint32_t any = UINT32_MAX;
+    const unsigned char *p = s->p, *end = s->end;
     unsigned letters = 0, uppers = 0, rare = 0;
+    const uint32_t *pairs = &any; /* what may stand behind the last letter */
     bool accented = false;
-    for (size_t n; (n = letter_at(s, s->p)); s->p += n, letters++) {
-        bool upper = is_upper(*s->p);
-        if (upper && letters > uppers) /* camelCase: a word of its own */
+    for (; p < end; letters++) {
+        enum byte_class class = class_of[*p];
+        if (class == LOWER || class == UPPER) {
+            if (class == UPPER && letters > uppers) /* camelCase: a word of its own */
+                break;
+            unsigned letter = (*p++ | 0x20U) - 'a';
+            rare += !(*pairs >> letter & 1);
+            pairs = &token_common_pairs[letter];
+            uppers += class == UPPER;
+            continue;
+        }
+        size_t n = class == WIDE ? letter_at(s, p) : 0;
+        if (n == 0)
             break;
-        if (letters > 0 && rare < RARE_MAX)
-            rare += is_rare(s->p[-1], *s->p);
-        uppers += upper;
-        accented |= n > 1;
+        p += n;
+        pairs = &any;
+        accented = true;
     }
+    s->p = p;
     unsigned kind = accented                          ? WORD_ACCENTED
                     : uppers == 0                     ? WORD_LOWER
                     : uppers == letters && uppers > 1 ? WORD_UPPER
                                                       : WORD_CAPITALISED;
     kind += s->space;
     unsigned length = letters < WORD_LENGTHS ? letters : WORD_LENGTHS;
+    rare = rare < RARE_MAX ? rare : RARE_MAX;
     int64_t weight = s->weights->words[kind][length - 1] + (int64_t)rare * s->weights->rare[kind];
     s->sum += weight < HUNDRED ? HUNDRED : weight;
 }
 
 static void scan_digits(struct scan *s) {
     size_t n = 0;
-    while (s->p < s->end && is_digit(*s->p)) {
+    while (s->p < s->end && class_of[*s->p] == DIGIT) {
         s->p++;
         n++;
     }
     s->sum += (int64_t)((n + 2) / 3 + s->space) * HUNDRED; /* numbers do not take their space along */
 }
 
-static bool is_punctuation(unsigned char c) {
-    return c < 0x80 && !is_lower(c) && !is_upper(c) && !is_digit(c) && !is_space(c);
-}
-
 static void scan_punctuation(struct scan *s) {
     size_t n = 0;
-    while (s->p < s->end && is_punctuation(*s->p)) {
+    while (s->p < s->end && class_of[*s->p] == PUNCTUATION) {
         s->p++;
         n++;
     }
-    bool newline = s->p < s->end && (*s->p == '\n' || *s->p == '\r');
-    while (s->p < s->end && (*s->p == '\n' || *s->p == '\r'))
+    bool newline = s->p < s->end && class_of[*s->p] == NEWLINE;
+    while (s->p < s->end && class_of[*s->p] == NEWLINE)
         s->p++;
     const uint16_t *weights = newline              ? s->weights->before_newline
                               : letter_at(s, s->p) ? s->weights->before_word
@@ -188,7 +190,7 @@ static void scan_space(struct scan *s) {
     const unsigned char *from = s->p;
     bool newline = false;
     for (; s->p < s->end && is_space(*s->p); s->p++)
-        if (*s->p == '\n' || *s->p == '\r') {
+        if (class_of[*s->p] == NEWLINE) {
             newline = true;
             from = s->p + 1;
         }
@@ -202,18 +204,22 @@ static int64_t hundredths(const struct token_weights *weights, struct str text) 
     const unsigned char *p = (const unsigned char *)text.p;
     struct scan s = {.weights = weights, .p = p, .end = p + text.n};
     while (s.p < s.end) {
-        if (is_space(*s.p)) {
-            scan_space(&s);
+        switch ((enum byte_class)class_of[*s.p]) {
+        case SPACE:
+        case NEWLINE:
+            if (*s.p == ' ' && s.p + 1 < s.end && !is_space(s.p[1])) { /* nearly always */
+                s.space = true;
+                s.p++;
+            } else {
+                scan_space(&s);
+            }
             continue;
+        case LOWER:
+        case UPPER: scan_word(&s); break;
+        case DIGIT: scan_digits(&s); break;
+        case PUNCTUATION: scan_punctuation(&s); break;
+        case WIDE: (letter_at(&s, s.p) ? scan_word : scan_wide)(&s); break;
         }
-        if (letter_at(&s, s.p))
-            scan_word(&s);
-        else if (is_digit(*s.p))
-            scan_digits(&s);
-        else if (*s.p < 0x80)
-            scan_punctuation(&s);
-        else
-            scan_wide(&s);
         s.space = false;
     }
     return s.sum;
@@ -265,7 +271,7 @@ enum token_family token_family_of(struct str model) {
     struct str last = model;
     while (str_find_char(last, '/') != SIZE_MAX)
         str_split(&last, '/');
-    bool reasoner = last.n >= 2 && last.p[0] == 'o' && is_digit((unsigned char)last.p[1]);
+    bool reasoner = last.n >= 2 && last.p[0] == 'o' && class_of[(unsigned char)last.p[1]] == DIGIT;
     return reasoner ? TOKENS_O200K : TOKENS_GENERIC;
 }
 
