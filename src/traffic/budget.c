@@ -43,26 +43,6 @@ struct budget {
 
 enum { FORGET_STEPS = 64, SOON_S = 1 };
 
-/* ---- names ---- */
-
-/* A name that fits: a longer one is cut and told apart by its hash. */
-static struct str fitting(struct str name, char room[SPEND_SUBJECT_MAX]) {
-    if (name.n <= SPEND_SUBJECT_MAX)
-        return name;
-    enum { DIGITS = 24 };
-    unsigned char digest[SHA256_SIZE];
-    char hex[SHA256_HEX_SIZE];
-    size_t n = SPEND_SUBJECT_MAX - DIGITS - 1;
-    while (n > 0 && ((unsigned char)name.p[n] & 0xc0) == 0x80) /* whole characters */
-        n--;
-    sha256(name, digest);
-    sha256_hex(digest, hex);
-    memcpy(room, name.p, n);
-    room[n] = '~';
-    memcpy(room + n + 1, hex, DIGITS);
-    return (struct str){room, n + 1 + DIGITS};
-}
-
 /* ---- time ---- */
 
 static void set_time(struct budget *b, int64_t wall) {
@@ -355,9 +335,9 @@ bool budget_reserve(struct budget *b, const struct budget_limits *limits, const 
                     struct budget_verdict *verdict) {
     char rooms[SPEND_SCOPES][SPEND_SUBJECT_MAX];
     const struct str subjects[SPEND_SCOPES] = {[SPEND_GLOBAL] = STR(""),
-                                               [SPEND_TEAM] = fitting(who->team, rooms[SPEND_TEAM]),
-                                               [SPEND_USER] = fitting(who->user, rooms[SPEND_USER]),
-                                               [SPEND_KEY] = fitting(who->key, rooms[SPEND_KEY])};
+                                               [SPEND_TEAM] = budget_fitting(who->team, rooms[SPEND_TEAM]),
+                                               [SPEND_USER] = budget_fitting(who->user, rooms[SPEND_USER]),
+                                               [SPEND_KEY] = budget_fitting(who->key, rooms[SPEND_KEY])};
     struct charge charge = charge_of(worst);
     *hold = (struct budget_hold){.reserved = {charge.by[0], charge.by[1], charge.by[2]}};
     *verdict = (struct budget_verdict){.allowed = true};

@@ -1,5 +1,7 @@
 #include "traffic/budget_limits.h"
 
+#include "base/hash.h"
+
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -19,6 +21,23 @@ struct budget_limits {
     struct group *groups; /* by scope, then subject: a scope's general one first */
     size_t group_count;
 };
+
+struct str budget_fitting(struct str name, char room[SPEND_SUBJECT_MAX]) {
+    if (name.n <= SPEND_SUBJECT_MAX)
+        return name;
+    enum { DIGITS = 24 };
+    unsigned char digest[SHA256_SIZE];
+    char hex[SHA256_HEX_SIZE];
+    size_t n = SPEND_SUBJECT_MAX - DIGITS - 1;
+    while (n > 0 && ((unsigned char)name.p[n] & 0xc0) == 0x80) /* whole characters */
+        n--;
+    sha256(name, digest);
+    sha256_hex(digest, hex);
+    memcpy(room, name.p, n);
+    room[n] = '~';
+    memcpy(room + n + 1, hex, DIGITS);
+    return (struct str){room, n + 1 + DIGITS};
+}
 
 static int by_scope_and_subject(const void *a, const void *b) {
     const struct budget_limit *x = a, *y = b;
@@ -86,12 +105,18 @@ static void fill(struct budget_limits *l, const struct budget_limit *sorted, siz
     }
 }
 
-/* A copy of the list with subjects of its own, sorted; NULL when memory is out. */
-static struct budget_limit *sorted_copy(const struct budget_limit *list, size_t count) {
-    struct budget_limit *copy = calloc(count + 1, sizeof *copy);
+typedef char subject_room[SPEND_SUBJECT_MAX + 1];
+
+/* A copy of the list, sorted, with subjects as the accounts have them, in `rooms`; NULL when memory is out.
+ */
+static struct budget_limit *sorted_copy(const struct budget_limit *list, size_t count, subject_room *rooms) {
+    struct budget_limit *copy = rooms ? calloc(count + 1, sizeof *copy) : NULL;
     for (size_t i = 0; copy && i < count; i++) {
+        struct str subject = budget_fitting(str_from(list[i].subject), rooms[i]);
+        memmove(rooms[i], subject.p, subject.n);
+        rooms[i][subject.n] = '\0';
         copy[i] = list[i];
-        copy[i].subject = list[i].subject ? list[i].subject : "";
+        copy[i].subject = rooms[i];
         if (copy[i].amount > AMOUNT_MAX)
             copy[i].amount = AMOUNT_MAX;
     }
@@ -125,7 +150,8 @@ static bool own_subjects(struct budget_limits *l) {
 
 struct budget_limits *budget_limits_new(const struct budget_limit *list, size_t count, struct error *err) {
     struct budget_limits *l = calloc(1, sizeof *l);
-    struct budget_limit *sorted = l ? sorted_copy(list, count) : NULL;
+    subject_room *rooms = malloc((count + 1) * sizeof *rooms);
+    struct budget_limit *sorted = l ? sorted_copy(list, count, rooms) : NULL;
     bool ok = sorted != NULL;
     if (ok) {
         atomic_store(&l->refs, 1);
@@ -138,6 +164,7 @@ struct budget_limits *budget_limits_new(const struct budget_limit *list, size_t 
         ok = own_subjects(l);
     }
     free(sorted);
+    free(rooms);
     if (ok)
         return l;
     if (l)

@@ -285,6 +285,10 @@ static void long_names_are_told_apart(void **state) {
     LIMITS(p, {SPEND_KEY, NULL, BUDGET_REQUESTS, SPEND_DAY, 1});
     assert_true(spend(p, a, 1, WALL) && spend(p, b, 1, WALL));
     assert_false(spend(p, a, 1, WALL) || spend(p, b, 1, WALL));
+    LIMITS(p, {SPEND_KEY, NULL, BUDGET_REQUESTS, SPEND_DAY, 1},
+           {SPEND_KEY, a, BUDGET_REQUESTS, SPEND_DAY, 2});
+    assert_true(spend(p, a, 1, WALL));
+    assert_false(spend(p, b, 1, WALL));
 }
 
 static void too_many_requests_at_once_are_refused(void **state) {
