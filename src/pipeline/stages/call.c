@@ -9,6 +9,7 @@
 #include "pipeline/stages/stages.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum progress { PROGRESS_ANSWERED, PROGRESS_WAITING, PROGRESS_FAILED };
 
@@ -242,9 +243,12 @@ static enum progress try_candidate(struct request *r) {
 static enum stage_answer give_up(struct request *r, uint32_t retry_after_ms) {
     struct str reason = r->outcome.step_reason;
     enum error_code code = r->outcome.step_code;
+    char param[ERROR_PARAM_MAX] = "";
+    if (r->error.code == code)
+        memcpy(param, r->error.param, sizeof param); /* what of the request the upstream cannot be asked */
     r->outcome.step = STR("");
-    stage_fail(r, code, "%.*s%s", STR_ARG(reason),
-               r->endpoint->step_count ? " No fallback could answer." : "");
+    fail_at(&r->error, code, param, "%.*s%s", STR_ARG(reason),
+            r->endpoint->step_count ? " No fallback could answer." : "");
     r->error.retry_after_ms = retry_after_ms;
     return STAGE_FAIL;
 }
