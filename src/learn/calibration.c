@@ -103,6 +103,7 @@ static unsigned signals_of(const struct confidence *c, const struct observation 
     struct linear_scores scores = {.labels = labels,
                                    .linear = seen->linear,
                                    .hidden = seen->hidden,
+                                   .looks = seen->looks,
                                    .known_words = seen->known_words,
                                    .known_grams = seen->known_grams,
                                    .scarcity = seen->scarcity,

@@ -26,7 +26,7 @@ static void scramble(struct str text, uint32_t row, char *out) {
 }
 
 /* Scores of all labels are kept behind each other in the run's own memory. */
-static const float *keep_scores(float **room, const float *scores, size_t labels) {
+static float *keep_scores(float **room, const float *scores, size_t labels) {
     float *kept = *room;
     memcpy(kept, scores, labels * sizeof *kept);
     *room += labels;
@@ -83,12 +83,14 @@ static void observe_visual(const struct backend *b, struct scratch *s, const str
     struct linear_scores scores;
     const float *visual = d->rows[o->row].visual;
     bool whole = o->kind == OBSERVED_ROW || o->kind == OBSERVED_STRANGER;
-    if (visual && whole && linear_score_visual(b, s, visual, d->visual_count, &scores))
-        o->visual = keep_scores(room, scores.linear, scores.labels);
+    if (!visual || !whole || !linear_score_visual(b, s, visual, d->visual_count, &scores))
+        return;
+    o->visual = keep_scores(room, scores.linear, scores.labels);
+    o->looks = keep_scores(room, scores.looks, scores.labels);
 }
 
 static bool observe(struct training_run *r, const struct fit_source *source, struct error *err) {
-    enum { SCORES_PER_ROW = 3 };
+    enum { SCORES_PER_ROW = 4 };
     size_t labels = source->data->label_count;
     struct backend *b;
     if (!backend_open(&b, "linear", buf_str(&r->artefact), err))

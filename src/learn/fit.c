@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "learn/export.h"
+#include "learn/looks_fit.h"
 #include "models/vector.h"
 
 #include <stdlib.h>
@@ -83,10 +84,10 @@ static bool fit_visual(struct artefact_writer *w, const struct fit_source *sourc
         artefact_u32(w->out, (uint32_t)d.features);
         artefact_floats(w->out, d.mean, d.features);
         artefact_floats(w->out, d.scale, d.features);
-        ok = no_units && export_rows(w, ARTEFACT_VISUAL_NETWORK, &s, d.factor);
+        ok = (no_units && export_rows(w, ARTEFACT_VISUAL_NETWORK, &s, d.factor)) ||
+             fail(err, ERR_NO_MEMORY, "out of memory");
         write_plain_confidence(w, ARTEFACT_VISUAL_CONFIDENCE, false);
-        if (!ok)
-            fail(err, ERR_NO_MEMORY, "out of memory");
+        ok = ok && looks_export(w, &d, err);
     }
     free(no_units);
     linear_solution_free(&s.linear);

@@ -1,5 +1,7 @@
 #include "learn/judging.h"
 
+#include "models/looks.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -96,7 +98,7 @@ void judged_part_free(struct judged_part *p) {
 /* The gate */
 
 struct passing {
-    float confidence;
+    float confidence; /* -1: of a strange page, which never passes */
     bool wrong, main_wrong;
 };
 
@@ -120,6 +122,14 @@ static void find_gate(struct gate *g, const struct passing *rows, double accept)
     }
 }
 
+static struct passing passing_row(const struct judged_part *visual, size_t i, const bool *main_wrong) {
+    const struct judged *judged = &visual->judged[i];
+    const struct observation *seen = visual->rows[i].seen;
+    return (struct passing){.confidence = looks_near(seen->looks[judged->label]) ? judged->confidence : -1,
+                            .wrong = judged->label != visual->rows[i].label,
+                            .main_wrong = main_wrong[seen->row]};
+}
+
 bool choose_gate(struct gate *out, const struct judged_part *visual, const struct judged_part *main_part,
                  size_t rows, double accept, struct error *err) {
     bool *wrong = calloc(rows + 1, sizeof *wrong);
@@ -131,9 +141,7 @@ bool choose_gate(struct gate *out, const struct judged_part *visual, const struc
             wrong[main_part->rows[i].seen->row] = main_part->judged[i].label != main_part->rows[i].label;
     for (size_t i = 0; ok && i < visual->count; i++)
         if (judged_row_counts(visual, i))
-            passing[g.rows++] = (struct passing){visual->judged[i].confidence,
-                                                 visual->judged[i].label != visual->rows[i].label,
-                                                 wrong[visual->rows[i].seen->row]};
+            passing[g.rows++] = passing_row(visual, i, wrong);
     if (ok) {
         qsort(passing, g.rows, sizeof *passing, surest_first);
         find_gate(&g, passing, accept);

@@ -37,6 +37,7 @@ struct gate {
 };
 
 /* The lowest confidence, `accept` at least, from which on the visual part makes no more errors than the
- * main part on the same rows; never when fewer than 20 rows pass. */
+ * main part on the same rows; never when fewer than 20 rows pass. Strange pages (models/looks.h) do not
+ * pass. */
 bool choose_gate(struct gate *out, const struct judged_part *visual, const struct judged_part *main_part,
                  size_t rows, double accept, struct error *err) MUST_USE;

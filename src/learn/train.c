@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "learn/judging.h"
+#include "learn/looks_fit.h"
 #include "learn/manifest.h"
 
 #include <stdlib.h>
@@ -23,6 +24,7 @@ struct training {
     struct training_run runs[RUNS_MAX]; /* the final one first, since it takes longest */
     size_t run_count;
     struct judged_part main_part, visual;
+    float *looks; /* limits of the visual part */
     struct gate gate;
 };
 
@@ -104,9 +106,11 @@ static bool plan_runs(struct training *t, struct error *err) {
 }
 
 static bool judge(struct training *t, struct error *err) {
-    const struct training_run *observed = t->runs + 1;
+    struct training_run *observed = t->runs + 1;
     size_t count = t->run_count - 1;
     bool has_main = t->source.corpus || t->source.schema;
+    if (t->source.visual && !looks_learn(&t->looks, observed, count, t->o.folds, &t->data, err))
+        return false;
     if (has_main &&
         !judge_part(&t->main_part, PART_MAIN, observed, count, &t->data, t->fold, t->o.folds, err))
         return false;
@@ -150,8 +154,10 @@ static bool write_manifest(struct training *t, struct trained *r, struct error *
 static void take_results(struct training *t, struct trained *r) {
     if (t->main_part.rows)
         fit_set_confidence(&t->runs[0].artefact, ARTEFACT_CONFIDENCE, &t->main_part.confidence);
-    if (t->visual.rows)
+    if (t->visual.rows) {
         fit_set_confidence(&t->runs[0].artefact, ARTEFACT_VISUAL_CONFIDENCE, &t->visual.confidence);
+        looks_store(&t->runs[0].artefact, t->looks, t->data.label_count);
+    }
     r->artefact = t->runs[0].artefact;
     t->runs[0].artefact = (struct buf){0};
     struct quality *q = t->main_part.rows ? &t->main_part.quality : &t->visual.quality;
@@ -204,6 +210,7 @@ bool learn_train(const struct train_options *o, struct row_reader *reader, struc
         training_run_free(&t->runs[i]);
     judged_part_free(&t->main_part);
     judged_part_free(&t->visual);
+    free(t->looks);
     free(t->fold);
     corpus_free(&t->corpus);
     schema_free(&t->schema);

@@ -23,6 +23,7 @@ enum artefact_kind {
     ARTEFACT_VISUAL = 6,     /* mean and scale of each value of the visual vector */
     ARTEFACT_VISUAL_NETWORK = 7,
     ARTEFACT_VISUAL_CONFIDENCE = 8,
+    ARTEFACT_LOOKS = 9, /* models/looks.h; not in versions trained before there was this */
 };
 
 struct artefact {

@@ -27,6 +27,7 @@ void confidence_novelty_terms(const struct confidence_signals *s, float terms[NO
     terms[3] = -clamp(s->decision, -2, 2);
     terms[4] = -log_odds(s->best);
     terms[5] = s->known_words <= 0;
+    terms[6] = clamp(s->strangeness, -1, 1);
 }
 
 void confidence_terms(const struct confidence_signals *s, float novelty, float terms[CONFIDENCE_TERMS]) {
@@ -47,17 +48,35 @@ float confidence_novelty(const struct confidence *c, const struct confidence_sig
 float confidence_of(const struct confidence *c, const struct confidence_signals *s, float novelty) {
     float terms[CONFIDENCE_TERMS];
     confidence_terms(s, novelty, terms);
-    return logistic(c->correct, terms, CONFIDENCE_TERMS);
+    float sure = logistic(c->correct, terms, CONFIDENCE_TERMS);
+    return s->strangeness > 0 ? fminf(sure, CONFIDENCE_STRANGE) : sure;
 }
 
 enum { CONFIDENCE_FLOATS = sizeof(struct confidence) / sizeof(float) };
 
+/* Without the seventh term of novelty, and with a number that meant nothing at the end. */
+enum { EARLIER_TERMS = 6, EARLIER_FLOATS = 16 };
+
+static struct confidence from_earlier(const float *values) {
+    struct confidence c = {.linear_factor = values[0], .hidden_factor = values[1]};
+    memcpy(c.novelty, values + 2, EARLIER_TERMS * sizeof *values);
+    memcpy(c.correct, values + 2 + EARLIER_TERMS, EARLIER_TERMS * sizeof *values);
+    c.gate = values[EARLIER_FLOATS - 2];
+    return c;
+}
+
 bool confidence_read(struct confidence *out, struct str section, const char *name, struct error *err) {
     struct artefact_cursor c = {section, name, err};
+    bool earlier = section.n == EARLIER_FLOATS * sizeof(float);
     const float *values;
-    if (!artefact_take_floats(&c, "numbers", CONFIDENCE_FLOATS, &values) || !artefact_done(&c))
+    _Static_assert((int)CONFIDENCE_FLOATS != (int)EARLIER_FLOATS, "told apart by size");
+    if (!artefact_take_floats(&c, "numbers", earlier ? EARLIER_FLOATS : CONFIDENCE_FLOATS, &values) ||
+        !artefact_done(&c))
         return false;
-    memcpy(out, values, sizeof *out);
+    if (earlier)
+        *out = from_earlier(values);
+    else
+        memcpy(out, values, sizeof *out);
     return true;
 }
 

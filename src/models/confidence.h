@@ -9,12 +9,19 @@
  *     margin, novelty and how little there is in the text, fitted on out-of-fold rows, on strangers, and
  *     on single words of the texts.
  *
- * Plain values; any thread. */
+ * Versions trained before novelty had its seventh term are read, too: they know nothing of looks. Plain
+ * values; any thread. */
 #pragma once
 
 #include "models/artefact.h"
 
-enum { NOVELTY_TERMS = 6, CONFIDENCE_TERMS = 6 };
+enum { NOVELTY_TERMS = 7, CONFIDENCE_TERMS = 6 };
+
+/* The most that a strange page can get, however sure its text seems: a person looks at it. */
+#define CONFIDENCE_STRANGE 0.5f
+
+/* Of a row without a page, or whose label had too few pages: what a page usually has. */
+#define STRANGENESS_USUAL (-0.35f)
 
 struct confidence {
     float linear_factor, hidden_factor;
@@ -29,8 +36,9 @@ struct confidence_signals {
     float best, second; /* probabilities of the first two labels */
     float decision;     /* linear score of the first label: below 0, no class claims the row */
     float known_words, known_grams;
-    float scarcity;   /* how much less there is in the text than in those of training; 0: as much */
-    bool parts_agree; /* linear and hidden part have the same first label */
+    float scarcity;    /* how much less there is in the text than in those of training; 0: as much */
+    float strangeness; /* logarithm of the page's relative distance (models/looks.h); above 0: strange */
+    bool parts_agree;  /* linear and hidden part have the same first label */
 };
 
 void confidence_novelty_terms(const struct confidence_signals *s, float terms[NOVELTY_TERMS]);

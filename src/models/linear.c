@@ -1,6 +1,7 @@
 #include "models/linear.h"
 
 #include "base/check.h"
+#include "models/looks.h"
 #include "models/scratch.h"
 
 #include <math.h>
@@ -20,6 +21,7 @@ struct linear {
     size_t visual_count;
     struct network visual_network;
     struct confidence visual_confidence;
+    struct looks looks; /* no labels: none was learned */
 };
 
 static const struct linear *linear_of(const struct backend *b) {
@@ -36,6 +38,23 @@ static void sum_features(const struct linear *l, struct scratch *s, const struct
         network_add(n, s->sums, s->items[i].row, s->items[i].value);
 }
 
+/* Standardised values and relative distances into the scratch. */
+static const float *see(const struct linear *l, struct scratch *s, const float *visual) {
+    for (size_t i = 0; i < l->visual_count; i++) {
+        float value = (visual[i] - l->visual_mean[i]) * l->visual_scale[i];
+        /* Written so that NaN becomes 0, too. */
+        s->visual[i] = value > -4 ? fminf(value, 4) : value <= -4 ? -4 : 0;
+    }
+    if (!l->looks.labels)
+        return NULL;
+    looks_distances(&l->looks, s->visual, s->looks);
+    return s->looks;
+}
+
+static bool sees(const struct linear *l, const float *visual, size_t count) {
+    return l->takes_visual && visual && count == l->visual_count;
+}
+
 bool linear_score(const struct backend *b, struct scratch *s, const struct model_input *row,
                   struct linear_scores *out, struct error *err) {
     const struct linear *l = linear_of(b);
@@ -50,7 +69,9 @@ bool linear_score(const struct backend *b, struct scratch *s, const struct model
         return fail(err, ERR_INVALID_FIELD, "This model takes page images only.");
     }
     network_finish(&l->network, s->sums, s->linear, s->hidden);
+    const float *looks = sees(l, row->visual, row->visual_count) ? see(l, s, row->visual) : NULL;
     *out = (struct linear_scores){.labels = l->label_count,
+                                  .looks = looks,
                                   .linear = s->linear,
                                   .hidden = s->hidden,
                                   .known_words = signals.known_words,
@@ -63,17 +84,16 @@ bool linear_score(const struct backend *b, struct scratch *s, const struct model
 bool linear_score_visual(const struct backend *b, struct scratch *s, const float *visual, size_t count,
                          struct linear_scores *out) {
     const struct linear *l = linear_of(b);
-    if (!l->takes_visual || count != l->visual_count || !visual)
+    if (!sees(l, visual, count))
         return false;
     const struct network *n = &l->visual_network;
+    const float *looks = see(l, s, visual);
     memset(s->sums, 0, n->stride * sizeof *s->sums);
-    for (size_t i = 0; i < count; i++) {
-        float value = (visual[i] - l->visual_mean[i]) * l->visual_scale[i];
-        /* Written so that NaN becomes 0, too. */
-        network_add(n, s->sums, (uint32_t)i, value > -4 ? fminf(value, 4) : value <= -4 ? -4 : 0);
-    }
+    for (size_t i = 0; i < count; i++)
+        network_add(n, s->sums, (uint32_t)i, s->visual[i]);
     network_finish(n, s->sums, s->linear, s->hidden);
     *out = (struct linear_scores){.labels = l->label_count,
+                                  .looks = looks,
                                   .linear = s->linear,
                                   .hidden = s->hidden,
                                   .known_words = 1,
@@ -107,6 +127,8 @@ unsigned linear_signals(const struct linear_scores *scores, const struct confide
         .known_words = scores->known_words,
         .known_grams = scores->known_grams,
         .scarcity = scores->scarcity,
+        .strangeness =
+            scores->looks && scores->looks[best] > 0 ? logf(scores->looks[best]) : STRANGENESS_USUAL,
         .parts_agree = c->hidden_factor <= 0 || (scores->linear[best] >= vector_max(scores->linear, n) &&
                                                  scores->hidden[best] >= vector_max(scores->hidden, n)),
     };
@@ -152,6 +174,11 @@ static void answer_from(const struct linear_scores *scores, const struct confide
     *out = a;
 }
 
+/* Not like the pages of the label, or the label had too few pages to say what they are like. */
+static bool strange(const struct linear_scores *scores, unsigned label) {
+    return scores->looks && !looks_near(scores->looks[label]);
+}
+
 static bool predict_row(const struct linear *l, struct scratch *s, const struct model_input *row,
                         struct model_answer *answer, struct error *err) {
     struct linear_scores scores;
@@ -187,7 +214,7 @@ static bool predict_visual(const struct backend *b, struct scratch *s, const flo
     if (!linear_score_visual(b, s, visual, count, &scores))
         return false;
     answer_from(&scores, &l->visual_confidence, s->probabilities, &a);
-    if (a.confidence < l->visual_confidence.gate)
+    if (a.confidence < l->visual_confidence.gate || strange(&scores, a.label))
         return false;
     a.visual_only = true;
     *answer = a;
@@ -223,6 +250,18 @@ static bool check_labels(const struct linear *l, const struct network *n, struct
                 n->labels);
 }
 
+static bool read_looks(struct linear *l, struct str section, struct error *err) {
+    if (!section.p)
+        return true;
+    if (!looks_read(&l->looks, section, err))
+        return false;
+    if (l->looks.labels != l->label_count || l->looks.values != l->visual_count)
+        return fail(err, ERR_ARTEFACT,
+                    "The artefact tells how %u labels look by %u values; it has %zu and %zu.",
+                    l->looks.labels, l->looks.values, l->label_count, l->visual_count);
+    return true;
+}
+
 static bool read_visual(struct linear *l, const struct artefact *a, struct error *err) {
     struct str section = a->sections[ARTEFACT_VISUAL];
     if (!section.p)
@@ -242,7 +281,7 @@ static bool read_visual(struct linear *l, const struct artefact *a, struct error
                     l->visual_network.rows);
     l->visual_count = count;
     l->takes_visual = true;
-    return true;
+    return read_looks(l, a->sections[ARTEFACT_LOOKS], err);
 }
 
 static bool read_text(struct linear *l, const struct artefact *a, struct error *err) {

@@ -16,6 +16,8 @@ bool linear_open(struct backend **out, struct str bytes, struct error *err) MUST
 struct linear_scores {
     size_t labels;
     const float *linear, *hidden;
+    const float
+        *looks; /* relative distances (models/looks.h); NULL: no page was looked at, or none was learned */
     float known_words, known_grams, scarcity;
     uint32_t words;
 };

@@ -89,6 +89,32 @@ static void test_unclear_looks_are_left_to_the_text(void **state) {
     row_reader_free(&rows->reader);
 }
 
+/* It has the sign of a class and is otherwise like no page seen: neither its looks nor its text may be
+ * trusted. */
+static void test_a_strange_page_is_left_to_a_person(void **state) {
+    struct made_rows *rows = rows_with_looks(MADE_CLASSES);
+    struct trained trained;
+    struct backend *b;
+    struct model_answer a;
+    struct error err = {0};
+    float page[VALUES];
+    train(rows, &trained, &b);
+    struct scratch *s = scratch_new();
+    memcpy(page, vectors[0], sizeof page);
+    struct model_input input = {.text = rows->rows[0].text, .visual = page, .visual_count = VALUES};
+    assert_true(backend_predict(b, s, &input, 1, &a, &err));
+    float usual = a.confidence;
+    for (size_t v = MADE_CLASSES; v < VALUES; v++)
+        page[v] += v % 2 ? 0.3f : -0.3f;
+    assert_false(backend_predict_visual(b, s, page, VALUES, &a));
+    assert_true(backend_predict(b, s, &input, 1, &a, &err));
+    assert_true(usual > 0.6f && a.confidence <= 0.5f);
+    scratch_free(s);
+    backend_free(b);
+    trained_free(&trained);
+    row_reader_free(&rows->reader);
+}
+
 static void test_strange_vectors_do_no_harm(void **state) {
     struct made_rows *rows = rows_with_looks(MADE_CLASSES);
     struct trained trained;
@@ -113,6 +139,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_clear_looks_need_no_text),
         cmocka_unit_test(test_unclear_looks_are_left_to_the_text),
+        cmocka_unit_test(test_a_strange_page_is_left_to_a_person),
         cmocka_unit_test(test_strange_vectors_do_no_harm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
