@@ -1,6 +1,6 @@
 #include "cli/cli.h"
 
-#include "config/config.h"
+#include "cli/store_option.h"
 #include "learn/document_rows.h"
 #include "learn/train.h"
 #include "store/registry.h"
@@ -13,13 +13,14 @@
 #include <unistd.h>
 
 static const char help[] =
-    "Usage: penstock train NAME --data FOLDER|FILE.csv (-c FILE | --store FOLDER) [OPTION…]\n\n"
+    "Usage: penstock train NAME --data FOLDER|FILE.csv (-c FILE | --store FOLDER | --demo) [OPTION…]\n\n"
     "Trains the next version of model NAME, judges it by cross-validation and stores it.\n\n"
     "  -d, --data PATH          a folder with a sub-folder of files (PDF, JPEG, PNG, text) for each class, "
     "or\n"
     "                           a CSV file with a header: text and label, or tabular columns and label\n"
     "  -c, --config FILE        the configuration that names the store\n"
     "      --store FOLDER       the store itself\n"
+    "      --demo               the store of what ./quickstart prepared\n"
     "      --label COLUMN       the column with the answer (label, category, intent, class or target)\n"
     "      --text COLUMN        the column with the text (text, message, body or content)\n"
     "      --ignore COLUMN      leave a tabular column out; may be repeated\n"
@@ -35,21 +36,30 @@ static const char help[] =
 enum { IGNORED_MAX = 200 };
 
 struct train_command {
-    const char *name, *data, *config, *store;
+    const char *name, *data;
+    struct store_option store;
     struct csv_rows_options csv;
     const char *ignored[IGNORED_MAX];
     struct train_options train;
 };
 
-static const struct option options[] = {
-    {"data", required_argument, NULL, 'd'},    {"config", required_argument, NULL, 'c'},
-    {"store", required_argument, NULL, 's'},   {"label", required_argument, NULL, 'l'},
-    {"text", required_argument, NULL, 't'},    {"ignore", required_argument, NULL, 'i'},
-    {"only", required_argument, NULL, 'o'},    {"except", required_argument, NULL, 'e'},
-    {"split", required_argument, NULL, 'p'},   {"accept", required_argument, NULL, 'A'},
-    {"review", required_argument, NULL, 'R'},  {"folds", required_argument, NULL, 'F'},
-    {"threads", required_argument, NULL, 'T'}, {"max-rejected", required_argument, NULL, 'M'},
-    {"help", no_argument, NULL, 'h'},          {0}};
+static const struct option options[] = {{"data", required_argument, NULL, 'd'},
+                                        {"config", required_argument, NULL, 'c'},
+                                        {"store", required_argument, NULL, OPTION_STORE},
+                                        {"demo", no_argument, NULL, OPTION_DEMO},
+                                        {"label", required_argument, NULL, 'l'},
+                                        {"text", required_argument, NULL, 't'},
+                                        {"ignore", required_argument, NULL, 'i'},
+                                        {"only", required_argument, NULL, 'o'},
+                                        {"except", required_argument, NULL, 'e'},
+                                        {"split", required_argument, NULL, 'p'},
+                                        {"accept", required_argument, NULL, 'A'},
+                                        {"review", required_argument, NULL, 'R'},
+                                        {"folds", required_argument, NULL, 'F'},
+                                        {"threads", required_argument, NULL, 'T'},
+                                        {"max-rejected", required_argument, NULL, 'M'},
+                                        {"help", no_argument, NULL, 'h'},
+                                        {0}};
 
 static bool number(const char *option, const char *text, double least, double most, double *out,
                    struct error *err) {
@@ -90,8 +100,9 @@ static bool add_ignored(struct train_command *c, const char *column, struct erro
 static bool take_option(struct train_command *c, int option, char *value, struct error *err) {
     switch (option) {
     case 'd': c->data = value; return true;
-    case 'c': c->config = value; return true;
-    case 's': c->store = value; return true;
+    case 'c': c->store.config = value; return true;
+    case OPTION_STORE: c->store.folder = value; return true;
+    case OPTION_DEMO: c->store.demo = true; return true;
     case 'l': c->csv.label = value; return true;
     case 't': c->csv.text = value; return true;
     case 'i': return add_ignored(c, value, err);
@@ -140,27 +151,10 @@ static void print_result(const struct train_command *c, const struct trained *t,
                t->visual_accuracy);
 }
 
-static bool store_folder_of(const struct train_command *c, char *folder, size_t size, struct error *err) {
-    if (c->store) {
-        snprintf(folder, size, "%s", c->store);
-        return true;
-    }
-    struct config_problems problems = {0};
-    const struct config *config = config_load(c->config, NULL, &problems);
-    if (!config) {
-        config_problems_print(&problems, stderr);
-        return fail(err, ERR_USAGE, "%s does not validate.", c->config);
-    }
-    snprintf(folder, size, "%s", config->store.path);
-    config_unref(config);
-    return true;
-}
-
 static bool add_version(const struct train_command *c, const struct trained *t, unsigned *version,
                         struct error *err) {
-    char folder[4096];
     struct store *store;
-    if (!store_folder_of(c, folder, sizeof folder, err) || !store_open(&store, folder, err))
+    if (!store_option_open(&c->store, true, &store, err))
         return false;
     bool ok = registry_add_version(store, c->name, "linear", buf_str(&t->artefact), buf_str(&t->manifest),
                                    version, err);
@@ -213,14 +207,13 @@ int cli_train(int argc, char **argv) {
         return usage("name one model to train");
     if (!c.data)
         return usage("say with --data what to learn from");
-    if ((c.config == NULL) == (c.store == NULL))
-        return usage("say where to store the version: either -c FILE or --store FOLDER");
+    if ((c.store.config != NULL) + (c.store.folder != NULL) + c.store.demo != 1)
+        return usage("say where to store the version: either -c FILE, or --store FOLDER, or --demo");
     c.name = argv[optind];
     c.csv.ignore = c.ignored;
     c.train.name = c.name;
     c.train.progress = show_progress;
     if (run(&c, &err))
         return EXIT_DONE;
-    fprintf(stderr, "penstock train: %s\n", err.message);
-    return err.code == ERR_USAGE ? EXIT_USAGE : EXIT_FAILED;
+    return cli_complain("train", &err);
 }
