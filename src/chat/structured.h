@@ -9,10 +9,10 @@
 
 struct structured_verdict {
     bool valid;
-    bool is_json;      /* false: `problem` says why not */
-    struct str json;   /* the JSON in the answer, without a fence around it; a view into the text */
-    char problem[200]; /* where it is not JSON, or nothing was said; terminated */
-    struct schema_verdict schema; /* where it is JSON; undecided counts as not valid */
+    bool is_json;    /* false: `problem` says why not */
+    struct str json; /* the JSON in the answer, without a fence around it; a view into the text */
+    char problem[ERROR_MESSAGE_MAX]; /* where it is not JSON, or nothing was said; terminated */
+    struct schema_verdict schema;    /* where it is JSON; undecided counts as not valid */
 };
 
 /* Takes one JSON value, alone or within one ```json fence (or ``` without a word) with nothing but white
@@ -50,4 +50,5 @@ double structured_field_confidence(yyjson_val *logprobs, struct str field);
  * where they are not both JSON, as text without letter case, white space and final punctuation. It measures
  * how steady the model is: steadily wrong is 1.0, too. Source: self-consistency, Wang et al. 2023
  * (arXiv:2203.11171). */
+enum { STRUCTURED_SAMPLES_MAX = 64 }; /* further ones are not looked at */
 double structured_agreement(const struct str *samples, size_t count, size_t *commonest);
