@@ -178,23 +178,57 @@ static struct str member(struct str json, struct str name) {
     return (struct str){NULL, 0};
 }
 
-void chat_request_essence(const struct chat_request *r, struct buf *out) {
-    static const char *const left_out[] = {"model", "user", "metadata", "stream_options", "store"};
-    struct str json = r->body;
+static bool is_one_of(struct str key, const char *const *names, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (str_eq(key, str_from(names[i])))
+            return true;
+    return false;
+}
+
+/* All members but those named, as the client wrote them. */
+static void add_members(struct str json, const char *const *left_out, size_t count, struct buf *out) {
     size_t at = skip_space(json, skip_space(json, 0) + 1);
     while (at < json.n && json.p[at] == '"') {
         size_t key_end = skip_string(json, at);
         struct str key = str_slice(json, at + 1, key_end - 1);
         size_t from = skip_space(json, skip_space(json, key_end) + 1), to = skip_value(json, from);
-        bool counts = true;
-        for (size_t i = 0; i < ARRAY_COUNT(left_out); i++)
-            counts &= !str_eq(key, str_from(left_out[i]));
-        if (counts) {
+        if (!is_one_of(key, left_out, count)) {
             buf_add_str(out, str_slice(json, at, to));
             buf_add_char(out, ',');
         }
         at = skip_space(json, skip_space(json, to) + 1);
     }
+}
+
+/* What changes nothing about the answer, and messages, where those are looked at apart. */
+static const char *const no_matter[] = {"model", "user", "metadata", "stream_options", "store", "messages"};
+
+void chat_request_essence(const struct chat_request *r, struct buf *out) {
+    add_members(r->body, no_matter, ARRAY_COUNT(no_matter) - 1, out);
+}
+
+static bool is_plain(yyjson_val *message) {
+    return yyjson_obj_size(message) == 2 && yyjson_is_str(yyjson_obj_get(message, "content")) &&
+           yyjson_is_str(yyjson_obj_get(message, "role"));
+}
+
+bool chat_request_question(const struct chat_request *r, struct str *question, struct buf *rest) {
+    size_t i, max;
+    yyjson_val *message, *last = yyjson_arr_get_last(r->messages);
+    if (!last || !str_eq(json_str_of(yyjson_obj_get(last, "role")), STR("user")))
+        return false;
+    add_members(r->body, no_matter, ARRAY_COUNT(no_matter), rest);
+    yyjson_arr_foreach(r->messages, i, max, message) {
+        if (!is_plain(message))
+            return false;
+        if (message == last)
+            break;
+        struct json_writer w = JSON_WRITER(rest);
+        json_str(&w, json_str_of(yyjson_obj_get(message, "role")));
+        json_str(&w, json_str_of(yyjson_obj_get(message, "content")));
+    }
+    *question = json_str_of(yyjson_obj_get(last, "content"));
+    return !rest->failed;
 }
 
 static size_t offset_in(struct str json, struct str part) {

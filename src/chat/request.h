@@ -49,6 +49,10 @@ void chat_request_clear(struct chat_request *r); /* one that was not filled is f
  * caller's own user and metadata, and whether the usage of a stream is wanted. For cache keys. */
 void chat_request_essence(const struct chat_request *r, struct buf *out);
 
+/* The last thing that the user says, where that is a plain text and all turns before it are too: what a
+ * semantic cache compares. `rest` receives all else that is asked. False: it is not so simple. */
+bool chat_request_question(const struct chat_request *r, struct str *question, struct buf *rest);
+
 /* The same request for an upstream that speaks the same API: the client's own bytes, with the upstream's name
  * for the model in the place of the endpoint's, and in a stream the usage asked for in any case. */
 bool chat_request_forward(const struct chat_request *r, struct str model, struct buf *out,

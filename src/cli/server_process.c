@@ -24,6 +24,7 @@ struct process {
     struct work_pool *pool;
     struct metrics *metrics;
     struct exact_cache *cache;
+    struct semantic_cache *semantic;
     struct parser_pool *parsers;
     struct scanner *scanner;
     struct spend_journal *journal;
@@ -108,7 +109,9 @@ static bool make_parts(struct process *p, struct error *err) {
     p->metrics = metrics_new(p->loops);
     if (c->cache.size)
         p->cache = exact_cache_new((size_t)c->cache.size);
-    if (!p->pool || !p->metrics || (c->cache.size && !p->cache))
+    if (c->cache.size)
+        p->semantic = semantic_cache_new((size_t)c->cache.size);
+    if (!p->pool || !p->metrics || (c->cache.size && (!p->cache || !p->semantic)))
         return fail(err, ERR_NO_MEMORY, "out of memory, or no threads to be had");
     if (!make_parsers(p, err))
         return false;
@@ -135,6 +138,7 @@ static bool make_engine(struct process *p) {
     struct engine_parts parts = {.recorder = p->recorder,
                                  .metrics = p->metrics,
                                  .cache = p->cache,
+                                 .semantic = p->semantic,
                                  .parsers = p->parsers,
                                  .scanner = p->scanner,
                                  .pool = p->pool,
@@ -379,6 +383,7 @@ static void end(struct process *p) {
     work_pool_free(p->pool);
     scanner_free(p->scanner);
     exact_cache_free(p->cache);
+    semantic_cache_free(p->semantic);
     metrics_free(p->metrics);
     store_close(p->store);
     config_unref(p->config);

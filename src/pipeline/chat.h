@@ -52,6 +52,8 @@ struct chat {
     int64_t retry_after_ns; /* as the upstream said last; 0: it did not */
     struct chat_facts facts;
     struct budget_hold hold;                 /* live: reserved, and to be settled or released */
+    struct str question;                     /* for the semantic cache; .p NULL: not for it */
+    unsigned char partition[SHA256_SIZE];    /* where it is looked for */
     struct str cache_key;                    /* .p NULL: the answer is not to be kept */
     int64_t call_started_ns, first_token_ns; /* monotonic; 0: none */
     int64_t upstream_ns;                     /* waited for upstreams */

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "cache/exact.h"
+#include "cache/semantic.h"
 #include "documents/documents.h"
 #include "documents/scan.h"
 #include "net/client.h"
@@ -15,9 +16,10 @@
 struct engine_parts {
     struct recorder *recorder;
     struct metrics *metrics;
-    struct exact_cache *cache;   /* NULL: none */
-    struct parser_pool *parsers; /* NULL: no endpoint accepts files */
-    struct scanner *scanner;     /* NULL: off */
+    struct exact_cache *cache;       /* NULL: none */
+    struct semantic_cache *semantic; /* NULL: none */
+    struct parser_pool *parsers;     /* NULL: no endpoint accepts files */
+    struct scanner *scanner;         /* NULL: off */
     struct work_pool *pool;
     struct budget *budget; /* NULL: none */
     unsigned loops;

@@ -45,6 +45,7 @@ struct outcome {
     float confidence;
     struct str model;       /* reference of the version that answered, or "" */
     bool cached, stale;     /* from the cache; past its time */
+    bool alike;             /* the cached answer is to a question that says the same in other words */
     struct str step;        /* the fallback step that answered, or "" */
     struct str step_reason; /* why the chain was taken: the first failure */
     enum error_code step_code;

@@ -232,6 +232,40 @@ static bool add_steps(struct build *b, struct endpoint *e) {
     return good;
 }
 
+/* The version that the endpoint names, which `penstock cache tune` made. */
+static bool open_tuning(struct build *b, struct endpoint *e, const struct version_record *record,
+                        struct error *err) {
+    struct blob blob;
+    if (strcmp(record->backend, TUNING_BACKEND) != 0)
+        return fail(err, ERR_CONFIG, "%s@%u is a model, not a tuning made by `penstock cache tune`",
+                    record->name, record->version);
+    if (!blob_map(store_folder(b->from->store), record->artefact, true, &blob, err))
+        return false;
+    bool good = tuning_open(&e->tuning, blob.bytes, err);
+    blob_unmap(&blob);
+    return good;
+}
+
+static bool add_tuning(struct build *b, struct endpoint *e) {
+    const struct config_name *wanted = &e->config->semantic_cache;
+    struct version_record record;
+    struct error err;
+    char name[MODEL_NAME_MAX + 1];
+    unsigned version;
+    if (!wanted->text)
+        return true;
+    e->tuning_name = str_from(wanted->text);
+    bool good = registry_parse_reference(e->tuning_name, name, &version, &err) &&
+                registry_find(b->from->store, name, version, &record, &err);
+    if (good) {
+        good = open_tuning(b, e, &record, &err);
+        version_record_clear(&record);
+    }
+    if (!good)
+        config_problem(b->problems, b->from->config, &wanted->place, "%s", err.message);
+    return good;
+}
+
 /* An answer that was sure enough under other thresholds, or passed other rules, is not to be given again. */
 static uint64_t policy_of(const struct snapshot *s, const struct endpoint *e) {
     const struct config_endpoint *c = e->config;
@@ -255,8 +289,7 @@ static bool uses_prompt(const struct config_endpoint *c) {
 /* Options that the table has and that nothing heeds yet: better refused than ignored. */
 static bool heeds_all(struct build *b, const struct config_endpoint *c) {
     static const char message[] = "endpoint \"%s\": %s is not built yet; leave it out";
-    const char *what = c->semantic_cache.text                       ? "semantic_cache"
-                       : c->context.window                          ? "context"
+    const char *what = c->context.window                            ? "context"
                        : c->output.schema                           ? "output.schema"
                        : c->output.confidence != OUTPUT_UNKNOWN     ? "output.confidence"
                        : c->kind == ENDPOINT_CHAT && uses_prompt(c) ? "prompt"
@@ -282,6 +315,7 @@ static bool add_endpoints(struct build *b) {
         e->rate_index = e->config->has_rate ? ++rates : 0;
         s->endpoint_count++;
         good &= heeds_all(b, e->config);
+        good &= add_tuning(b, e);
         good &= add_shares(b, e);
         good &= add_steps(b, e);
         if (e->config->rules) {
@@ -358,6 +392,7 @@ static void clear_target(struct share *target) {
 static void free_endpoint(struct endpoint *e) {
     for (unsigned i = 0; i < e->share_count + e->step_count; i++)
         clear_target(target_at(e, i));
+    tuning_unref(e->tuning);
     free(e->shares);
     free(e->weights);
     free(e->steps);

@@ -4,6 +4,7 @@
  * but for scripts, of which each loop has its own. */
 #pragma once
 
+#include "cache/tuning.h"
 #include "chat/prices.h"
 #include "config/config.h"
 #include "models/script.h"
@@ -56,6 +57,8 @@ struct endpoint {
     struct step *steps;
     unsigned step_count;
     int verify_script;
+    struct tuning *tuning; /* of the semantic cache; NULL: there is none */
+    struct str tuning_name;
     unsigned rate_index; /* in client_rate.limiters; 0: the general one */
     unsigned metrics;    /* its handle */
     uint64_t policy;     /* names thresholds and rules as they are: part of the cache's key */

@@ -20,7 +20,7 @@ const char *scan_state_name(enum scan_state state) {
 }
 
 const char *cache_state_name(enum cache_state state) {
-    static const char *const names[] = {"none", "miss", "hit", "stale"};
+    static const char *const names[] = {"none", "miss", "hit", "stale", "semantic"};
     CHECK(state < ARRAY_COUNT(names));
     return names[state];
 }

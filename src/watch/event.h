@@ -25,8 +25,9 @@ const char *decision_name(enum decision decision);
 enum scan_state { SCAN_NONE, SCAN_CLEAN, SCAN_NOT_SCANNED, SCAN_FOUND };
 const char *scan_state_name(enum scan_state state);
 
-/* What the exact cache said. CACHE_STALE: an entry past its time answered, as a fallback. */
-enum cache_state { CACHE_NONE, CACHE_MISS, CACHE_HIT, CACHE_STALE };
+/* What the caches said. CACHE_STALE: an entry past its time answered, as a fallback. CACHE_SEMANTIC: the
+ * answer to a question that says the same in other words. */
+enum cache_state { CACHE_NONE, CACHE_MISS, CACHE_HIT, CACHE_STALE, CACHE_SEMANTIC, CACHE_STATES };
 const char *cache_state_name(enum cache_state state);
 
 /* What only calls to language models have. */

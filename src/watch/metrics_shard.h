@@ -64,7 +64,7 @@ struct step_slots {
 struct endpoint_counts {
     counter statuses[STATUS_COUNT];
     struct time_histogram seconds;
-    counter cache[CACHE_STALE + 1];
+    counter cache[CACHE_STATES];
     counter scans[SCAN_FOUND + 1];
     counter errors[ERR_COUNT];
     counter rate_limited;

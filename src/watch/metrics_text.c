@@ -96,7 +96,7 @@ static void merge_steps(struct step_slots *to, const struct step_slots *from) {
 static void merge_endpoint(struct endpoint_counts *to, const struct endpoint_counts *from) {
     merge_counters(to->statuses, from->statuses, STATUS_COUNT);
     merge_time(&to->seconds, &from->seconds);
-    merge_counters(to->cache, from->cache, CACHE_STALE + 1);
+    merge_counters(to->cache, from->cache, CACHE_STATES);
     merge_counters(to->scans, from->scans, SCAN_FOUND + 1);
     merge_counters(to->errors, from->errors, ERR_COUNT);
     merge_counters(&to->rate_limited, &from->rate_limited, 1);
@@ -251,9 +251,9 @@ static void write_models(struct scrape *s) {
 
 static void write_scans_and_cache(struct scrape *s) {
     static const char cache[] = "penstock_cache_requests_total", scans[] = "penstock_scans_total";
-    family(s->out, cache, "counter", "Requests that asked the exact cache, by what it said.");
+    family(s->out, cache, "counter", "Requests that asked a cache, by what it said.");
     EACH_ENDPOINT(s, e)
-    for (unsigned i = CACHE_MISS; i <= CACHE_STALE; i++) {
+    for (unsigned i = CACHE_MISS; i < CACHE_STATES; i++) {
         open_sample(s->out, cache, e->name, "result", cache_state_name((enum cache_state)i));
         close_sample(s->out, counter_read(&e->sum->cache[i]));
     }

@@ -362,7 +362,7 @@ static void take_sometimes(struct page_reader *r, struct cursor *c, uint64_t fla
         struct str states = take_bytes(c, 1);
         unsigned both = states.n ? (unsigned char)states.p[0] : 0;
         e->scan = (enum scan_state)known(both >> 4, SCAN_FOUND + 1);
-        e->cache = (enum cache_state)known(both & 15, CACHE_STALE + 1);
+        e->cache = (enum cache_state)known(both & 15, CACHE_STATES);
     }
     if (flags & FLAG_OCR)
         e->ocr_confidence = take_share(c);

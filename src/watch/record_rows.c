@@ -109,7 +109,7 @@ static struct event *read_event(sqlite3_stmt *q, const struct record_rows *v) {
     e->prediction = event_keep(e, sql_str_at(q, AT_PREDICTION));
     e->confidence = share_at(q, AT_CONFIDENCE);
     e->scan = (enum scan_state)enum_at(q, AT_SCAN, SCAN_FOUND + 1);
-    e->cache = (enum cache_state)enum_at(q, AT_CACHE, CACHE_STALE + 1);
+    e->cache = (enum cache_state)enum_at(q, AT_CACHE, CACHE_STATES);
     e->cost_nanodollars = sql_null_at(q, AT_COST) ? EVENT_COST_UNKNOWN : sql_int_at(q, AT_COST);
     unpack_stages(e, sql_blob_at(q, AT_STAGES), v);
     struct str hash = sql_blob_at(q, AT_INPUT_HASH);

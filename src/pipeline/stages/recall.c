@@ -15,29 +15,51 @@ static bool applies(const struct request *r) {
     return r->loop->parts->cache && e->cache && !by_chance && in->surface != CHAT_RESPONSES;
 }
 
-static struct str key_of(struct request *r) {
-    struct chat *c = r->chat;
-    struct str tenant = request_tenant(r), endpoint = r->endpoint->name,
-               model = c->candidates[0].remote->reference;
-    unsigned char asked[SHA256_SIZE];
-    AUTO_BUF essence = BUF_INIT(c->in.body.n + 1024);
-    chat_request_essence(&c->in, &essence);
-    size_t n = tenant.n + 1 + endpoint.n + 1 + model.n + 1 + 1 + sizeof asked;
-    char *key = essence.failed ? NULL : arena_alloc(r->arena, n);
-    if (!key)
-        return (struct str){NULL, 0};
-    sha256(buf_str(&essence), asked);
-    char *p = key;
-    p = mempcpy(p, tenant.p, tenant.n);
-    *p++ = '\0';
-    p = mempcpy(p, endpoint.p, endpoint.n);
-    *p++ = '\0';
-    p = mempcpy(p, model.p, model.n);
-    *p++ = '\0';
+/* Who asks whom, in which form: the beginning of both keys. */
+static void add_circumstances(struct request *r, struct buf *out) {
+    const struct chat *c = r->chat;
     /* Apart from predictions, whose kinds are small. */
-    *p++ = (char)(0x40 + 2 * c->in.surface + (c->in.stream && c->in.include_usage));
-    memcpy(p, asked, sizeof asked);
-    return (struct str){key, n};
+    char form = (char)(0x40 + 4 * c->in.surface + 2 * c->in.stream + (c->in.stream && c->in.include_usage));
+    buf_add_str(out, request_tenant(r));
+    buf_add_char(out, '\0');
+    buf_add_str(out, r->endpoint->name);
+    buf_add_char(out, '\0');
+    buf_add_str(out, c->candidates[0].remote->reference);
+    buf_add_char(out, '\0');
+    buf_add_char(out, form);
+}
+
+static struct str key_of(struct request *r) {
+    unsigned char asked[SHA256_SIZE];
+    AUTO_BUF text = BUF_INIT(r->chat->in.body.n + 4096);
+    chat_request_essence(&r->chat->in, &text);
+    sha256(buf_str(&text), asked);
+    bool whole = !text.failed;
+    buf_clear(&text);
+    add_circumstances(r, &text);
+    buf_add(&text, asked, sizeof asked);
+    return whole && !text.failed ? arena_copy(r->arena, buf_str(&text)) : (struct str){NULL, 0};
+}
+
+/* Only an endpoint with a tuning has one, and only where what is asked is plain text. */
+static void find_question(struct request *r) {
+    struct chat *c = r->chat;
+    AUTO_BUF rest = BUF_INIT(2 * c->in.body.n + 4096);
+    c->question.p = NULL;
+    if (!r->endpoint->tuning || c->in.surface == CHAT_EMBEDDINGS || c->in.surface == CHAT_LEGACY)
+        return;
+    add_circumstances(r, &rest);
+    buf_add_str(&rest, r->endpoint->tuning_name);
+    if (chat_request_question(&c->in, &c->question, &rest))
+        sha256(buf_str(&rest), c->partition);
+    else
+        c->question.p = NULL;
+}
+
+static struct semantic_query query_of(const struct request *r) {
+    const struct chat *c = r->chat;
+    return (struct semantic_query){
+        .tenant = request_tenant(r), .partition = c->partition, .text = c->question};
 }
 
 /* From the loop's buffer into the client's reply. */
@@ -72,9 +94,29 @@ bool chat_recall(struct request *r, bool stale) {
     return false;
 }
 
+/* A question that says the same in other words. */
+static bool recall_alike(struct request *r) {
+    struct buf *value = &r->loop->reply;
+    size_t used = 0;
+    buf_clear(value);
+    if (!r->chat->question.p || !buf_reserve(value, SEMANTIC_VALUE_MAX))
+        return false;
+    struct semantic_query query = query_of(r);
+    if (semantic_cache_get(r->loop->parts->semantic, r->endpoint->tuning, &query, clock_monotonic(), value->p,
+                           SEMANTIC_VALUE_MAX, &used, NULL) != SEMANTIC_HIT)
+        return false;
+    value->n = used;
+    r->outcome.alike = true;
+    if (give(r, buf_str(value)))
+        return true;
+    r->outcome.cached = r->outcome.alike = false;
+    return false;
+}
+
 static enum stage_answer run(struct request *r) {
     r->chat->cache_key = key_of(r);
-    if (!chat_recall(r, false))
+    find_question(r);
+    if (!chat_recall(r, false) && !recall_alike(r))
         return STAGE_NEXT;
     r->outcome.decision = DECISION_CACHED;
     r->outcome.model = r->chat->candidates[0].remote->reference;
@@ -86,8 +128,11 @@ static void on_end(struct request *r) {
     const struct chat *c = r->chat;
     if (r->failed || r->outcome.cached || r->outcome.decision != DECISION_ACCEPTED || !c->cache_key.p)
         return;
-    exact_cache_put(r->loop->parts->cache, c->cache_key, buf_str(&c->reply),
-                    clock_monotonic() + r->endpoint->config->cache_ttl);
+    int64_t expires = clock_monotonic() + r->endpoint->config->cache_ttl;
+    exact_cache_put(r->loop->parts->cache, c->cache_key, buf_str(&c->reply), expires);
+    struct semantic_query query = query_of(r);
+    if (c->question.p)
+        semantic_cache_put(r->loop->parts->semantic, &query, buf_str(&c->reply), expires);
 }
 
 const struct stage stage_recall = {.name = "recall", .applies = applies, .run = run, .on_end = on_end};

@@ -63,7 +63,11 @@ static void add_outcome(const struct request *r, struct event *e) {
     const struct outcome *o = &r->outcome;
     e->decision = o->decision;
     bool asked = r->chat ? r->chat->cache_key.p != NULL : r->loop->parts->cache && r->input.hashed;
-    e->cache = o->cached ? (o->stale ? CACHE_STALE : CACHE_HIT) : asked ? CACHE_MISS : CACHE_NONE;
+    e->cache = o->cached ? (o->stale   ? CACHE_STALE
+                            : o->alike ? CACHE_SEMANTIC
+                                       : CACHE_HIT)
+               : asked   ? CACHE_MISS
+                         : CACHE_NONE;
     if (o->step.n) {
         struct str code = str_from(error_name(o->step_code));
         AUTO_BUF text = BUF_INIT(STEP_TEXT_MAX);
