@@ -427,6 +427,8 @@ void recorder_keep(struct recorder *r, int64_t keep_ns) {
 }
 
 void recorder_stop(struct recorder *r) {
+    if (!r)
+        return;
     job_queue_close(&r->jobs);
     job_queue_close(&r->reads);
     atomic_store(&r->stopping, true);

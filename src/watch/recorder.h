@@ -26,7 +26,7 @@ bool recorder_start(struct recorder **out, const struct recorder_options *option
                     struct error *err) MUST_USE;
 /* Another keep_ns from now on. Any thread. */
 void recorder_keep(struct recorder *r, int64_t keep_ns);
-/* Commits what is queued and stops. Main thread, after the loops have ended. */
+/* Commits what is queued and stops; NULL is fine. Main thread, after the loops have ended. */
 void recorder_stop(struct recorder *r);
 
 /* Reserves room for one event in loop `loop`'s queue; false (ERR_OVERLOADED or, when the last commit

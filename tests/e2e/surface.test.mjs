@@ -1,7 +1,9 @@
 // What every route has in common: request IDs, methods, unknown paths, health.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
 import test from 'node:test';
-import { serve, storeWithModels } from './penstock.mjs';
+import { binary, command, complete, folder, serve, storeWithModels } from './penstock.mjs';
 import { billingText } from './samples.mjs';
 
 const pattern = /^[0-9A-HJKMNP-TV-Z]{26}$/;
@@ -114,4 +116,16 @@ test('the surface', { timeout: 60_000 }, async (t) => {
     assert.equal((await server.get('/v1/requests/%ff%fe')).status, 400);
     await server.healthy();
   });
+});
+
+test('a server that lacks a part says which and ends', { timeout: 60_000 }, async (t) => {
+  const store = await storeWithModels(t);
+  const dir = folder(t);
+  const alone = path.join(dir, 'penstock');
+  fs.copyFileSync(binary, alone); // without the programs that belong beside it
+  const config = path.join(dir, 'penstock.yaml');
+  const endpoints = { scans: { accepts: 'file', rollout: [{ model: 'tickets@1' }] } };
+  fs.writeFileSync(config, JSON.stringify(complete({ endpoints }, store)));
+  const { stderr } = await command(['serve', '-c', config], { program: alone, code: 1 });
+  assert.match(stderr, /server\.start_failed.*penstock-(sandbox|parser) cannot be run/);
 });
