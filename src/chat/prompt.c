@@ -48,23 +48,23 @@ struct prompt_variable prompt_variable_at(const struct prompt *p, size_t i) {
 
 /* ---- values ---- */
 
+static bool is_among(const struct prompt_slot *v, yyjson_val *value) {
+    for (size_t i = 0; i < v->value_count; i++)
+        if (yyjson_is_str(value) && str_eq(json_str_of(value), v->values[i]))
+            return true;
+    return false;
+}
+
 static bool fits_type(const struct prompt_slot *v, yyjson_val *value) {
-    size_t index, max;
-    yyjson_val *allowed;
     switch (v->shown.type) {
     case PROMPT_STRING: return yyjson_is_str(value);
     case PROMPT_INTEGER: return yyjson_is_int(value);
     case PROMPT_NUMBER: return yyjson_is_num(value);
     case PROMPT_BOOLEAN: return yyjson_is_bool(value);
-    case PROMPT_JSON: return true;
-    case PROMPT_ENUM: break;
+    case PROMPT_ENUM: return is_among(v, value);
+    case PROMPT_JSON: break;
     }
-    for (index = 0, max = v->value_count; index < max; index++) {
-        allowed = value;
-        if (yyjson_is_str(allowed) && str_eq(json_str_of(allowed), v->values[index]))
-            return true;
-    }
-    return false;
+    return true;
 }
 
 bool prompt_value_check(const struct prompt_slot *v, yyjson_val *value, struct error *err) {
@@ -98,11 +98,9 @@ struct rendering {
     struct error *err;
 };
 
-static bool take_values(struct rendering *r, yyjson_val *values) {
+static bool take_given(struct rendering *r, yyjson_val *values) {
     size_t index, max;
     yyjson_val *key, *value;
-    if (values && !yyjson_is_obj(values))
-        return fail_at(r->err, ERR_INVALID_FIELD, "variables", "The prompt's variables must be an object.");
     yyjson_obj_foreach(values, index, max, key, value) {
         struct str name = json_str_of(key);
         const struct prompt_slot *v = prompt_slot_named(r->prompt, name);
@@ -115,6 +113,14 @@ static bool take_values(struct rendering *r, yyjson_val *values) {
             return false;
         r->values[v - r->prompt->variables] = value;
     }
+    return true;
+}
+
+static bool take_values(struct rendering *r, yyjson_val *values) {
+    if (values && !yyjson_is_obj(values))
+        return fail_at(r->err, ERR_INVALID_FIELD, "variables", "The prompt's variables must be an object.");
+    if (values && !take_given(r, values))
+        return false;
     for (size_t i = 0; i < r->prompt->variable_count; i++) {
         const struct prompt_slot *v = &r->prompt->variables[i];
         if (!r->values[i])

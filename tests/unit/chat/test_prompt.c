@@ -120,6 +120,15 @@ static void test_templates_that_are_wrong(void **state) {
     }
 }
 
+static void test_no_values_at_all(void **state) {
+    AUTO_BUF out = BUF_INIT(4096);
+    struct error err;
+    struct prompt *p = parse("---\nname: a\n---\nuser:\nHello.");
+    assert_true(prompt_render(p, NULL, &out, &err));
+    assert_str(buf_str(&out), "{\"role\":\"user\",\"content\":\"Hello.\"}");
+    prompt_unref(p);
+}
+
 static void test_values_from_the_command_line(void **state) {
     struct prompt *p = parse(support);
     AUTO_BUF out = BUF_INIT(4096);
@@ -141,6 +150,7 @@ int main(void) {
         cmocka_unit_test(test_values_stay_in_their_message),
         cmocka_unit_test(test_values_that_do_not_fit),
         cmocka_unit_test(test_templates_that_are_wrong),
+        cmocka_unit_test(test_no_values_at_all),
         cmocka_unit_test(test_values_from_the_command_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
