@@ -27,15 +27,30 @@ struct checking {
     struct store *store; /* NULL: there is none yet */
 };
 
-static void check_target(struct checking *c, const struct config_target *target) {
+static void check_version(struct checking *c, const char *name, unsigned version,
+                          const struct config_place *place) {
     struct version_record record = {0};
     struct error err;
-    if (!c->store || target->upstream.text)
-        return;
-    const struct config_model *model = &target->model;
-    if (!registry_find(c->store, model->name, model->version, &record, &err))
-        config_problem(c->problems, c->config, &model->place, "%s", err.message);
+    if (c->store && !registry_find(c->store, name, version, &record, &err))
+        config_problem(c->problems, c->config, place, "%s", err.message);
     version_record_clear(&record);
+}
+
+static void check_target(struct checking *c, const struct config_target *target) {
+    if (!target->upstream.text)
+        check_version(c, target->model.name, target->model.version, &target->model.place);
+}
+
+static void check_tuning(struct checking *c, const struct config_name *tuning) {
+    char name[MODEL_NAME_MAX + 1];
+    unsigned version;
+    struct error err;
+    if (!tuning->text)
+        return;
+    if (registry_parse_reference(str_from(tuning->text), name, &version, &err))
+        check_version(c, name, version, &tuning->place);
+    else
+        config_problem(c->problems, c->config, &tuning->place, "%s", err.message);
 }
 
 static void check_script(struct checking *c, const char *path, const char *function,
@@ -50,6 +65,7 @@ static void check_script(struct checking *c, const char *path, const char *funct
 static void check_endpoint(struct checking *c, const struct config_endpoint *e) {
     for (size_t i = 0; i < e->rollout_count; i++)
         check_target(c, &e->rollout[i].target);
+    check_tuning(c, &e->semantic_cache);
     if (e->rules)
         check_script(c, e->rules, "verify", &e->rules_place);
     for (size_t i = 0; i < e->fallback_count; i++) {
