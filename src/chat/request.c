@@ -270,6 +270,15 @@ static struct change ask_usage(const struct chat_request *r) {
     return (struct change){from, from + options.n, STR("{\"include_usage\":true}")};
 }
 
+bool chat_request_with_messages(const struct chat_request *r, struct str messages, struct buf *out) {
+    struct str old = member(r->body, STR("messages"));
+    if (!old.p)
+        return false;
+    size_t from = offset_in(r->body, old);
+    add_changed(out, r->body, &(struct change){from, from + old.n, messages}, 1);
+    return !out->failed;
+}
+
 bool chat_request_forward(const struct chat_request *r, struct str model, struct buf *out,
                           struct error *err) {
     struct str named = member(r->body, STR("model"));

@@ -53,6 +53,9 @@ void chat_request_essence(const struct chat_request *r, struct buf *out);
  * semantic cache compares. `rest` receives all else that is asked. False: it is not so simple. */
 bool chat_request_question(const struct chat_request *r, struct str *question, struct buf *rest);
 
+/* The client's own bytes with other messages. */
+bool chat_request_with_messages(const struct chat_request *r, struct str messages, struct buf *out) MUST_USE;
+
 /* The same request for an upstream that speaks the same API: the client's own bytes, with the upstream's name
  * for the model in the place of the endpoint's, and in a stream the usage asked for in any case. */
 bool chat_request_forward(const struct chat_request *r, struct str model, struct buf *out,

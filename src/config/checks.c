@@ -67,12 +67,12 @@ void check_budget(struct loader *l, void *item, const struct option_node *at) {
 
 void check_context(struct loader *l, void *item, const struct option_node *at) {
     const struct config_context *c = item;
-    if ((c->on_limit == CONTEXT_SUMMARISE) != (c->summarise_with.text != NULL))
+    if ((c->on_limit == WINDOW_SUMMARISE) != (c->summarise_with.text != NULL))
         loader_problem(l, at->place, at,
                        c->summarise_with.text
                            ? "\"summarise_with\" is for on_limit: summarise only"
                            : "on_limit: summarise needs \"summarise_with: ENDPOINT\" beside it");
-    else if (c->on_limit != CONTEXT_REFUSE && c->window == 0)
+    else if (c->on_limit != WINDOW_REFUSE && c->window == 0)
         loader_problem(l, at->place, at, "\"on_limit\" needs \"window\" beside it");
 }
 

@@ -180,7 +180,7 @@ struct config_upstream {
 
 enum endpoint_kind { ENDPOINT_CLASSIFY, ENDPOINT_CHAT, ENDPOINT_EMBED };
 enum endpoint_route { ROUTE_WEIGHT, ROUTE_COST, ROUTE_LATENCY };
-enum context_limit { CONTEXT_REFUSE, CONTEXT_DROP_OLDEST, CONTEXT_SUMMARISE };
+enum context_limit { WINDOW_REFUSE, WINDOW_DROP_OLDEST, WINDOW_SUMMARISE };
 
 /* What happens where a chat outgrows its model's window (chat/context.h). */
 struct config_context {

@@ -289,7 +289,7 @@ static bool uses_prompt(const struct config_endpoint *c) {
 /* Options that the table has and that nothing heeds yet: better refused than ignored. */
 static bool heeds_all(struct build *b, const struct config_endpoint *c) {
     static const char message[] = "endpoint \"%s\": %s is not built yet; leave it out";
-    const char *what = c->context.window                            ? "context"
+    const char *what = c->context.on_limit == WINDOW_SUMMARISE      ? "on_limit: summarise"
                        : c->output.schema                           ? "output.schema"
                        : c->output.confidence != OUTPUT_UNKNOWN     ? "output.confidence"
                        : c->kind == ENDPOINT_CHAT && uses_prompt(c) ? "prompt"

@@ -344,3 +344,31 @@ test('budgets: reserved before, settled after, kept over kill -9', { timeout: 60
   assert.equal((await ask(one)).status, 429, 'what was answered is still billed');
   for (let i = 0; i < 7; i++) assert.equal((await ask(two)).status, 200, 'and only that');
 });
+
+test('a conversation that outgrows the window', { timeout: 60_000 }, async (t) => {
+  const { up, ask, post } = await start(t, {
+    more: {
+      strict: { kind: 'chat', rollout: [{ upstream: 'main', model: 'ok' }], context: { window: 200 } },
+      shortened: { kind: 'chat', rollout: [{ upstream: 'main', model: 'ok' }], context: { window: 200, on_limit: 'drop_oldest' } },
+    },
+  });
+  const turns = Array.from({ length: 20 }, (_, i) => [...user(`Question ${i}: ${'what about it? '.repeat(4)}`), { role: 'assistant', content: `Answer ${i}.` }]).flat();
+  const messages = [{ role: 'system', content: 'Be brief.' }, ...turns, ...user('The last question?')];
+  const refused = await ask('strict', { messages });
+  assert.equal(`${refused.status} ${refused.json.error.code}`, '400 context_length_exceeded');
+  assert.match(refused.json.error.message, /200/);
+  assert.equal(up.asked.length, 0);
+  assert.equal((await ask('strict')).status, 200, 'a short one fits');
+
+  assert.equal((await ask('shortened', { messages, seed: 7 })).status, 200);
+  const { body } = up.asked.at(-1);
+  assert.deepEqual(body.messages[0], messages[0], 'the system prompt stays');
+  assert.deepEqual(body.messages.at(-1), messages.at(-1), 'so does the last question');
+  assert.ok(body.messages.length > 3 && body.messages.length < 20, `${body.messages.length} messages`);
+  assert.deepEqual(body.messages.slice(1), messages.slice(1 - body.messages.length), 'the oldest turns went');
+  assert.equal(body.seed, 7, 'the rest is as it was');
+  const alone = await ask('shortened', { messages: user('much too long '.repeat(300)) });
+  assert.equal(alone.json.error.code, 'context_length_exceeded', 'the last question is never left out');
+  const message = await post('/v1/messages', { model: 'strict', max_tokens: 9, messages: user('much too long '.repeat(300)) });
+  assert.equal(message.status, 400, message.text);
+});
