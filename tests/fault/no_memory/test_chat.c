@@ -148,8 +148,8 @@ static void a_replay_fails_clearly(void **state) {
 static void a_stream_fails_clearly(void **state) {
     static const char *const events[] = {
         "{'id':'x','model':'m','choices':[{'delta':{'content':'Hi'}}]}",
-        "{'id':'x','choices':[{'delta':{'tool_calls':[{'index':0,'id':'c','function':{'name':'f','arguments':"
-        "'{}'}}]}}]}",
+        "{'id':'x','choices':[{'delta':{'tool_calls':[{'index':0,'id':'c','function':{'name':'f'}}]}}]}",
+        "{'id':'x','choices':[{'delta':{'tool_calls':[{'index':0,'function':{'arguments':'{}'}}]}}]}",
         "{'id':'x','choices':[{'delta':{},'finish_reason':'stop'}]}",
         "[DONE]",
     };
