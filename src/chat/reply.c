@@ -118,8 +118,10 @@ void chat_trouble_error(const struct chat_trouble *t, const char *upstream, stru
         [TROUBLE_SERVER] = "failed",
     };
     const char *param = t->kind == TROUBLE_INVALID ? t->param : "";
+    /* Who complains about a key may quote it, and it is this server's. */
+    const char *said = t->kind == TROUBLE_AUTHENTICATION ? "" : t->message;
     fail_at(err, codes[t->kind], param, "Upstream \"%s\" %s (status %d)%s%s", upstream, what[t->kind],
-            t->status, t->message[0] ? ": " : ".", t->message);
+            t->status, said[0] ? ": " : ".", said);
 }
 
 /* ---- OpenAI's completions: whole, and in events ---- */
