@@ -105,6 +105,7 @@ test('what the client sees when the upstream fails', { timeout: 120_000 }, async
         const reply = await ask(script, { stream });
         assert.equal(`${reply.status} ${reply.json.error.code}`, expected[script] ?? '502 upstream_failed', reply.text);
         assert.match(reply.json.error.message, /Upstream "main"/);
+        if (script === 'error401') assert.doesNotMatch(reply.json.error.message, /scripted/, 'what is said about our key stays here');
         const rescued = await ask(`${script}-rescued`, { stream });
         if (script === 'invalid') {
           assert.equal(rescued.status, 400, 'another upstream would not like it better');
