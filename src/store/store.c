@@ -206,10 +206,16 @@ static bool run_constant(struct store *s, const char *sql, struct error *err) {
     return q && sql_run(s, q, err);
 }
 
+/* What an end for which memory was out left behind. */
+static bool leave_view(struct store *s, struct error *err) {
+    return s->depth > 0 || sqlite3_get_autocommit(s->db) || run_constant(s, "ROLLBACK", err);
+}
+
 bool store_begin(struct store *s, bool durable, struct error *err) {
     CHECK(s->depth < NESTING_MAX);
     if (s->depth == 0) {
-        if (!set_synchronous(s, durable, err) || !run_constant(s, "BEGIN IMMEDIATE", err))
+        if (!leave_view(s, err) || !set_synchronous(s, durable, err) ||
+            !run_constant(s, "BEGIN IMMEDIATE", err))
             return false;
     } else if (!store_in_transaction(s)) {
         return fail(err, ERR_STORE, "The transaction on %s/store.db was undone by an earlier failure.",
@@ -223,6 +229,14 @@ bool store_begin(struct store *s, bool durable, struct error *err) {
 
 bool store_in_transaction(const struct store *s) {
     return s->depth > 0 && !sqlite3_get_autocommit(s->db);
+}
+
+bool store_view_begin(struct store *s, struct error *err) {
+    return leave_view(s, err) && (s->depth > 0 || run_constant(s, "BEGIN", err));
+}
+
+void store_view_end(struct store *s) {
+    (void)leave_view(s, NULL);
 }
 
 bool store_commit(struct store *s, struct error *err) {

@@ -36,3 +36,8 @@ bool store_commit(struct store *s, struct error *err) MUST_USE; /* rolls back wh
 void store_rollback(struct store *s);
 /* Is the transaction still whole? SQLite undoes all of it by itself when, say, the disk is full. */
 bool store_in_transaction(const struct store *s);
+
+/* Several reads see the store as it was at the first of them. Within a transaction nothing is needed and
+ * nothing happens. Not nested; ended in any case. */
+bool store_view_begin(struct store *s, struct error *err) MUST_USE;
+void store_view_end(struct store *s);

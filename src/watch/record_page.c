@@ -221,9 +221,9 @@ static unsigned char *put_event(struct page_writer *w, unsigned char *p, const s
     if (page_id_time(e->request_id) >= 0 && pack_noise(e->request_id, noise))
         flags |= FLAG_OUR_ID;
     p = put(p, flags);
-    p = put(p, (uint64_t)(row - w->last));
+    p = put(p, (uint64_t)row - (uint64_t)w->last);
     p = put_request_id(p, flags, noise, e, row);
-    p = put(p, fold(row * 1000 - e->wall_ns));
+    p = put(p, fold((int64_t)((uint64_t)row * 1000 - (uint64_t)e->wall_ns)));
     p = put(p, e->total_us);
     p = put(p, fold(e->status));
     p = put(p, e->decision);

@@ -427,18 +427,14 @@ bool records_visit(struct store *s, const struct record_filter *filter,
         return fail(err, ERR_NO_MEMORY, "Out of memory while reading records.");
     /* One view of the store for all of it: a page must not name stages that were not there when they were
      * read. */
-    bool alone = !store_in_transaction(s);
-    bool ok = !alone || sql_exec(s, "BEGIN", err);
-    alone &= ok;
-    ok = ok && load_stage_names(v, err);
+    bool ok = store_view_begin(s, err) && load_stage_names(v, err);
     if (ok && v->request_id.n)
         ok = visit_request(v, err);
     else if (ok && v->endpoint.n)
         ok = visit_way(v, RECORDS_BY_ENDPOINT, v->endpoint, err);
     else if (ok)
         ok = visit_way(v, RECORDS_BY_TIME, v->endpoint, err);
-    if (alone && !sql_exec(s, "COMMIT", ok ? err : NULL))
-        ok = false;
+    store_view_end(s);
     visitor_free(v);
     return ok;
 }
