@@ -92,9 +92,17 @@ static bool apply_steps(struct store *s, int64_t version, struct error *err) {
     return sql_exec(s, pragma, err);
 }
 
+/* In one view: while somebody else makes the store, its parts would contradict each other. */
+static bool look(struct store *s, int64_t *version, struct error *err) {
+    bool good = store_view_begin(s, err) && sql_number(s, "PRAGMA user_version", version, err) &&
+                refuse_foreign(s, *version, err);
+    store_view_end(s);
+    return good;
+}
+
 bool schema_apply(struct store *s, struct error *err) {
     int64_t version;
-    if (!sql_number(s, "PRAGMA user_version", &version, err) || !refuse_foreign(s, version, err))
+    if (!look(s, &version, err))
         return false;
     if (version > STEP_COUNT)
         return fail(err, ERR_STORE,
