@@ -87,3 +87,24 @@ void chat_usage_write(struct json_writer *w, const struct chat_usage *u, enum ch
     }
     json_object_end(w);
 }
+
+static int64_t sum_of(int64_t a, int64_t b) {
+    return a < 0 || b < 0 ? TOKENS_UNKNOWN : a + b;
+}
+
+static int64_t sum_of_parts(int64_t a, int64_t b) {
+    return a < 0 && b < 0 ? TOKENS_UNKNOWN : known(a) + known(b);
+}
+
+void chat_usage_add(struct chat_usage *sum, const struct chat_usage *u) {
+    *sum = (struct chat_usage){
+        .input = sum_of(sum->input, u->input),
+        .cached_input = sum_of_parts(sum->cached_input, u->cached_input),
+        .cache_write = sum_of_parts(sum->cache_write, u->cache_write),
+        .output = sum_of(sum->output, u->output),
+        .reasoning = sum_of_parts(sum->reasoning, u->reasoning),
+        .cache_write_hour = sum_of_parts(sum->cache_write_hour, u->cache_write_hour),
+        .input_audio = sum_of_parts(sum->input_audio, u->input_audio),
+        .output_audio = sum_of_parts(sum->output_audio, u->output_audio),
+    };
+}

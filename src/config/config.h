@@ -232,6 +232,7 @@ struct config_endpoint {
     enum endpoint_route route;
     double cache_temperature; /* answers asked for with a higher one are not kept */
     struct config_name semantic_cache;
+    double hedge; /* 0: off */
     struct config_context context;
     struct config_output output;
 };

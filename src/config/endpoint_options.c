@@ -194,6 +194,12 @@ static const struct option endpoint_options[] = {
      .help =
          "Of chats and embeddings: how one of the rollout is chosen: by `weight`, the least `cost`, or the "
          "least observed `latency`. By cost and latency the others stand in when it fails."},
+    {.name = "hedge",
+     PERCENT(config_endpoint, hedge),
+     .standard = "0",
+     .help = "Of chats and embeddings: a model that has not begun to answer within the time in which this "
+             "share of its calls does (such as 95%) gets company: another of the rollout, or the same again, "
+             "is asked too, and whoever begins first is heard. Both are paid for. 0: off."},
     {.name = "cache_temperature",
      PERCENT(config_endpoint, cache_temperature),
      .standard = "0",

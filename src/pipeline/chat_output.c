@@ -7,15 +7,6 @@
 
 #include <stdio.h>
 
-void chat_clear(struct chat *c) {
-    buf_free(&c->request);
-    buf_free(&c->heard);
-    buf_free(&c->reply);
-    sse_reader_clear(&c->events);
-    chat_stream_free(c->stream);
-    c->stream = NULL;
-}
-
 void chat_set_decision(struct request *r) {
     const struct candidate *at = chat_candidate(r->chat);
     if (r->outcome.cached && !at->step) {
@@ -71,7 +62,7 @@ bool chat_say_text(struct request *r, struct str text, const struct chat_usage *
     struct chat_answer_storage storage;
     struct chat_answer answer =
         chat_answer_of_text(r->id, c->in.model, text, r->wall_ns / NS_PER_SECOND, *usage, &storage);
-    c->facts.usage = *usage;
+    c->facts.usage = c->spent.usage = *usage;
     if (!c->in.stream) {
         c->reply = BUF_INIT(CHAT_REPLY_MAX);
         return chat_answer_write(&answer, c->in.surface, &c->reply, &r->error);
@@ -89,13 +80,9 @@ void chat_say_failure(struct request *r) {
     char id[160];
     snprintf(id, sizeof id, "%.*s", STR_ARG(r->id));
     buf_clear(out);
-    if (r->chat->stream)
-        chat_stream_fail(r->chat->stream, &r->error, id, out);
+    if (r->chat->answering)
+        chat_stream_fail(r->chat->answering->asking.attempt.stream, &r->error, id, out);
     else
         chat_error_event(r->chat->in.surface, &r->error, id, 0, out);
     exchange_stream_write(r->exchange, buf_str(out));
-}
-
-void chat_drained(struct request *r) {
-    http_call_resume(&r->chat->call);
 }

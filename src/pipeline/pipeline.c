@@ -196,6 +196,7 @@ struct request *request_new_chat(struct loop_state *loop, struct exchange *x, en
     chat->r = r;
     chat->in.surface = surface;
     chat->facts = CHAT_FACTS_UNKNOWN;
+    chat->spent.usage = CHAT_USAGE_UNKNOWN;
     chat->reply.cap = CHAT_REPLY_MAX;
     r->stages = chat_stages;
     r->stage_count = ARRAY_COUNT(chat_stages);

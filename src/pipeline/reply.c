@@ -93,16 +93,10 @@ void reply_write_labels(struct json_writer *w, const struct outcome *o) {
     json_array_end(w);
 }
 
-/* What came from our own cache, or from no model at all, cost nothing; what broke off cost what it used so
- * far. */
+/* What came from our own cache, or from no model at all, cost nothing; what is under way is not known yet. */
 static int64_t chat_cost(const struct request *r) {
-    const struct chat *c = r->chat;
-    const struct candidate *at = chat_candidate(c);
-    if (r->outcome.cached || c->attempts == 0)
-        return 0;
-    if (r->failed && c->facts.usage.output == TOKENS_UNKNOWN)
-        return c->begun ? EVENT_COST_UNKNOWN : 0;
-    return at && at->remote ? price_cost(at->remote->price, &c->facts.usage) : EVENT_COST_UNKNOWN;
+    const struct chat_spending *spent = &r->chat->spent;
+    return r->outcome.cached ? 0 : spent->open ? EVENT_COST_UNKNOWN : spent->nanodollars;
 }
 
 int64_t request_cost(const struct request *r) {

@@ -18,8 +18,9 @@
     X(FAILURE_AUTHENTICATION, "authentication", 0, 1, 1) /* 401, 403: our key, not the caller's fault */     \
     X(FAILURE_NOT_FOUND, "not_found", 0, 1, 0)           /* 404: it does not have that model */              \
     X(FAILURE_INVALID, "invalid_request", 0, 0, 0)       /* 400, 413, 422: nobody will like it better */     \
-    X(FAILURE_CONTEXT, "context_length", 0, 1, 0) /* too long for this model; a larger one may take it */    \
-    X(FAILURE_CANCELLED, "cancelled", 0, 0, 0)    /* the client left */
+    X(FAILURE_CONTEXT, "context_length", 0, 1, 0)  /* too long for this model; a larger one may take it */   \
+    X(FAILURE_UNSUPPORTED, "unsupported", 0, 1, 0) /* its API cannot be asked this */                        \
+    X(FAILURE_CANCELLED, "cancelled", 0, 0, 0)     /* the client left */
 
 enum failure {
     FAILURE_NONE = 0,

@@ -1,236 +1,196 @@
-/* Asks the candidates, one after the other, until one answers: each within its upstream's breaker, in one of
- * its places, again where that may help. Until a stream's first byte another candidate can take over without
- * the client's seeing it. */
+/* Asks the candidates, one after the other, until one answers. Where the endpoint hedges, one that is late
+ * gets company: whoever says something first is the answer, the other is let go. Until a stream's first byte
+ * another candidate can take over without the client's seeing it. */
 #include "base/clock.h"
-#include "base/ids.h"
-#include "pipeline/attempt.h"
 #include "pipeline/chat_output.h"
 #include "pipeline/simulator.h"
 #include "pipeline/stages/stages.h"
+#include "traffic/hedge.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum progress { PROGRESS_ANSWERED, PROGRESS_WAITING, PROGRESS_FAILED };
 
-/* A place at an upstream, or the wait for one. Outlives a request that left while it was being given out. */
-struct place {
-    struct concurrency_waiter waiter;
-    struct loop_task task;
-    struct request *r; /* NULL: nobody waits any more */
-    struct loop *loop;
-    struct engine *engine;
-    struct concurrency *concurrency;
-    bool granted;
-};
+static enum stage_answer go_on(struct request *r);
 
-static enum stage_answer go_on(struct request *r, enum failure failure);
-static enum progress ask(struct request *r);
-
-static struct upstream *upstream_of(const struct chat *c) {
-    return chat_candidate(c)->remote->upstream;
+static struct lane *lane_of(struct asking *a) {
+    return CONTAINER_OF(a, struct lane, asking);
 }
 
-/* The upstream was not asked after all. */
-static void forget_token(struct chat *c) {
-    struct upstream *u = upstream_of(c);
-    breaker_settle(&u->breaker, &u->breaker_options, &c->token, BREAKER_CANCELLED, 0, clock_monotonic());
+static struct chat *chat_of(const struct asking *a) {
+    return a->asker;
 }
 
-/* ---- places ---- */
-
-static void leave_place(struct chat *c, int64_t took_ns) {
-    struct place *p = c->place;
-    c->place = NULL;
-    concurrency_exit(p->concurrency, took_ns, clock_monotonic());
-    concurrency_unref(p->concurrency);
-    free(p);
+static struct lane *other_lane(const struct chat *c, const struct lane *lane) {
+    return c->lanes[lane == c->lanes[0]];
 }
 
-static void resume_with(struct request *r, enum stage_answer answer) {
-    if (answer != STAGE_SUSPEND)
-        request_resume(r, answer);
+static bool is_under_way(const struct lane *lane) {
+    return lane && asking_is_under_way(&lane->asking);
 }
 
-static void got_place(struct loop_task *task) {
-    struct place *p = CONTAINER_OF(task, struct place, task);
-    struct request *r = p->r;
-    if (r && p->granted) {
-        r->chat->wait = CHAT_WAIT_NONE;
-        enum progress progress = ask(r);
-        if (progress == PROGRESS_FAILED) {
-            forget_token(r->chat);
-            resume_with(r, go_on(r, FAILURE_INVALID));
-        }
+/* ---- the answer ---- */
+
+/* What it says goes to the client; who else was asked has lost. */
+static void choose(struct chat *c, struct lane *lane) {
+    struct lane *other = other_lane(c, lane);
+    loop_timer_disarm(c->r->loop->loop, &c->late);
+    c->answering = lane;
+    c->candidate = lane->candidate;
+    c->first_token_ns = lane->asking.attempt.first_byte_ns;
+    if (!is_under_way(other))
         return;
+    other->lost = other->asking.calls > 0;
+    asking_cancel(&other->asking);
+}
+
+/* Its provider read the question, and may have begun to answer: the least that it can have cost. */
+static void bill_lost(struct chat *c, const struct lane *lane) {
+    struct chat_usage usage = c->facts.usage;
+    usage.output = usage.reasoning = 0;
+    chat_bill(c, lane->asking.remote->price, &usage);
+}
+
+static void answered(struct chat *c, struct lane *lane) {
+    struct attempt *t = &lane->asking.attempt;
+    struct lane *other = other_lane(c, lane);
+    if (c->answering != lane)
+        choose(c, lane);
+    c->facts = t->facts;
+    if (!c->in.stream) {
+        c->reply = t->reply;
+        t->reply = (struct buf){0};
     }
-    if (p->granted)
-        concurrency_exit(p->concurrency, -1, clock_monotonic());
-    concurrency_unref(p->concurrency);
-    free(p);
-    if (!r)
-        return;
-    r->chat->place = NULL;
-    r->chat->wait = CHAT_WAIT_NONE;
-    forget_token(r->chat);
-    fail(&r->error, ERR_OVERLOADED, "Upstream \"%s\" had no place free in time.",
-         upstream_of(r->chat)->config->name);
-    resume_with(r, go_on(r, FAILURE_OVERLOADED));
+    if (other && other->lost)
+        bill_lost(c, other);
+    chat_set_decision(c->r);
+    request_resume(c->r, STAGE_NEXT);
 }
 
-/* On whichever thread a call ended. */
-static void wake(struct concurrency_waiter *w, bool granted) {
-    struct place *p = CONTAINER_OF(w, struct place, waiter);
-    struct engine *engine = p->engine;
-    p->granted = granted;
-    loop_post(p->loop, &p->task);
-    engine_outstanding_end(engine);
+/* ---- a lane ---- */
+
+static void on_call(struct asking *a) {
+    chat_call_begins(chat_of(a));
 }
 
-static enum progress take_place(struct request *r) {
-    struct chat *c = r->chat;
-    struct upstream *u = upstream_of(c);
-    struct place *p = malloc(sizeof *p);
-    if (!p) {
-        fail(&r->error, ERR_NO_MEMORY, "Out of memory for this request.");
-        return PROGRESS_FAILED;
-    }
-    *p = (struct place){.task.run = got_place,
-                        .waiter.wake = wake,
-                        .r = r,
-                        .loop = r->loop->loop,
-                        .engine = r->loop->engine,
-                        .concurrency = concurrency_ref(u->concurrency)};
-    c->place = p;
-    c->wait = CHAT_WAIT_PLACE;
-    engine_outstanding_begin(p->engine);
-    switch (concurrency_enter(u->concurrency, &p->waiter, r->deadline_ns, clock_monotonic(), &r->error)) {
-    case CONCURRENCY_START:
-        engine_outstanding_end(p->engine);
-        c->wait = CHAT_WAIT_NONE;
-        return ask(r);
-    case CONCURRENCY_WAIT: return PROGRESS_WAITING;
-    case CONCURRENCY_REFUSED: break;
-    }
-    engine_outstanding_end(p->engine);
-    concurrency_unref(p->concurrency);
-    free(p);
-    c->place = NULL;
-    c->wait = CHAT_WAIT_NONE;
-    fail_within(&r->error, "Upstream \"%s\"", u->config->name);
-    return PROGRESS_FAILED;
+static void on_called(struct asking *a, enum failure failure) {
+    chat_call_ended(chat_of(a), a, failure);
 }
 
-/* ---- one upstream ---- */
-
-static bool breaker_lets(struct request *r, struct upstream *u) {
-    int64_t wait_ns;
-    if (breaker_allow(&u->breaker, &u->breaker_options, clock_monotonic(), &r->chat->token, &wait_ns))
-        return true;
-    fail(&r->error, ERR_OVERLOADED, "Upstream \"%s\" failed lately and is left alone for %lld ms.",
-         u->config->name, (long long)(wait_ns / NS_PER_MS));
-    r->error.retry_after_ms = (uint32_t)(wait_ns / NS_PER_MS);
-    return false;
+static void on_output(struct asking *a, struct str bytes) {
+    struct chat *c = chat_of(a);
+    if (!c->answering)
+        choose(c, lane_of(a));
+    a->committed = true;
+    chat_say(c, bytes);
 }
 
-static enum progress ask_upstream(struct request *r) {
-    struct upstream *u = upstream_of(r->chat);
-    if (!breaker_lets(r, u))
-        return PROGRESS_FAILED;
-    retry_budget_earn(&u->retry_budget, &u->retry_options);
-    enum progress progress = take_place(r);
-    if (progress == PROGRESS_FAILED)
-        forget_token(r->chat);
-    return progress;
+static void on_read(struct asking *a) {
+    struct chat *c = chat_of(a);
+    if (chat_flush(c) && c->begun && exchange_stream_is_full(c->r->exchange))
+        attempt_pause(&a->attempt);
 }
 
-/* With the breaker's leave and a place. One that fails has given the place back; the leave is its caller's.
- */
-static enum progress ask(struct request *r) {
-    struct chat *c = r->chat;
-    struct upstream *u = upstream_of(c);
-    c->wait = CHAT_WAIT_CALL;
-    latency_begin(&u->latency);
-    if (attempt_start(c, chat_candidate(c)->remote))
-        return PROGRESS_WAITING;
-    c->wait = CHAT_WAIT_NONE;
-    latency_end(&u->latency, -1, clock_monotonic());
-    leave_place(c, -1);
-    return PROGRESS_FAILED;
-}
-
-/* What the call showed about its upstream. */
-static void settle(struct chat *c, enum failure failure) {
-    struct upstream *u = upstream_of(c);
-    int64_t now = clock_monotonic(), took = now - c->call_started_ns;
-    int64_t first = c->call.replied_ns ? c->call.replied_ns - c->call_started_ns : took;
-    bool tells = failure == FAILURE_NONE || failure == FAILURE_TIMEOUT;
-    enum breaker_outcome outcome = failure == FAILURE_NONE ? breaker_success_of(&u->breaker_options, first)
-                                   : failure_counts_against_health(failure) ? BREAKER_FAILURE
-                                                                            : BREAKER_CANCELLED;
-    breaker_settle(&u->breaker, &u->breaker_options, &c->token, outcome, c->retry_after_ns, now);
-    latency_end(&u->latency, tells ? first : -1, now);
-    leave_place(c, tells ? took : -1);
-}
-
-static void try_again(struct loop_timer *timer) {
-    struct chat *c = CONTAINER_OF(timer, struct chat, pause);
-    struct request *r = c->r;
-    c->wait = CHAT_WAIT_NONE;
-    if (ask_upstream(r) == PROGRESS_FAILED)
-        resume_with(r, go_on(r, FAILURE_OVERLOADED));
-}
-
-/* True: the same upstream is asked again after a pause. */
-static bool retries(struct request *r, enum failure failure) {
-    struct chat *c = r->chat;
-    struct upstream *u = upstream_of(c);
-    int64_t now = clock_monotonic();
-    uint64_t dice;
-    random_bytes(&dice, sizeof dice);
-    struct retry_attempt attempt = {.failure = failure,
-                                    .attempts = c->tries,
-                                    .retry_after_ns = c->retry_after_ns,
-                                    .deadline = r->deadline_ns,
-                                    .need_ns = latency_average(&u->latency, now),
-                                    .begun = c->begun,
-                                    .has_next = c->candidate + 1 < c->candidate_count};
-    struct retry_decision decision = retry_decide(&u->retry_options, &u->retry_budget, &attempt, now, dice);
-    if (decision.verdict != RETRY_SAME)
-        return false;
-    c->tries++;
-    c->wait = CHAT_WAIT_PAUSE;
-    c->pause.fire = try_again;
-    loop_timer_arm(r->loop->loop, &c->pause, now + decision.wait_ns);
-    return true;
-}
-
-static void ended(struct chat *c, enum failure failure) {
-    struct request *r = c->r;
-    c->wait = CHAT_WAIT_NONE;
-    settle(c, failure);
+static void ended(struct asking *a, enum failure failure) {
+    struct chat *c = chat_of(a);
     if (failure == FAILURE_NONE) {
-        chat_set_decision(r);
-        request_resume(r, STAGE_NEXT);
-    } else if (!retries(r, failure)) {
-        resume_with(r, go_on(r, failure));
+        answered(c, lane_of(a));
+        return;
     }
+    c->r->error = a->attempt.error;
+    c->failure = failure;
+    c->facts = a->attempt.facts;
+    outcome_note_reason(c->r);
+    if (is_under_way(other_lane(c, lane_of(a))))
+        return;
+    loop_timer_disarm(c->r->loop->loop, &c->late);
+    enum stage_answer answer = go_on(c->r);
+    if (answer != STAGE_SUSPEND)
+        request_resume(c->r, answer);
+}
+
+static const struct asking_events events = {
+    .on_call = on_call, .on_called = on_called, .on_output = on_output, .on_read = on_read, .ended = ended};
+
+static struct lane *lane_at(struct chat *c, unsigned index) {
+    if (!c->lanes[index])
+        c->lanes[index] = arena_zalloc(c->r->arena, sizeof *c->lanes[index]);
+    else
+        attempt_clear(&c->lanes[index]->asking.attempt);
+    return c->lanes[index];
+}
+
+static enum failure ask(struct chat *c, unsigned index, unsigned candidate) {
+    struct request *r = c->r;
+    const struct candidate *at = &c->candidates[candidate];
+    struct lane *lane = lane_at(c, index);
+    if (!lane) {
+        fail(&r->error, ERR_NO_MEMORY, "Out of memory for this request.");
+        return FAILURE_OVERLOADED;
+    }
+    lane->candidate = candidate;
+    lane->lost = false;
+    lane->question = (struct question){.loop = r->loop,
+                                       .arena = r->arena,
+                                       .id = r->id,
+                                       .in = &c->in,
+                                       .wall_ns = r->wall_ns,
+                                       .deadline_ns = r->deadline_ns};
+    lane->asking.events = &events;
+    lane->asking.asker = c;
+    lane->asking.question = &lane->question;
+    lane->asking.remote = at->remote;
+    lane->asking.timeout_ns = at->step ? at->step->timeout : 0;
+    lane->asking.has_next = c->next < c->candidate_count || index > 0;
+    enum failure failure = asking_start(&lane->asking);
+    if (failure != FAILURE_NONE)
+        r->error = lane->asking.attempt.error;
+    return failure;
+}
+
+/* ---- the hedge ---- */
+
+/* Another of the rollout where the route has one, else the same again. A fallback is no equal. */
+static unsigned hedge_candidate(const struct chat *c) {
+    bool equal = c->next < c->candidate_count && !c->candidates[c->next].step;
+    return equal ? c->next : c->candidate;
+}
+
+static void hedge(struct loop_timer *timer) {
+    struct chat *c = CONTAINER_OF(timer, struct chat, late);
+    struct upstream *u = chat_candidate(c)->remote->upstream;
+    unsigned candidate = hedge_candidate(c);
+    struct error kept = c->r->error;
+    if (c->begun || !hedge_start(&u->retry_budget, &u->retry_options, clock_monotonic()))
+        return;
+    if (candidate == c->next)
+        c->next++;
+    c->lanes[0]->asking.has_next = true;
+    if (ask(c, 1, candidate) != FAILURE_NONE)
+        c->r->error = kept; /* the first one goes on alone */
+}
+
+static void arm_hedge(struct request *r) {
+    struct chat *c = r->chat;
+    struct upstream *u = chat_candidate(c)->remote->upstream;
+    double quantile = r->endpoint->config->hedge;
+    struct hedge_options options = {.on = quantile > 0, .quantile = quantile};
+    if (!options.on)
+        return;
+    int64_t now = clock_monotonic(), after = hedge_after(&options, &u->latency, now, r->deadline_ns);
+    if (after < 0)
+        return;
+    c->late.fire = hedge;
+    loop_timer_arm(r->loop->loop, &c->late, now + after);
 }
 
 /* ---- the chain ---- */
 
 static const struct chat_usage nothing_used = {0, 0, 0, 0, 0, 0, 0, 0};
 
-static enum progress try_candidate(struct request *r) {
-    struct chat *c = r->chat;
-    const struct candidate *at = chat_candidate(c);
-    c->tries = 1;
-    c->retry_after_ns = 0;
-    c->ended = ended;
-    if (at->remote && at->remote->upstream->config->kind == UPSTREAM_SIMULATOR)
-        return simulator_answer(r) ? PROGRESS_ANSWERED : PROGRESS_FAILED;
+static enum progress try_own(struct request *r, const struct candidate *at) {
     if (at->remote)
-        return ask_upstream(r);
+        return simulator_answer(r) ? PROGRESS_ANSWERED : PROGRESS_FAILED;
     if (at->step->kind == STEP_TEXT)
         return chat_say_text(r, str_from(at->step->config->text), &nothing_used) ? PROGRESS_ANSWERED
                                                                                  : PROGRESS_FAILED;
@@ -238,6 +198,28 @@ static enum progress try_candidate(struct request *r) {
         return PROGRESS_ANSWERED;
     fail(&r->error, ERR_UPSTREAM, "No model could answer.");
     return PROGRESS_FAILED;
+}
+
+static enum progress try_next(struct request *r) {
+    struct chat *c = r->chat;
+    c->candidate = c->next++;
+    const struct candidate *at = chat_candidate(c);
+    if (!at->remote || at->remote->upstream->config->kind == UPSTREAM_SIMULATOR) {
+        c->failure = FAILURE_OVERLOADED;
+        return try_own(r, at);
+    }
+    c->failure = ask(c, 0, c->candidate);
+    if (c->failure != FAILURE_NONE)
+        return PROGRESS_FAILED;
+    arm_hedge(r);
+    return PROGRESS_WAITING;
+}
+
+/* How long the upstreams that were asked want to be left alone. */
+static uint32_t patience(const struct request *r) {
+    const struct lane *lane = r->chat->lanes[0];
+    int64_t asked_ns = lane ? lane->asking.attempt.retry_after_ns : 0;
+    return asked_ns ? (uint32_t)(asked_ns / NS_PER_MS) : r->error.retry_after_ms;
 }
 
 static enum stage_answer give_up(struct request *r, uint32_t retry_after_ms) {
@@ -253,59 +235,39 @@ static enum stage_answer give_up(struct request *r, uint32_t retry_after_ms) {
     return STAGE_FAIL;
 }
 
-/* The present candidate has failed (r->error): what now? */
-static enum stage_answer go_on(struct request *r, enum failure failure) {
+/* The last one asked has failed (r->error, c->failure): what now? */
+static enum stage_answer go_on(struct request *r) {
     struct chat *c = r->chat;
-    uint32_t retry_after_ms =
-        c->retry_after_ns ? (uint32_t)(c->retry_after_ns / NS_PER_MS) : r->error.retry_after_ms;
+    uint32_t retry_after_ms = patience(r);
     for (;;) {
-        if (c->begun || !failure_other_may_answer(failure))
+        if (c->begun || !failure_other_may_answer(c->failure))
             return STAGE_FAIL;
         outcome_note_reason(r);
-        if (clock_monotonic() >= r->deadline_ns)
+        if (c->next >= c->candidate_count || clock_monotonic() >= r->deadline_ns)
             return give_up(r, retry_after_ms);
-        c->candidate++;
-        if (!chat_candidate(c))
-            return give_up(r, retry_after_ms);
-        switch (try_candidate(r)) {
+        switch (try_next(r)) {
         case PROGRESS_ANSWERED: chat_set_decision(r); return STAGE_NEXT;
         case PROGRESS_WAITING: return STAGE_SUSPEND;
-        case PROGRESS_FAILED: failure = FAILURE_OVERLOADED; break;
+        case PROGRESS_FAILED: break;
         }
     }
 }
 
 static enum stage_answer run(struct request *r) {
-    switch (try_candidate(r)) {
+    switch (try_next(r)) {
     case PROGRESS_ANSWERED: chat_set_decision(r); return STAGE_NEXT;
     case PROGRESS_WAITING: return STAGE_SUSPEND;
     case PROGRESS_FAILED: break;
     }
-    return go_on(r, FAILURE_OVERLOADED);
+    return go_on(r);
 }
 
 static void cancel(struct request *r) {
     struct chat *c = r->chat;
-    struct place *p = c->place;
-    switch (c->wait) {
-    case CHAT_WAIT_PLACE:
-        forget_token(c);
-        p->r = NULL;
-        c->place = NULL;
-        if (concurrency_leave(p->concurrency, &p->waiter)) {
-            engine_outstanding_end(p->engine);
-            concurrency_unref(p->concurrency);
-            free(p);
-        }
-        break;
-    case CHAT_WAIT_CALL:
-        attempt_cancel(c);
-        settle(c, FAILURE_CANCELLED);
-        break;
-    case CHAT_WAIT_PAUSE: loop_timer_disarm(r->loop->loop, &c->pause); break;
-    case CHAT_WAIT_NONE: break;
-    }
-    c->wait = CHAT_WAIT_NONE;
+    loop_timer_disarm(r->loop->loop, &c->late);
+    for (unsigned i = 0; i < CHAT_LANES; i++)
+        if (is_under_way(c->lanes[i]))
+            asking_cancel(&c->lanes[i]->asking);
 }
 
 const struct stage stage_call = {.name = "call", .run = run, .cancel = cancel};

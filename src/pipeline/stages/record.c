@@ -96,9 +96,9 @@ static void add_language(const struct request *r, struct event *e) {
     const struct chat *c = r->chat;
     e->has_language = true;
     e->language = (struct event_language){
-        .usage = c->facts.usage,
-        .attempts = c->attempts,
-        .upstream_us = us_of(c->upstream_ns),
+        .usage = c->spent.usage,
+        .attempts = c->spent.calls,
+        .upstream_us = us_of(c->spent.upstream_ns),
         .first_token_us = c->first_token_ns ? us_of(c->first_token_ns - r->started_ns) : 0,
     };
 }

@@ -66,11 +66,11 @@ uint32_t reserve_settle(struct request *r) {
     struct chat *c = r->chat;
     struct budget *budget = r->loop->parts->budget;
     int64_t cost = request_cost(r);
-    const struct chat_usage *u = &c->facts.usage;
-    bool asked = c->attempts > 0 && !r->outcome.cached;
+    const struct chat_usage *u = &c->spent.usage;
+    bool asked = c->spent.calls > 0 && !r->outcome.cached;
     if (!c->hold.live)
         return 0;
-    if (r->failed && !c->begun) {
+    if (r->failed && c->spent.billed == 0) {
         budget_release(budget, &c->hold);
         return 0;
     }

@@ -1,0 +1,43 @@
+#include "pipeline/chat.h"
+
+#include "base/clock.h"
+
+void chat_bill(struct chat *c, const struct price *price, const struct chat_usage *usage) {
+    struct chat_spending *s = &c->spent;
+    int64_t cost = price_cost(price, usage);
+    if (s->billed++ == 0)
+        s->usage = *usage;
+    else
+        chat_usage_add(&s->usage, usage);
+    s->nanodollars =
+        s->nanodollars == COST_UNKNOWN || cost == COST_UNKNOWN ? COST_UNKNOWN : s->nanodollars + cost;
+}
+
+void chat_call_begins(struct chat *c) {
+    struct chat_spending *s = &c->spent;
+    s->calls++;
+    if (s->open++ == 0)
+        s->open_since = clock_monotonic();
+}
+
+void chat_call_ended(struct chat *c, const struct asking *a, enum failure failure) {
+    struct chat_spending *s = &c->spent;
+    const struct attempt *t = &a->attempt;
+    if (--s->open == 0)
+        s->upstream_ns += t->ended_ns - s->open_since;
+    if (failure == FAILURE_NONE || t->said || t->facts.usage.output != TOKENS_UNKNOWN)
+        chat_bill(c, a->remote->price, &t->facts.usage);
+}
+
+void chat_clear(struct chat *c) {
+    for (unsigned i = 0; i < CHAT_LANES; i++)
+        if (c->lanes[i])
+            attempt_clear(&c->lanes[i]->asking.attempt);
+    buf_free(&c->reply);
+}
+
+void chat_drained(struct request *r) {
+    struct lane *lane = r->chat->answering;
+    if (lane)
+        attempt_resume(&lane->asking.attempt);
+}
