@@ -47,7 +47,7 @@ struct chat {
     struct lane *lanes[CHAT_LANES]; /* NULL: not used */
     struct lane *answering;         /* whose answer the client gets; NULL: none yet */
     struct loop_timer late;         /* when a hedge begins */
-    enum failure failure;           /* of the lane that ended first, without an answer */
+    enum failure failure;           /* of the candidate asked last */
     struct chat_spending spent;
 
     struct buf reply;        /* the client's: whole, or what of a stream is kept for the cache */

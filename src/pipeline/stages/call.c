@@ -97,12 +97,11 @@ static void ended(struct asking *a, enum failure failure) {
         answered(c, lane_of(a));
         return;
     }
+    if (is_under_way(other_lane(c, lane_of(a))))
+        return;
     c->r->error = a->attempt.error;
     c->failure = failure;
     c->facts = a->attempt.facts;
-    outcome_note_reason(c->r);
-    if (is_under_way(other_lane(c, lane_of(a))))
-        return;
     loop_timer_disarm(c->r->loop->loop, &c->late);
     enum stage_answer answer = go_on(c->r);
     if (answer != STAGE_SUSPEND)

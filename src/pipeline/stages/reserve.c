@@ -37,6 +37,8 @@ static struct budget_amount worst_of(const struct request *r) {
                      : in->output_max > 0           ? in->output_max
                                                     : OUTPUT_ASSUMED;
     output *= in->choices > 0 ? in->choices : 1;
+    if (r->endpoint->config->hedge > 0)
+        input *= 2; /* the second one reads it, too */
     return (struct budget_amount){
         .requests = 1, .tokens = input + output, .nanodollars = worst_cost(r, input, output)};
 }
