@@ -135,10 +135,16 @@ void chat_request_clear(struct chat_request *r) {
 
 /* Behind the string that begins at `at`, which is a quote. The JSON is known to be good. */
 static size_t skip_string(struct str json, size_t at) {
-    for (at++; json.p[at] != '"'; at++)
-        if (json.p[at] == '\\')
-            at++;
-    return at + 1;
+    const char *start = json.p + at + 1, *p = start;
+    for (;;) {
+        size_t before = 0;
+        p = memchr(p, '"', (size_t)(json.p + json.n - p));
+        while (p - before > start && p[-1 - (ptrdiff_t)before] == '\\')
+            before++;
+        p++;
+        if (before % 2 == 0)
+            return (size_t)(p - json.p);
+    }
 }
 
 static size_t skip_value(struct str json, size_t at) {
