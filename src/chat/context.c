@@ -6,7 +6,7 @@
 
 /* A turn begins with a user message and goes up to the next one. Turns are dropped whole, the oldest first:
  * so roles still alternate, and calls stay with their results. Where a result stands in a later turn than its
- * call, the turns between are taken as one. */
+ * call, the turns between are taken as one. What a message is shows in itself, whichever API it is of. */
 
 struct call {
     struct str id;
@@ -54,31 +54,92 @@ static struct call *call_slot(struct turns *t, struct str id) {
     return &t->calls[slot];
 }
 
+/* ---- calls and their results ---- */
+
+typedef void id_visitor(void *ctx, struct str id);
+
+static bool has_type(yyjson_val *value, struct str type) {
+    return str_eq(json_str_of(yyjson_obj_get(value, "type")), type);
+}
+
+static void visit_parts(yyjson_val *message, struct str type, const char *name, id_visitor *visit,
+                        void *ctx) {
+    size_t index, max;
+    yyjson_val *part, *content = yyjson_obj_get(message, "content");
+    yyjson_arr_foreach(content, index, max, part) {
+        if (has_type(part, type))
+            visit(ctx, json_str_of(yyjson_obj_get(part, name)));
+    }
+}
+
+/* Chat completions: tool_calls; messages: tool_use; responses: items with a call_id. */
+static void visit_calls(yyjson_val *message, id_visitor *visit, void *ctx) {
+    size_t index, max;
+    yyjson_val *one, *calls = yyjson_obj_get(message, "tool_calls");
+    yyjson_arr_foreach(calls, index, max, one) visit(ctx, json_str_of(yyjson_obj_get(one, "id")));
+    visit_parts(message, STR("tool_use"), "id", visit, ctx);
+    struct str type = json_str_of(yyjson_obj_get(message, "type"));
+    if (str_ends(type, STR("_call")))
+        visit(ctx, json_str_of(yyjson_obj_get(message, "call_id")));
+}
+
+static void visit_results(yyjson_val *message, id_visitor *visit, void *ctx) {
+    if (str_eq(role_of(message), STR("tool")))
+        visit(ctx, json_str_of(yyjson_obj_get(message, "tool_call_id")));
+    visit_parts(message, STR("tool_result"), "tool_use_id", visit, ctx);
+    if (str_ends(json_str_of(yyjson_obj_get(message, "type")), STR("_call_output")))
+        visit(ctx, json_str_of(yyjson_obj_get(message, "call_id")));
+}
+
+static void found(void *ctx, struct str id) {
+    *(bool *)ctx = true;
+}
+
+/* What the user says; Anthropic's users also bring the results of tools. */
+static bool is_users(yyjson_val *message) {
+    bool results = false;
+    if (!str_eq(role_of(message), STR("user")))
+        return false;
+    visit_results(message, found, &results);
+    return !results;
+}
+
+static void count_one(void *ctx, struct str id) {
+    ++*(size_t *)ctx;
+}
+
 static size_t count_calls(yyjson_val *messages) {
     size_t index, max, count = 0;
     yyjson_val *message;
-    yyjson_arr_foreach(messages, index, max, message) count +=
-        yyjson_arr_size(yyjson_obj_get(message, "tool_calls"));
+    yyjson_arr_foreach(messages, index, max, message) visit_calls(message, count_one, &count);
     return count;
 }
 
-static void note_calls(struct turns *t, yyjson_val *message, size_t turn) {
-    size_t index, max;
-    yyjson_val *one;
-    yyjson_arr_foreach(yyjson_obj_get(message, "tool_calls"), index, max, one) {
-        struct str id = json_str_of(yyjson_obj_get(one, "id"));
-        if (id.n)
-            *call_slot(t, id) = (struct call){id, turn};
-    }
+struct at_turn {
+    struct turns *t;
+    size_t own, earliest;
+};
+
+static void note_call(void *ctx, struct str id) {
+    struct at_turn *at = ctx;
+    if (id.n)
+        *call_slot(at->t, id) = (struct call){id, at->own};
+}
+
+static void find_call(void *ctx, struct str id) {
+    struct at_turn *at = ctx;
+    struct call *call = id.n ? call_slot(at->t, id) : NULL;
+    if (call && call->id.p && call->turn < at->earliest)
+        at->earliest = call->turn;
 }
 
 /* The turn whose call this message answers; its own where it answers none. */
 static size_t answered_turn(struct turns *t, yyjson_val *message, size_t own) {
+    struct at_turn at = {t, own, own};
     if (str_eq(role_of(message), STR("function")) && own > 0)
         return own - 1; /* the old API's results have no id: they stay with what is before them */
-    struct str id = json_str_of(yyjson_obj_get(message, "tool_call_id"));
-    struct call *call = str_eq(role_of(message), STR("tool")) && id.n ? call_slot(t, id) : NULL;
-    return call && call->id.p && call->turn < own ? call->turn : own;
+    visit_results(message, find_call, &at);
+    return at.earliest;
 }
 
 /* `covers`: how many answers reach over the border before each turn, as differences. */
@@ -87,12 +148,12 @@ static void number_messages(struct turns *t, int64_t *covers) {
     bool user = false;
     yyjson_val *message;
     yyjson_arr_foreach(t->messages, index, max, message) {
-        bool is_user = str_eq(role_of(message), STR("user"));
+        bool is_user = is_users(message);
         turn += is_user && !user && index > 0;
         if (!is_system(message))
             user = is_user;
         t->turn[index] = turn;
-        note_calls(t, message, turn);
+        visit_calls(message, note_call, &(struct at_turn){t, turn, turn});
         covers[answered_turn(t, message, turn) + 1]++;
         covers[turn + 1]--;
     }
@@ -221,47 +282,69 @@ void context_plan_clear(struct context_plan *p) {
 
 /* ---- writing ---- */
 
-static void write_summary(struct json_writer *w, struct str summary) {
+static void write_summary(struct json_writer *w, const char *role, struct str summary) {
     AUTO_BUF text = BUF_INIT(1 << 20);
     buf_add_str(&text, STR("Summary of the earlier conversation: "));
     buf_add_str(&text, summary);
     json_object(w);
-    json_field_text(w, "role", "system");
+    json_field_text(w, "role", role);
     json_field_str(w, "content", buf_str(&text));
     json_object_end(w);
 }
 
-void context_write(yyjson_val *messages, const struct context_plan *p, struct str summary, struct buf *out) {
+void context_write(yyjson_val *messages, const struct context_plan *p, const char *role, struct str summary,
+                   struct buf *out) {
     struct json_writer w = JSON_WRITER(out);
     size_t index, max;
     yyjson_val *message;
     json_array(&w);
     yyjson_arr_foreach(messages, index, max, message) {
         if (p->verdict == CONTEXT_SUMMARY && index == p->summary_before)
-            write_summary(&w, summary);
+            write_summary(&w, role, summary);
         if (p->keep[index])
             json_value(&w, message);
     }
     json_array_end(&w);
 }
 
+static void write_call(struct buf *out, yyjson_val *call) {
+    yyjson_val *function = yyjson_obj_get(call, "function"), *input = yyjson_obj_get(call, "input");
+    yyjson_val *of = function ? function : call;
+    buf_printf(out, "[calls %.*s(", STR_ARG(json_str_of(yyjson_obj_get(of, "name"))));
+    buf_add_str(out, json_str_of(yyjson_obj_get(of, "arguments")));
+    if (input)
+        json_value(&JSON_WRITER(out), input);
+    buf_add_str(out, STR(")]"));
+}
+
+static void write_content(struct buf *out, yyjson_val *content) {
+    size_t index, max;
+    yyjson_val *part;
+    buf_add_str(out, json_str_of(content));
+    yyjson_arr_foreach(content, index, max, part) {
+        if (has_type(part, STR("tool_use")))
+            write_call(out, part);
+        else if (has_type(part, STR("tool_result")))
+            buf_add_str(out, json_str_of(yyjson_obj_get(part, "content")));
+        else
+            buf_add_str(out, json_str_of(yyjson_obj_get(part, "text")));
+    }
+}
+
 void context_write_dropped(yyjson_val *messages, const struct context_plan *p, struct buf *out) {
     size_t index, max, at, end;
-    yyjson_val *message, *part;
+    yyjson_val *message, *call;
     yyjson_arr_foreach(messages, index, max, message) {
+        yyjson_val *calls = yyjson_obj_get(message, "tool_calls");
+        struct str who = role_of(message);
         if (p->keep[index])
             continue;
-        yyjson_val *content = yyjson_obj_get(message, "content"),
-                   *calls = yyjson_obj_get(message, "tool_calls");
-        buf_printf(out, "%.*s: ", STR_ARG(role_of(message)));
-        buf_add_str(out, json_str_of(content));
-        yyjson_arr_foreach(content, at, end, part)
-            buf_add_str(out, json_str_of(yyjson_obj_get(part, "text")));
-        yyjson_arr_foreach(calls, at, end, part) {
-            yyjson_val *function = yyjson_obj_get(part, "function");
-            buf_printf(out, "[calls %.*s(%.*s)]", STR_ARG(json_str_of(yyjson_obj_get(function, "name"))),
-                       STR_ARG(json_str_of(yyjson_obj_get(function, "arguments"))));
-        }
+        buf_printf(out, "%.*s: ", STR_ARG(who.n ? who : json_str_of(yyjson_obj_get(message, "type"))));
+        write_content(out, yyjson_obj_get(message, "content"));
+        yyjson_arr_foreach(calls, at, end, call) write_call(out, call);
+        if (yyjson_obj_get(message, "arguments"))
+            write_call(out, message);
+        write_content(out, yyjson_obj_get(message, "output"));
         buf_add_char(out, '\n');
     }
 }

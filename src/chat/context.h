@@ -1,5 +1,5 @@
 /* What to do when a conversation does not fit its model's window: refuse, drop the oldest turns, or say which
- * turns a summary is to replace. Works on the messages array of a chat completions request. Never parts a
+ * turns a summary is to replace. Works on the turns of any of the APIs (chat_request.turns). Never parts a
  * tool call from its results, never drops system messages (developer's too) or the last user turn with what
  * follows it. Pure; any thread. */
 #pragma once
@@ -43,8 +43,9 @@ bool context_plan(yyjson_val *messages, const struct context_limits *limits, str
                   struct error *err) MUST_USE;
 void context_plan_clear(struct context_plan *p);
 
-/* The messages array as the plan has it. `summary`: of the turns left out, written as a system message;
+/* The messages array as the plan has it. `summary`: of the turns left out, written as a message of `role`;
  * ignored without CONTEXT_SUMMARY. */
-void context_write(yyjson_val *messages, const struct context_plan *p, struct str summary, struct buf *out);
+void context_write(yyjson_val *messages, const struct context_plan *p, const char *role, struct str summary,
+                   struct buf *out);
 /* The messages left out as lines "role: text", for the model that summarises; at most the buffer's cap. */
 void context_write_dropped(yyjson_val *messages, const struct context_plan *p, struct buf *out);

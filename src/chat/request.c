@@ -113,8 +113,8 @@ bool chat_request_parse(enum chat_surface surface, struct str body, struct chat_
         take_values(&r);
         r.messages = yyjson_obj_get(r.root, "messages");
         yyjson_val *input = surface == CHAT_RESPONSES ? yyjson_obj_get(r.root, "input") : NULL;
-        yyjson_val *turns = yyjson_is_arr(input) ? input : r.messages;
-        good = !turns || check_turns(&r, turns, err);
+        r.turns = yyjson_is_arr(input) ? input : r.messages;
+        good = !r.turns || check_turns(&r, r.turns, err);
     }
     if (good && r.model.n == 0)
         good = fail_at(err, ERR_INVALID_FIELD, "model", "\"model\" is empty.");
@@ -276,12 +276,12 @@ static struct change ask_usage(const struct chat_request *r) {
     return (struct change){from, from + options.n, STR("{\"include_usage\":true}")};
 }
 
-bool chat_request_with_messages(const struct chat_request *r, struct str messages, struct buf *out) {
-    struct str old = member(r->body, STR("messages"));
+bool chat_request_with_turns(const struct chat_request *r, struct str turns, struct buf *out) {
+    struct str old = member(r->body, r->surface == CHAT_RESPONSES ? STR("input") : STR("messages"));
     if (!old.p)
         return false;
     size_t from = offset_in(r->body, old);
-    add_changed(out, r->body, &(struct change){from, from + old.n, messages}, 1);
+    add_changed(out, r->body, &(struct change){from, from + old.n, turns}, 1);
     return !out->failed;
 }
 

@@ -22,6 +22,7 @@ struct chat_request {
     struct str model;                /* names an endpoint */
     struct str user;                 /* the caller's own name for its user; "" */
     yyjson_val *messages;            /* NULL where the surface has none */
+    yyjson_val *turns;               /* messages, or a response's input items; NULL: none */
     yyjson_val *tools;               /* NULL: none */
     yyjson_val *output_schema;       /* the JSON Schema that the answer shall follow; NULL: none asked */
     yyjson_val *metadata;            /* NULL: none */
@@ -53,8 +54,8 @@ void chat_request_essence(const struct chat_request *r, struct buf *out);
  * semantic cache compares. `rest` receives all else that is asked. False: it is not so simple. */
 bool chat_request_question(const struct chat_request *r, struct str *question, struct buf *rest);
 
-/* The client's own bytes with other messages. */
-bool chat_request_with_messages(const struct chat_request *r, struct str messages, struct buf *out) MUST_USE;
+/* The client's own bytes with other turns. */
+bool chat_request_with_turns(const struct chat_request *r, struct str turns, struct buf *out) MUST_USE;
 
 /* The same request for an upstream that speaks the same API: the client's own bytes, with the upstream's name
  * for the model in the place of the endpoint's, and in a stream the usage asked for in any case. */

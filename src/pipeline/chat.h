@@ -39,6 +39,7 @@ struct chat_spending {
 struct chat {
     struct request *r;
     struct chat_request in;
+    struct str shortened; /* what was done to fit the window: "dropped", "summarised"; "" nothing */
     struct candidate candidates[CHAT_CANDIDATES_MAX];
     unsigned candidate_count;
     unsigned candidate; /* the one that answers, or was asked last */

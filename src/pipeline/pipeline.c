@@ -20,7 +20,7 @@ static const struct stage *const predict_stages[] = {
 
 /* A language model's. The endpoint is named in the body, so its own limits come after it. */
 static const struct stage *const chat_stages[] = {
-    &stage_authenticate, &stage_limit,  &stage_receive, &stage_address, &stage_fit,   &stage_reserve,
+    &stage_authenticate, &stage_limit,  &stage_receive, &stage_address, &stage_reserve, &stage_fit,
     &stage_route,        &stage_recall, &stage_call,    &stage_record,  &stage_reply,
 };
 
@@ -30,8 +30,8 @@ size_t pipeline_stage_names(const char *const **names) {
     for (size_t i = 0; i < ARRAY_COUNT(predict_stages); i++)
         list[count++] = predict_stages[i]->name;
     list[count++] = stage_address.name;
-    list[count++] = stage_fit.name;
     list[count++] = stage_reserve.name;
+    list[count++] = stage_fit.name;
     list[count++] = stage_route.name;
     list[count++] = stage_recall.name;
     list[count++] = stage_call.name;

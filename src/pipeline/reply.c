@@ -75,6 +75,8 @@ void reply_headers_chat(struct reply_headers *h, const struct request *r) {
     if (r->outcome.model.n)
         add(h, STR("x-penstock-model"), r->outcome.model);
     add(h, STR("x-penstock-decision"), str_from(decision_name(r->outcome.decision)));
+    if (r->chat->shortened.n)
+        add(h, STR("x-penstock-context"), r->chat->shortened);
     if (cost == EVENT_COST_UNKNOWN)
         return;
     struct buf b = {.p = h->text[3], .room = REPLY_TEXT_SIZE, .cap = REPLY_TEXT_SIZE};

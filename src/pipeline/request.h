@@ -55,7 +55,7 @@ struct outcome {
 };
 
 /* A reply's headers and the memory for their numbers. */
-enum { REPLY_HEADERS_MAX = 12, REPLY_TEXT_SIZE = 32 };
+enum { REPLY_HEADERS_MAX = 24, REPLY_TEXT_SIZE = 32 };
 
 struct reply_headers {
     struct http_header list[REPLY_HEADERS_MAX];

@@ -289,14 +289,31 @@ static bool uses_prompt(const struct config_endpoint *c) {
 /* Options that the table has and that nothing heeds yet: better refused than ignored. */
 static bool heeds_all(struct build *b, const struct config_endpoint *c) {
     static const char message[] = "endpoint \"%s\": %s is not built yet; leave it out";
-    const char *what = c->context.on_limit == WINDOW_SUMMARISE      ? "on_limit: summarise"
-                       : c->output.schema                           ? "output.schema"
+    const char *what = c->output.schema                             ? "output.schema"
                        : c->output.confidence != OUTPUT_UNKNOWN     ? "output.confidence"
                        : c->kind == ENDPOINT_CHAT && uses_prompt(c) ? "prompt"
                                                                     : NULL;
     if (what)
         config_problem(b->problems, b->from->config, NULL, message, c->name, what);
     return !what;
+}
+
+/* Whoever writes summaries must be able to. */
+static bool check_summaries(struct build *b) {
+    const struct snapshot *s = b->s;
+    bool good = true;
+    for (size_t i = 0; i < s->endpoint_count; i++) {
+        const struct config_name *name = &s->endpoints[i].config->context.summarise_with;
+        const struct endpoint *by = name->text ? snapshot_endpoint(s, str_from(name->text)) : NULL;
+        if (!by || by->shares[0].remote->upstream->config->kind != UPSTREAM_SIMULATOR)
+            continue;
+        config_problem(b->problems, b->from->config, &name->place,
+                       "summarise_with: the first model of endpoint \"%s\" is the simulator, which cannot "
+                       "summarise; name an endpoint with a real one",
+                       name->text);
+        good = false;
+    }
+    return good;
 }
 
 static bool add_endpoints(struct build *b) {
@@ -326,7 +343,7 @@ static bool add_endpoints(struct build *b) {
         if (b->from->metrics)
             e->metrics = metrics_endpoint(b->from->metrics, e->config->name);
     }
-    return good;
+    return good && check_summaries(b);
 }
 
 /* The deadline is the longest that an endpoint could give: its own one takes its place. */

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
-import { start, user } from './chats.mjs';
+import { recordOf, start, user } from './chats.mjs';
 import { judges, skip } from './judges.mjs';
 import { createKey, folder, serve, sleep, until } from './penstock.mjs';
 import { sentence, upstream } from './upstream.mjs';
@@ -372,4 +372,63 @@ test('a conversation that outgrows the window', { timeout: 60_000 }, async (t) =
   assert.equal(alone.json.error.code, 'context_length_exceeded', 'the last question is never left out');
   const message = await post('/v1/messages', { model: 'strict', max_tokens: 9, messages: user('much too long '.repeat(300)) });
   assert.equal(message.status, 400, message.text);
+
+  // The other APIs' turns are shortened in their own words, calls kept with their results.
+  const call = [{ role: 'assistant', content: [{ type: 'tool_use', id: 'c1', name: 'f', input: {} }] }, user([{ type: 'tool_result', tool_use_id: 'c1', content: 'r' }])].flat();
+  const claude = await post('/v1/messages', { model: 'shortened', max_tokens: 9, system: 'Be brief.', messages: [...turns, ...user('Call it.'), ...call] });
+  assert.equal(claude.status, 200, claude.text);
+  assert.equal(claude.headers['x-penstock-context'], 'dropped');
+  const heard = up.asked.at(-1).body.messages;
+  assert.equal(heard[0].content, 'Be brief.');
+  assert.equal(heard.at(-1).tool_call_id, heard.at(-2).tool_calls[0].id);
+  assert.ok(heard.length < 25, `${heard.length} messages`);
+  const items = [...turns.map(({ role, content }) => ({ role, content })), { type: 'function_call', call_id: 'c1', name: 'f', arguments: '{}' }, { type: 'function_call_output', call_id: 'c1', output: 'r' }];
+  const response = await post('/v1/responses', { model: 'shortened', instructions: 'Be brief.', input: items });
+  assert.equal(response.status, 200, response.text);
+  assert.ok(up.asked.at(-1).body.messages.length < 25);
+});
+
+test('a conversation whose oldest turns are summarised', { timeout: 60_000 }, async (t) => {
+  const { up, server, ask, post } = await start(t, {
+    more: {
+      scribe: { kind: 'chat', rollout: [{ upstream: 'main', model: 'crlf' }] },
+      broken: { kind: 'chat', rollout: [{ upstream: 'main', model: 'error500' }] },
+      summarised: { kind: 'chat', rollout: [{ upstream: 'main', model: 'ok' }], context: { window: 400, on_limit: 'summarise', summarise_with: 'scribe' } },
+      unlucky: { kind: 'chat', rollout: [{ upstream: 'main', model: 'ok' }], context: { window: 400, on_limit: 'summarise', summarise_with: 'broken' } },
+    },
+  });
+  const turns = Array.from({ length: 40 }, (_, i) => [...user(`Question ${i}: ${'what about it? '.repeat(4)}`), { role: 'assistant', content: `Answer ${i}.` }]).flat();
+  const messages = [{ role: 'system', content: 'Be brief.' }, ...turns, ...user('The last question?')];
+  const short = await ask('summarised');
+  assert.equal(short.headers['x-penstock-context'], undefined);
+  up.asked.length = 0;
+
+  const reply = await ask('summarised', { messages });
+  assert.equal(reply.status, 200, reply.text);
+  assert.equal(reply.headers['x-penstock-context'], 'summarised');
+  assert.equal(up.asked.length, 2);
+  const [summary, answer] = up.asked.map(({ body }) => body);
+  assert.equal(summary.model, 'crlf');
+  assert.match(summary.messages[1].content, /^user: Question 0: what about it\?/);
+  assert.match(summary.messages[1].content, /assistant: Answer 0\./);
+  assert.deepEqual(answer.messages[0], messages[0]);
+  assert.deepEqual(answer.messages[1], { role: 'system', content: `Summary of the earlier conversation: ${sentence}` });
+  assert.deepEqual(answer.messages.at(-1), messages.at(-1));
+  const record = await recordOf(server, reply.headers['x-request-id']);
+  assert.equal(record.attempts, 2);
+  assert.equal(record.usage.input_tokens, 2 * reply.json.usage.prompt_tokens, 'the summary is accounted for');
+  assert.ok('fit' in record.stages);
+
+  up.asked.length = 0;
+  assert.equal((await ask('summarised', { messages, seed: 2 })).headers['x-penstock-context'], 'summarised');
+  assert.equal(up.asked.length, 1, 'the summary of the same turns is kept');
+
+  const claude = await post('/v1/messages', { model: 'summarised', max_tokens: 9, messages: messages.slice(1) });
+  assert.equal(claude.headers['x-penstock-context'], 'summarised', claude.text);
+  assert.match(up.asked.at(-1).body.messages[0].content, /^Summary of the earlier conversation/);
+
+  const without = await ask('unlucky', { messages });
+  assert.equal(without.status, 200, without.text);
+  assert.equal(without.headers['x-penstock-context'], 'dropped', 'without a summary they are left out, and the reply says so');
+  await server.healthy();
 });

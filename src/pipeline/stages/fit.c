@@ -1,50 +1,33 @@
-/* A conversation that outgrows its model's window: refused with the count, or its oldest turns are left out.
- * Counts are estimates (chat/tokens.h). */
+/* A conversation that outgrows its model's window: refused with the count, or its oldest turns are left out,
+ * or a summary takes their place. Counts are estimates (chat/count.h). */
 #include "chat/context.h"
-#include "chat/prompt_text.h"
-#include "chat/tokens.h"
-#include "pipeline/chat.h"
+#include "chat/count.h"
 #include "pipeline/stages/stages.h"
+#include "pipeline/summary.h"
 
-#include <stdlib.h>
+enum { SUMMARY_SHARE = 8, SUMMARY_TOKENS_MIN = 64, SUMMARY_TOKENS_MAX = 1024 };
 
 static bool applies(const struct request *r) {
     return r->endpoint->config->context.window > 0;
 }
 
-/* Of all texts in a value; other values count as the few characters that they are. */
-static int64_t tokens_in(enum token_family family, yyjson_val *value) {
-    size_t i, max;
-    yyjson_val *key, *item;
-    int64_t sum = 0;
-    if (yyjson_is_str(value))
-        return token_estimate(family, json_str_of(value));
-    if (str_eq(json_str_of(yyjson_obj_get(value, "type")), STR("image_url")))
-        return TOKENS_PER_IMAGE;
-    if (yyjson_is_arr(value)) {
-        yyjson_arr_foreach(value, i, max, item) sum += tokens_in(family, item);
-    } else if (yyjson_is_obj(value)) {
-        yyjson_obj_foreach(value, i, max, key, item) sum += tokens_in(family, key) + tokens_in(family, item);
-    } else {
-        sum = value ? 1 : 0;
-    }
-    return sum;
+static enum token_family family_of(const struct request *r) {
+    return token_family_of(r->endpoint->shares[0].remote->model);
 }
 
-static int64_t count_message(void *ctx, yyjson_val *message) {
-    enum token_family family = *(enum token_family *)ctx;
-    return tokens_in(family, yyjson_obj_get(message, "content")) +
-           tokens_in(family, yyjson_obj_get(message, "tool_calls")) + TOKENS_PER_MESSAGE;
+static int64_t count(void *ctx, yyjson_val *turn) {
+    return count_turn(family_of(ctx), turn);
 }
 
 /* The request as if the client had left those turns out itself. */
-static bool leave_out(struct request *r, const struct context_plan *plan) {
+static bool leave_out(struct request *r, const struct context_plan *plan, struct str summary) {
     struct chat *c = r->chat;
     struct chat_request shorter;
-    AUTO_BUF messages = BUF_INIT(c->in.body.n + 1024);
-    AUTO_BUF body = BUF_INIT(2 * c->in.body.n + 4096);
-    context_write(c->in.messages, plan, STR(""), &messages);
-    if (messages.failed || !chat_request_with_messages(&c->in, buf_str(&messages), &body))
+    const char *role = c->in.surface == CHAT_MESSAGES ? "user" : "system";
+    AUTO_BUF turns = BUF_INIT(2 * (c->in.body.n + summary.n) + 4096);
+    AUTO_BUF body = BUF_INIT(3 * (c->in.body.n + summary.n) + 4096);
+    context_write(c->in.turns, plan, role, summary, &turns);
+    if (turns.failed || !chat_request_with_turns(&c->in, buf_str(&turns), &body))
         return fail(&r->error, ERR_NO_MEMORY, "Out of memory for this request.");
     struct str kept = arena_copy(r->arena, buf_str(&body));
     if (!kept.p)
@@ -53,43 +36,94 @@ static bool leave_out(struct request *r, const struct context_plan *plan) {
         return false;
     chat_request_clear(&c->in);
     c->in = shorter;
+    c->shortened = plan->verdict == CONTEXT_SUMMARY ? STR("summarised") : STR("dropped");
     return true;
 }
 
-static bool fit_messages(struct request *r, enum token_family family) {
-    struct chat *c = r->chat;
-    const struct config_context *config = &r->endpoint->config->context;
-    struct context_plan plan;
-    struct context_limits limits = {
-        .policy = config->on_limit == WINDOW_DROP_OLDEST ? CONTEXT_DROP_OLDEST : CONTEXT_REFUSE,
-        .window = config->window,
-        .answer = c->in.output_max > 0 ? c->in.output_max : 0,
-        .fixed = TOKENS_PER_CALL + tokens_in(family, c->in.tools),
-        .count = count_message,
-        .ctx = &family,
-    };
-    if (!context_plan(c->in.messages, &limits, &plan, &r->error))
-        return false;
-    bool good = plan.verdict == CONTEXT_FITS || leave_out(r, &plan);
-    context_plan_clear(&plan);
-    return good;
+static int64_t summary_tokens(int64_t window) {
+    int64_t share = window / SUMMARY_SHARE;
+    return share < SUMMARY_TOKENS_MIN   ? SUMMARY_TOKENS_MIN
+           : share < SUMMARY_TOKENS_MAX ? share
+                                        : SUMMARY_TOKENS_MAX;
 }
 
-/* The other APIs say their turns in other ways: they are counted, not shortened. */
-static bool fit_whole(struct request *r, enum token_family family) {
+static bool plan_turns(struct request *r, struct context_plan *plan) {
+    static const enum context_policy policies[] = {[WINDOW_REFUSE] = CONTEXT_REFUSE,
+                                                   [WINDOW_DROP_OLDEST] = CONTEXT_DROP_OLDEST,
+                                                   [WINDOW_SUMMARISE] = CONTEXT_SUMMARISE};
+    const struct config_context *config = &r->endpoint->config->context;
+    const struct chat_request *in = &r->chat->in;
+    struct context_limits limits = {
+        .policy = policies[config->on_limit],
+        .window = config->window,
+        .answer = in->output_max > 0 ? in->output_max : 0,
+        .fixed = count_fixed(family_of(r), in),
+        .summary = summary_tokens(config->window),
+        .count = count,
+        .ctx = r,
+    };
+    return context_plan(in->turns, &limits, plan, &r->error);
+}
+
+/* Where there is no summary, those turns are left out all the same: the reply says so. */
+static bool take_summary(struct request *r, struct context_plan *plan, bool good, struct str summary) {
+    if (!good)
+        plan->verdict = CONTEXT_SHORTEN;
+    return leave_out(r, plan, summary);
+}
+
+static void summarised(struct request *r, bool good, struct str summary) {
+    struct context_plan plan;
+    bool fits = plan_turns(r, &plan);
+    if (fits) {
+        fits = take_summary(r, &plan, good, summary);
+        context_plan_clear(&plan);
+    }
+    request_resume(r, fits ? STAGE_NEXT : STAGE_FAIL);
+}
+
+static enum stage_answer summarise(struct request *r, struct context_plan *plan) {
+    AUTO_BUF turns = BUF_INIT(2 * r->chat->in.body.n + 4096);
+    struct str text = STR("");
+    context_write_dropped(r->chat->in.turns, plan, &turns);
+    switch (summary_start(r, buf_str(&turns), summary_tokens(r->endpoint->config->context.window), summarised,
+                          &text)) {
+    case SUMMARY_COMES: return STAGE_SUSPEND;
+    case SUMMARY_THERE: return take_summary(r, plan, true, text) ? STAGE_NEXT : STAGE_FAIL;
+    case SUMMARY_FAILED: break;
+    }
+    return take_summary(r, plan, false, text) ? STAGE_NEXT : STAGE_FAIL;
+}
+
+static enum stage_answer fit_turns(struct request *r) {
+    struct context_plan plan;
+    enum stage_answer answer = STAGE_NEXT;
+    if (!plan_turns(r, &plan))
+        return STAGE_FAIL;
+    if (plan.verdict == CONTEXT_SUMMARY)
+        answer = summarise(r, &plan);
+    else if (plan.verdict == CONTEXT_SHORTEN)
+        answer = leave_out(r, &plan, STR("")) ? STAGE_NEXT : STAGE_FAIL;
+    context_plan_clear(&plan);
+    return answer;
+}
+
+/* One text has no turns to leave out. */
+static enum stage_answer fit_whole(struct request *r) {
     const struct chat_request *in = &r->chat->in;
     int64_t window = r->endpoint->config->context.window;
-    int64_t tokens = tokens_in(family, in->root) + (in->output_max > 0 ? in->output_max : 0);
-    return tokens <= window || fail(&r->error, ERR_CONTEXT_LENGTH,
-                                    "The request has about %lld tokens with its answer, and the model's "
-                                    "window has %lld; send less.",
-                                    (long long)tokens, (long long)window);
+    int64_t tokens = count_request(family_of(r), in) + (in->output_max > 0 ? in->output_max : 0);
+    if (tokens <= window)
+        return STAGE_NEXT;
+    return stage_fail(
+        r, ERR_CONTEXT_LENGTH,
+        "The request has about %lld tokens with its answer, and the model's window has %lld; send "
+        "less.",
+        (long long)tokens, (long long)window);
 }
 
 static enum stage_answer run(struct request *r) {
-    enum token_family family = token_family_of(r->endpoint->shares[0].remote->model);
-    bool chat = r->chat->in.surface == CHAT_COMPLETIONS;
-    return (chat ? fit_messages(r, family) : fit_whole(r, family)) ? STAGE_NEXT : STAGE_FAIL;
+    return r->chat->in.turns ? fit_turns(r) : fit_whole(r);
 }
 
-const struct stage stage_fit = {.name = "fit", .applies = applies, .run = run, .brief = true};
+const struct stage stage_fit = {.name = "fit", .applies = applies, .run = run, .cancel = summary_cancel};

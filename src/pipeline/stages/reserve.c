@@ -1,7 +1,7 @@
 /* Budgets: the most that a call can cost is reserved before it, what it did cost takes its place when it is
  * recorded. A request that is refused, or that no upstream was asked for, uses nothing. */
 #include "base/clock.h"
-#include "chat/tokens.h"
+#include "chat/count.h"
 #include "pipeline/budgets.h"
 #include "pipeline/reply.h"
 #include "pipeline/stages/stages.h"
@@ -30,15 +30,23 @@ static int64_t worst_cost(const struct request *r, int64_t input, int64_t output
     return worst;
 }
 
+/* A summary is a call of its own, over what the window does not take. */
+static bool is_summarised(const struct request *r, int64_t input) {
+    const struct config_context *context = &r->endpoint->config->context;
+    return context->on_limit == WINDOW_SUMMARISE && input > context->window;
+}
+
 static struct budget_amount worst_of(const struct request *r) {
     const struct chat_request *in = &r->chat->in;
-    int64_t input = token_estimate(TOKENS_GENERIC, in->body) + TOKENS_PER_CALL;
+    int64_t input = count_request(TOKENS_GENERIC, in);
     int64_t output = in->surface == CHAT_EMBEDDINGS ? 0
                      : in->output_max > 0           ? in->output_max
                                                     : OUTPUT_ASSUMED;
     output *= in->choices > 0 ? in->choices : 1;
     if (r->endpoint->config->hedge > 0)
         input *= 2; /* the second one reads it, too */
+    if (is_summarised(r, input))
+        input *= 2;
     return (struct budget_amount){
         .requests = 1, .tokens = input + output, .nanodollars = worst_cost(r, input, output)};
 }

@@ -64,7 +64,7 @@ static void test_the_oldest_turn_goes_whole(void **state) {
     assert_int_equal(p.verdict, CONTEXT_SHORTEN);
     assert_int_equal(p.kept_tokens, 40);
     assert_int_equal(p.dropped, 4);
-    context_write(yyjson_doc_get_root(doc), &p, STR(""), &out);
+    context_write(yyjson_doc_get_root(doc), &p, "system", STR(""), &out);
     assert_str(buf_str(&out), "[{\"role\":\"system\",\"content\":\"S\",\"t\":10},"
                               "{\"role\":\"user\",\"content\":\"three\",\"t\":10},"
                               "{\"role\":\"assistant\",\"content\":\"four\",\"t\":10},"
@@ -87,7 +87,7 @@ static void test_a_summary_takes_the_place_of_what_goes(void **state) {
     assert_str(buf_str(&dropped),
                "user: one\nassistant: [calls f({})]\ntool: r\nassistant: two\nuser: three\n"
                "assistant: four\n");
-    context_write(yyjson_doc_get_root(doc), &p, STR("All \"well\"."), &out);
+    context_write(yyjson_doc_get_root(doc), &p, "system", STR("All \"well\"."), &out);
     assert_str(buf_str(&out),
                "[{\"role\":\"system\",\"content\":\"S\",\"t\":10},{\"role\":\"system\",\"content\":"
                "\"Summary of the earlier conversation: All \\\"well\\\".\"},"
