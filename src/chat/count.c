@@ -58,3 +58,23 @@ int64_t count_request(enum token_family family, const struct chat_request *in) {
     yyjson_arr_foreach(in->turns, i, max, turn) sum += count_turn(family, turn);
     return sum;
 }
+
+static void add_bytes(yyjson_val *value, struct request_size *size) {
+    size_t i, max;
+    yyjson_val *key, *item;
+    if (yyjson_is_str(value)) {
+        size->bytes += (int64_t)yyjson_get_len(value);
+    } else if (yyjson_is_arr(value)) {
+        yyjson_arr_foreach(value, i, max, item) add_bytes(item, size);
+    } else if (is_image(value)) {
+        size->images++;
+    } else if (yyjson_is_obj(value)) {
+        yyjson_obj_foreach(value, i, max, key, item) add_bytes(item, size);
+    }
+}
+
+struct request_size count_bytes(const struct chat_request *in) {
+    struct request_size size = {0, 0};
+    add_bytes(in->root, &size);
+    return size;
+}

@@ -50,6 +50,7 @@ struct chat {
     struct loop_timer late;         /* when a hedge begins */
     enum failure failure;           /* of the candidate asked last */
     struct chat_spending spent;
+    int64_t counted, sized; /* estimates of the input's tokens, uncorrected; 0: not made, or void */
 
     struct buf reply;        /* the client's: whole, or what of a stream is kept for the cache */
     bool begun;              /* the client has received a part of its stream */

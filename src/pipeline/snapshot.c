@@ -155,7 +155,8 @@ static struct remote_model *get_remote(struct build *b, const struct config_targ
     struct upstream *upstream = upstream_named(b->s, wanted->upstream.text);
     size_t upstream_n = strlen(wanted->upstream.text), model_n = strlen(wanted->model.text);
     struct remote_model *m = malloc(sizeof *m + upstream_n + 1 + model_n);
-    if (!upstream || !m) { /* without the upstream its own problem has been said */
+    struct model_experience *experience = upstream ? upstream_model(upstream, wanted->model.text) : NULL;
+    if (!experience || !m) { /* without the upstream its own problem has been said */
         free(m);
         if (upstream)
             no_memory(b);
@@ -168,7 +169,8 @@ static struct remote_model *get_remote(struct build *b, const struct config_targ
     *m = (struct remote_model){.upstream = upstream_ref(upstream),
                                .model = {reference + upstream_n + 1, model_n},
                                .reference = {reference, upstream_n + 1 + model_n},
-                               .price = price_find(b->s->prices, str_from(wanted->model.text))};
+                               .price = price_find(b->s->prices, str_from(wanted->model.text)),
+                               .experience = experience};
     return m;
 }
 

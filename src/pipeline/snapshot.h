@@ -30,6 +30,7 @@ struct remote_model {
     struct str model;          /* as the upstream calls it */
     struct str reference;      /* "main/gpt-4o": what records call it */
     const struct price *price; /* NULL: unknown */
+    struct model_experience *experience;
 };
 
 /* Who answers: exactly one of the two. */

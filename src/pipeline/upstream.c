@@ -91,6 +91,11 @@ struct upstream *upstream_ref(struct upstream *u) {
 void upstream_unref(struct upstream *u) {
     if (!u || atomic_fetch_sub_explicit(&u->refs, 1, memory_order_acq_rel) > 1)
         return;
+    while (u->models) {
+        struct model_experience *next = u->models->next;
+        free(u->models);
+        u->models = next;
+    }
     config_unref(u->owner);
     http_origin_unref(u->origin);
     concurrency_unref(u->concurrency);
@@ -99,4 +104,20 @@ void upstream_unref(struct upstream *u) {
         explicit_bzero(u->authorization, strlen(u->authorization));
     free(u->authorization);
     free(u);
+}
+
+struct model_experience *upstream_model(struct upstream *u, const char *name) {
+    struct model_experience *m = u->models;
+    size_t n = strlen(name) + 1;
+    while (m && strcmp(m->name, name) != 0)
+        m = m->next;
+    if (m)
+        return m;
+    m = calloc(1, sizeof *m + n);
+    if (!m)
+        return NULL;
+    memcpy(m->name, name, n);
+    m->next = u->models;
+    u->models = m;
+    return m;
 }

@@ -3,6 +3,7 @@
  * configuration did not change goes on as it is. Reference counted; any thread. */
 #pragma once
 
+#include "chat/tokens.h"
 #include "config/config.h"
 #include "net/client.h"
 #include "traffic/breaker.h"
@@ -11,6 +12,14 @@
 #include "traffic/retry.h"
 
 #include <stdatomic.h>
+
+/* What was learned of one of its models: how its token counts compare with our estimates. Atomics. */
+struct model_experience {
+    struct model_experience *next;
+    struct token_calibration counted; /* chat/count.h, text by text */
+    struct token_calibration sized;   /* by bytes alone */
+    char name[];
+};
 
 struct upstream {
     atomic_uint refs;
@@ -25,6 +34,7 @@ struct upstream {
     struct retry_budget retry_budget;
     struct concurrency *concurrency;
     struct latency latency; /* to the first byte */
+    struct model_experience *models;
 };
 
 /* `previous` (may be NULL): the one of that name in the snapshot before. NULL and *err when it cannot be
@@ -33,3 +43,6 @@ struct upstream *upstream_make(const struct config *owner, const struct config_u
                                struct upstream *previous, struct error *err) MUST_USE;
 struct upstream *upstream_ref(struct upstream *u);
 void upstream_unref(struct upstream *u); /* NULL is fine */
+/* Found, or begun. Lives as long as the upstream. Only where snapshots are built, one at a time. NULL: no
+ * memory. */
+struct model_experience *upstream_model(struct upstream *u, const char *name) MUST_USE;

@@ -388,6 +388,14 @@ test('a conversation that outgrows the window', { timeout: 60_000 }, async (t) =
   assert.ok(up.asked.at(-1).body.messages.length < 25);
 });
 
+test('token counts follow what the provider counts', { timeout: 30_000 }, async (t) => {
+  const { ask } = await start(t, { more: { strict: { kind: 'chat', cache: false, rollout: [{ upstream: 'main', model: 'ok' }], context: { window: 200 } } } });
+  const long = { messages: user('what about it? '.repeat(70)) }, short = { messages: user('what about it? '.repeat(20)) };
+  assert.equal((await ask('strict', long)).json.error.code, 'context_length_exceeded');
+  for (let i = 0; i < 20; i++) assert.equal((await ask('strict', short)).status, 200);
+  assert.equal((await ask('strict', long)).status, 200, 'this provider counts a dozen tokens where we estimated some eighty');
+});
+
 test('a conversation whose oldest turns are summarised', { timeout: 60_000 }, async (t) => {
   const { up, server, ask, post } = await start(t, {
     more: {

@@ -51,6 +51,17 @@ static void bill_lost(struct chat *c, const struct lane *lane) {
     chat_bill(c, lane->asking.remote->price, &usage);
 }
 
+/* What the provider counted, against what was estimated before. */
+static void learn(const struct chat *c, const struct remote_model *model) {
+    int64_t told = c->facts.usage.input;
+    if (told <= 0)
+        return;
+    if (c->sized)
+        token_calibrate(&model->experience->sized, c->sized, told);
+    if (c->counted && model == c->r->endpoint->shares[0].remote) /* by whose family it was counted */
+        token_calibrate(&model->experience->counted, c->counted, told);
+}
+
 static void answered(struct chat *c, struct lane *lane) {
     struct attempt *t = &lane->asking.attempt;
     struct lane *other = other_lane(c, lane);
@@ -61,6 +72,7 @@ static void answered(struct chat *c, struct lane *lane) {
         c->reply = t->reply;
         t->reply = (struct buf){0};
     }
+    learn(c, lane->asking.remote);
     if (other && other->lost)
         bill_lost(c, other);
     chat_set_decision(c->r);

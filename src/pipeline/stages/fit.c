@@ -15,8 +15,24 @@ static enum token_family family_of(const struct request *r) {
     return token_family_of(r->endpoint->shares[0].remote->model);
 }
 
+static const struct token_calibration *calibration_of(const struct request *r) {
+    return &r->endpoint->shares[0].remote->experience->counted;
+}
+
+struct counting {
+    enum token_family family;
+    const struct token_calibration *calibration;
+    int64_t raw; /* all that was counted, uncorrected */
+};
+
+static int64_t corrected(struct counting *c, int64_t tokens) {
+    c->raw += tokens;
+    return token_corrected(c->calibration, tokens);
+}
+
 static int64_t count(void *ctx, yyjson_val *turn) {
-    return count_turn(family_of(ctx), turn);
+    struct counting *c = ctx;
+    return corrected(c, count_turn(c->family, turn));
 }
 
 /* The request as if the client had left those turns out itself. */
@@ -36,6 +52,7 @@ static bool leave_out(struct request *r, const struct context_plan *plan, struct
         return false;
     chat_request_clear(&c->in);
     c->in = shorter;
+    c->sized = c->counted = 0;
     c->shortened = plan->verdict == CONTEXT_SUMMARY ? STR("summarised") : STR("dropped");
     return true;
 }
@@ -53,16 +70,19 @@ static bool plan_turns(struct request *r, struct context_plan *plan) {
                                                    [WINDOW_SUMMARISE] = CONTEXT_SUMMARISE};
     const struct config_context *config = &r->endpoint->config->context;
     const struct chat_request *in = &r->chat->in;
+    struct counting counting = {.family = family_of(r), .calibration = calibration_of(r)};
     struct context_limits limits = {
         .policy = policies[config->on_limit],
         .window = config->window,
         .answer = in->output_max > 0 ? in->output_max : 0,
-        .fixed = count_fixed(family_of(r), in),
+        .fixed = corrected(&counting, count_fixed(counting.family, in)),
         .summary = summary_tokens(config->window),
         .count = count,
-        .ctx = r,
+        .ctx = &counting,
     };
-    return context_plan(in->turns, &limits, plan, &r->error);
+    bool good = context_plan(in->turns, &limits, plan, &r->error);
+    r->chat->counted = good && count_bytes(in).images == 0 ? counting.raw : 0;
+    return good;
 }
 
 /* Where there is no summary, those turns are left out all the same: the reply says so. */
@@ -112,7 +132,8 @@ static enum stage_answer fit_turns(struct request *r) {
 static enum stage_answer fit_whole(struct request *r) {
     const struct chat_request *in = &r->chat->in;
     int64_t window = r->endpoint->config->context.window;
-    int64_t tokens = count_request(family_of(r), in) + (in->output_max > 0 ? in->output_max : 0);
+    int64_t tokens = token_corrected(calibration_of(r), count_request(family_of(r), in)) +
+                     (in->output_max > 0 ? in->output_max : 0);
     if (tokens <= window)
         return STAGE_NEXT;
     return stage_fail(
