@@ -2,8 +2,11 @@
 
 #include "base/clock.h"
 #include "base/ids.h"
+#include "base/log.h"
 
 #include <stdlib.h>
+
+enum { COMPLAINT_S = 60 };
 
 /* A place at an upstream, or the wait for one. Outlives an asking that was cancelled while it was being given
  * out. */
@@ -46,6 +49,16 @@ static void leave_place(struct asking *a, int64_t took_ns) {
     free(p);
 }
 
+/* Somebody has to do something about it; once a minute is enough. */
+static void complain(struct asking *a) {
+    struct upstream *u = upstream_of(a);
+    int64_t now = clock_monotonic(), last = atomic_load_explicit(&u->complained_ns, memory_order_relaxed);
+    if ((last && now - last < COMPLAINT_S * NS_PER_SECOND) ||
+        !atomic_compare_exchange_strong(&u->complained_ns, &last, now))
+        return;
+    log_event(LOG_ERROR, "upstream.key_refused", "%s", a->attempt.error.message);
+}
+
 /* What the call showed about its upstream. */
 static void settle(struct asking *a, enum failure failure) {
     struct upstream *u = upstream_of(a);
@@ -59,6 +72,8 @@ static void settle(struct asking *a, enum failure failure) {
     breaker_settle(&u->breaker, &u->breaker_options, &a->token, outcome, t->retry_after_ns, t->ended_ns);
     latency_end(&u->latency, tells ? first : -1, t->ended_ns);
     leave_place(a, tells ? took : -1);
+    if (failure == FAILURE_AUTHENTICATION)
+        complain(a);
     a->events->on_called(a, failure);
 }
 

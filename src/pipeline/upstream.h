@@ -33,7 +33,8 @@ struct upstream {
     struct retry_options retry_options;
     struct retry_budget retry_budget;
     struct concurrency *concurrency;
-    struct latency latency; /* to the first byte */
+    struct latency latency;        /* to the first byte */
+    _Atomic int64_t complained_ns; /* when its not taking our key was last logged; monotonic */
     struct model_experience *models;
 };
 

@@ -244,23 +244,6 @@ void breaker_late_failure(struct breaker *b, const struct breaker_options *o, in
         settle_closed(b, o, seen, true, 0, now);
 }
 
-void breaker_hold(struct breaker *b, const struct breaker_options *o, int64_t retry_after_ns, int64_t now) {
-    if (retry_after_ns <= 0)
-        return;
-    int64_t until = now + hold_time(o, retry_after_ns);
-    uint64_t seen = atomic_load(&b->word);
-    for (;;) {
-        struct phase_word w = unpack(seen);
-        extend(b, until);
-        if (w.phase == BREAKER_OPEN)
-            return;
-        uint32_t opens = w.phase == BREAKER_HALF_OPEN ? w.opens : 1;
-        if (change(b, &seen, (struct phase_word){BREAKER_OPEN, opens, 0, 0, w.generation + 1}))
-            break;
-    }
-    atomic_fetch_add_explicit(&b->opened, 1, memory_order_relaxed);
-}
-
 struct breaker_state breaker_state(const struct breaker *b, const struct breaker_options *o, int64_t now) {
     struct phase_word w = unpack(atomic_load(&b->word));
     uint64_t calls, bad;

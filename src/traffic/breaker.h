@@ -63,9 +63,6 @@ void breaker_settle(struct breaker *b, const struct breaker_options *o, struct b
  * open breaker. */
 void breaker_late_failure(struct breaker *b, const struct breaker_options *o, int64_t now);
 
-/* The upstream asked everybody to stay away (503 or 429 with Retry-After): open at least until then. */
-void breaker_hold(struct breaker *b, const struct breaker_options *o, int64_t retry_after_ns, int64_t now);
-
 enum breaker_phase { BREAKER_CLOSED, BREAKER_OPEN, BREAKER_HALF_OPEN };
 struct breaker_state {
     enum breaker_phase phase;

@@ -15,7 +15,7 @@
     X(FAILURE_RATE_LIMIT, "rate_limit", 1, 1, 0)    /* 429: too fast; passes by itself */                    \
     X(FAILURE_QUOTA, "insufficient_quota", 0, 1, 0) /* 429 or 402: no money left; waiting does not help */   \
     X(FAILURE_GARBAGE, "garbage", 1, 1, 1)          /* a reply that is none: bad JSON, lengths that lie */   \
-    X(FAILURE_AUTHENTICATION, "authentication", 0, 1, 1) /* 401, 403: our key, not the caller's fault */     \
+    X(FAILURE_AUTHENTICATION, "authentication", 0, 1, 0) /* 401, 403: our key; the upstream is well */       \
     X(FAILURE_NOT_FOUND, "not_found", 0, 1, 0)           /* 404: it does not have that model */              \
     X(FAILURE_INVALID, "invalid_request", 0, 0, 0)       /* 400, 413, 422: nobody will like it better */     \
     X(FAILURE_CONTEXT, "context_length", 0, 1, 0)  /* too long for this model; a larger one may take it */   \

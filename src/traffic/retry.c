@@ -57,7 +57,9 @@ struct retry_decision retry_decide(const struct retry_options *o, struct retry_b
     if (a->retry_after_ns > 0) {
         if (a->retry_after_ns > (patience > 0 ? patience : RETRY_AFTER_S * NS_PER_SECOND))
             return elsewhere(a, "retry_after");
-        wait += a->retry_after_ns; /* the pause keeps those apart that were told the same */
+        if (a->has_next && a->retry_after_ns > o->max_ns && failure_other_may_answer(a->failure))
+            return elsewhere(a, "retry_after"); /* another answers sooner than that */
+        wait += a->retry_after_ns;              /* the pause keeps those apart that were told the same */
     }
     if (wait >= a->deadline - now - a->need_ns)
         return elsewhere(a, "deadline");

@@ -388,6 +388,25 @@ test('a conversation that outgrows the window', { timeout: 60_000 }, async (t) =
   assert.ok(up.asked.at(-1).body.messages.length < 25);
 });
 
+test('an upstream that does not take our key', { timeout: 30_000 }, async (t) => {
+  const { up, server, ask } = await start(t, { fails: { wrong: 'error401' }, more: { rescued: { kind: 'chat', rollout: [{ upstream: 'main', model: 'error403' }], fallbacks: [{ upstream: 'main', model: 'ok' }] } }, upstreamMore: { breaker: { minimum: 2 } } });
+  for (let i = 0; i < 8; i++) {
+    const reply = await ask('wrong');
+    assert.equal(reply.status, 502);
+    assert.match(reply.json.error.message, /key/, 'what is wrong is said each time, not that the upstream is left alone');
+  }
+  assert.equal(up.asked.length, 8, 'not retried, and its breaker stays closed');
+  assert.equal((await ask('rescued')).headers['x-penstock-decision'], 'fallback');
+  assert.equal(server.log('upstream.key_refused').length, 1, 'the operator is told, once a minute');
+});
+
+test('one that asks for patience is not waited for where another answers', { timeout: 30_000 }, async (t) => {
+  const { ask } = await start(t, { more: { rescued: { kind: 'chat', rollout: [{ upstream: 'main', model: 'rate5' }], fallbacks: [{ upstream: 'main', model: 'ok' }] } } });
+  const began = Date.now(), reply = await ask('rescued');
+  assert.equal(reply.headers['x-penstock-decision'], 'fallback', reply.text);
+  assert.ok(Date.now() - began < 4000);
+});
+
 test('token counts follow what the provider counts', { timeout: 30_000 }, async (t) => {
   const { ask } = await start(t, { more: { strict: { kind: 'chat', cache: false, rollout: [{ upstream: 'main', model: 'ok' }], context: { window: 200 } } } });
   const long = { messages: user('what about it? '.repeat(70)) }, short = { messages: user('what about it? '.repeat(20)) };

@@ -145,11 +145,15 @@ static void a_later_failure_extends_and_never_shortens(void **state) {
 
 static void retry_after_holds_it_open_within_bounds(void **state) {
     struct breaker b = {0};
-    breaker_hold(&b, &options, 5 * SECOND, START);
+    struct breaker_token late[3];
+    for (size_t i = 0; i < ARRAY_COUNT(late); i++)
+        assert_true(breaker_allow(&b, &options, START, &late[i], NULL));
+    open_by_failures(&b, START);
+    breaker_settle(&b, &options, &late[0], BREAKER_FAILURE, 5 * SECOND, START);
     assert_int_equal(breaker_state(&b, &options, START).retry_after_ns, 5 * SECOND);
-    breaker_hold(&b, &options, 2 * SECOND, START);
+    breaker_settle(&b, &options, &late[1], BREAKER_FAILURE, 2 * SECOND, START);
     assert_int_equal(breaker_state(&b, &options, START).retry_after_ns, 5 * SECOND);
-    breaker_hold(&b, &options, 86400 * SECOND, START);
+    breaker_settle(&b, &options, &late[2], BREAKER_FAILURE, 86400 * SECOND, START);
     assert_int_equal(breaker_state(&b, &options, START).retry_after_ns, 60 * SECOND);
     assert_int_equal(breaker_state(&b, &options, START).opened, 1);
 }
