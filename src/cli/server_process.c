@@ -7,7 +7,6 @@
 #include "work/pool.h"
 
 #include <fcntl.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -397,10 +396,6 @@ int server_process_run(const struct server_process_options *options) {
     /* Where the log is a pipe, a reader that is slow for a moment should not cost lines: 1 MB instead of 64
      * KB. */
     fcntl(STDERR_FILENO, F_SETPIPE_SZ, 1 << 20);
-    /* Events are allocated on a loop and freed by the recorder; without these, malloc gives the heap's end
-     * back to the kernel and takes it again with every batch: 0.2 system calls a request. */
-    mallopt(M_TRIM_THRESHOLD, 64 << 20);
-    mallopt(M_TOP_PAD, 1 << 20);
     p.config = load(options);
     if (!p.config)
         return EXIT_USAGE;
