@@ -34,32 +34,30 @@ void chat_answer_clear(struct chat_answer *a) {
     *a = (struct chat_answer){0};
 }
 
-static void add_logprobs(yyjson_val *tokens, struct chat_facts *facts) {
-    size_t i, max;
-    yyjson_val *token;
-    yyjson_arr_foreach(tokens, i, max, token) {
-        yyjson_val *value = yyjson_obj_get(token, "logprob");
-        if (!yyjson_is_num(value))
-            continue;
-        facts->logprob_sum += yyjson_get_num(value);
-        facts->logprob_count++;
-    }
-}
-
 void chat_answer_facts(const struct chat_answer *a, struct chat_facts *facts, struct buf *text) {
     facts->usage = a->usage;
     if (a->choice_count == 0)
         return;
     const struct chat_choice *first = &a->choices[0];
     snprintf(facts->finish, sizeof facts->finish, "%s", chat_finish_name(first->finish));
+    facts->calls_tool |= first->finish == FINISH_TOOL_CALLS;
+    facts->refuses |= first->finish == FINISH_CONTENT_FILTER;
     for (size_t i = 0; i < first->count; i++) {
         const struct chat_block *b = &first->blocks[i];
+        facts->calls_tool |= b->kind == BLOCK_TOOL_CALL;
+        facts->refuses |= b->kind == BLOCK_REFUSAL;
         if (b->kind != BLOCK_TEXT)
             continue;
-        add_logprobs(b->logprobs, facts);
+        chat_facts_logprobs(facts, b->logprobs);
         if (text)
             buf_add_str(text, b->text);
     }
+}
+
+void chat_answer_hide_logprobs(struct chat_answer *a) {
+    for (size_t i = 0; i < a->choice_count; i++)
+        for (size_t k = 0; k < a->choices[i].count; k++)
+            a->choices[i].blocks[k].logprobs = NULL;
 }
 
 bool chat_reply_translate(enum chat_surface from, struct str body, enum chat_surface to, int64_t now,

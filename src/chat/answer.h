@@ -66,6 +66,9 @@ void chat_answer_clear(struct chat_answer *a);
 /* What is known of it; its text (of the first choice) is added to `text` (NULL: not wanted). */
 void chat_answer_facts(const struct chat_answer *a, struct chat_facts *facts, struct buf *text);
 
+/* As if it had none. */
+void chat_answer_hide_logprobs(struct chat_answer *a);
+
 /* As a reply of the API. False: memory, or an API without answers (embeddings). */
 bool chat_answer_write(const struct chat_answer *a, enum chat_surface to, struct buf *out,
                        struct error *err) MUST_USE;

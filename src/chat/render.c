@@ -153,8 +153,8 @@ static bool by_way_of_chat(struct translation *t, bool (*step)(struct translatio
     return good;
 }
 
-bool chat_request_render(const struct chat_request *r, const struct chat_rendering *how, struct buf *out,
-                         struct error *err) {
+static bool render(const struct chat_request *r, const struct chat_rendering *how, struct buf *out,
+                   struct error *err) {
     struct translation t = {.r = r, .how = how, .err = err};
     size_t before = out->n;
     bool good = false, known = true;
@@ -180,4 +180,9 @@ bool chat_request_render(const struct chat_request *r, const struct chat_renderi
                                       "This endpoint's upstream speaks an API that has "
                                       "nothing like POST /v1%s.",
                                       chat_surface_path(r->surface)));
+}
+
+bool chat_request_render(const struct chat_request *r, const struct chat_rendering *how, struct buf *out,
+                         struct error *err) {
+    return render(r, how, out, err) && chat_amend_request(how->to, &how->wishes, out, err);
 }

@@ -5,7 +5,7 @@
  * One thread. */
 #pragma once
 
-#include "chat/request.h"
+#include "chat/amend.h"
 
 /* What an upstream speaks. */
 enum chat_dialect {
@@ -25,10 +25,12 @@ struct chat_rendering {
     enum chat_surface to;
     struct str model;   /* as the upstream calls it */
     int64_t output_max; /* Anthropic wants one: where the client names none; 0: CHAT_OUTPUT_DEFAULT */
+    struct chat_wishes wishes; /* {0}: nothing but what the client asked */
 };
 
 enum { CHAT_OUTPUT_DEFAULT = 4096 };
 
-/* Adds the upstream's body to `out`. Streams are to tell their usage in any case. Errors name the field. */
+/* Adds the upstream's body to `out`. Streams are to tell their usage in any case. Errors name the field.
+ * Where something is wished, `out` is empty before. */
 bool chat_request_render(const struct chat_request *r, const struct chat_rendering *how, struct buf *out,
                          struct error *err) MUST_USE;

@@ -126,14 +126,14 @@ void chat_trouble_error(const struct chat_trouble *t, const char *upstream, stru
 
 /* ---- OpenAI's completions: whole, and in events ---- */
 
-static void add_logprobs(yyjson_val *choice, struct chat_facts *facts) {
-    yyjson_val *tokens = yyjson_obj_get(yyjson_obj_get(choice, "logprobs"), "content"), *token;
+void chat_facts_logprobs(struct chat_facts *facts, yyjson_val *tokens) {
     size_t i, max;
+    yyjson_val *token;
     yyjson_arr_foreach(tokens, i, max, token) {
         yyjson_val *value = yyjson_obj_get(token, "logprob");
         if (!yyjson_is_num(value))
             continue;
-        facts->logprob_sum += yyjson_get_num(value);
+        facts->logprob_sum += yyjson_get_num(value) < 0 ? yyjson_get_num(value) : 0;
         facts->logprob_count++;
     }
 }
@@ -141,14 +141,16 @@ static void add_logprobs(yyjson_val *choice, struct chat_facts *facts) {
 /* The first choice's; `body`: "message" of a whole reply, "delta" of an event. */
 static void read_choice(yyjson_val *choice, const char *body, struct chat_facts *facts, struct buf *text) {
     const char *finish = text_of(choice, "finish_reason");
-    yyjson_val *content = yyjson_obj_get(yyjson_obj_get(choice, body), "content");
+    yyjson_val *message = yyjson_obj_get(choice, body), *content = yyjson_obj_get(message, "content");
     if (!content)
         content = yyjson_obj_get(choice, "text"); /* legacy */
     if (finish)
         snprintf(facts->finish, sizeof facts->finish, "%.31s", finish);
+    facts->calls_tool |= yyjson_arr_size(yyjson_obj_get(message, "tool_calls")) > 0 || has(finish, "_call");
+    facts->refuses |= yyjson_get_len(yyjson_obj_get(message, "refusal")) > 0 || has(finish, "content_filter");
     if (text && yyjson_is_str(content))
         buf_add_str(text, json_str_of(content));
-    add_logprobs(choice, facts);
+    chat_facts_logprobs(facts, yyjson_obj_get(yyjson_obj_get(choice, "logprobs"), "content"));
 }
 
 static void read_completion(yyjson_val *root, const char *body, struct chat_facts *facts, struct buf *text) {
@@ -190,6 +192,8 @@ bool chat_reply_read(enum chat_surface surface, struct str body, struct chat_fac
 /* ---- events ---- */
 
 static void name_finish(struct chat_facts *facts, enum chat_finish finish) {
+    facts->calls_tool |= finish == FINISH_TOOL_CALLS;
+    facts->refuses |= finish == FINISH_CONTENT_FILTER;
     snprintf(facts->finish, sizeof facts->finish, "%s", chat_finish_name(finish));
 }
 
@@ -219,8 +223,11 @@ static enum chat_event read_responses_event(yyjson_val *root, struct chat_facts 
     struct str type = json_str_of(yyjson_obj_get(root, "type"));
     yyjson_val *response = yyjson_obj_get(root, "response");
     bool cut = str_eq(type, STR("response.incomplete"));
-    if (text && str_eq(type, STR("response.output_text.delta")))
+    if (text && str_eq(type, STR("response.output_text.delta"))) {
         buf_add_str(text, json_str_of(yyjson_obj_get(root, "delta")));
+        chat_facts_logprobs(facts, yyjson_obj_get(root, "logprobs"));
+    }
+    facts->refuses |= str_starts(type, STR("response.refusal."));
     chat_usage_read(yyjson_obj_get(response, "usage"), CHAT_RESPONSES, &facts->usage);
     if (str_eq(type, STR("response.failed")) || str_eq(type, STR("error"))) {
         if (!chat_trouble_in(response ? response : root, trouble)) /* the flat form */

@@ -39,8 +39,13 @@ struct chat_facts {
     char finish[32]; /* in OpenAI's words whoever said it: "stop", "length", "tool_calls", …; "" unknown */
     double logprob_sum; /* of the answer's tokens, where they are given */
     size_t logprob_count;
+    bool calls_tool; /* at least one */
+    bool refuses;
 };
 #define CHAT_FACTS_UNKNOWN ((struct chat_facts){.usage = CHAT_USAGE_UNKNOWN})
+
+/* Adds what OpenAI's array says of an answer's tokens (NULL: nothing). */
+void chat_facts_logprobs(struct chat_facts *facts, yyjson_val *tokens);
 
 /* A whole reply: adds its facts, and its text to `text` (NULL: not wanted). False: it is not
  * what a reply looks like. */

@@ -1,5 +1,6 @@
 #include "chat/stream.h"
 
+#include "chat/amend.h"
 #include "chat/error_body.h"
 #include "chat/stream_reader.h"
 
@@ -21,6 +22,7 @@ struct chat_stream *chat_stream_new(const struct chat_stream_options *options) {
     s->options = *options;
     s->facts = CHAT_FACTS_UNKNOWN;
     stream_reader_init(&s->reader, options->from, options->to, options->include_usage, options->now);
+    s->reader.writer.hide_logprobs = options->hide_logprobs;
     return s;
 }
 
@@ -45,7 +47,21 @@ static void add_lines(struct str data, struct buf *out) {
     } while (data.n);
 }
 
+/* The event without what its client did not ask for. */
+static struct str without_logprobs(struct str data, struct buf *room) {
+    struct error err;
+    if (str_find(data, STR("\"logprobs\"")) == SIZE_MAX)
+        return data;
+    if (!chat_hide_logprobs(data, room, &err))
+        room->failed = true;
+    return buf_str(room);
+}
+
 static void pass(struct chat_stream *s, struct str name, struct str data, struct buf *out) {
+    AUTO_BUF room = BUF_INIT(out->cap);
+    if (s->options.hide_logprobs)
+        data = without_logprobs(data, &room);
+    out->failed |= room.failed;
     s->events++;
     if (name.n) {
         buf_add_str(out, STR("event: "));

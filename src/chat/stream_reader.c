@@ -30,6 +30,8 @@ static void finish(struct stream_reader *r, enum chat_finish as, struct chat_fac
         stream_write_finish(&r->writer, 0, as);
     r->finished = true;
     snprintf(facts->finish, sizeof facts->finish, "%s", as ? chat_finish_name(as) : "stop");
+    facts->calls_tool |= as == FINISH_TOOL_CALLS;
+    facts->refuses |= as == FINISH_CONTENT_FILTER;
 }
 
 /* ---- chat completions ---- */
@@ -54,17 +56,6 @@ static bool read_call(struct stream_reader *r, yyjson_val *call) {
     return true;
 }
 
-static void count_logprobs(yyjson_val *tokens, struct chat_facts *facts) {
-    size_t i, max;
-    yyjson_val *token;
-    yyjson_arr_foreach(tokens, i, max, token) {
-        if (!yyjson_is_num(yyjson_obj_get(token, "logprob")))
-            continue;
-        facts->logprob_sum += yyjson_get_num(yyjson_obj_get(token, "logprob"));
-        facts->logprob_count++;
-    }
-}
-
 static bool read_choice(struct stream_reader *r, yyjson_val *choice, struct chat_facts *facts,
                         struct buf *text) {
     yyjson_val *delta = yyjson_obj_get(choice, "delta"), *calls = yyjson_obj_get(delta, "tool_calls"), *call;
@@ -77,8 +68,10 @@ static bool read_choice(struct stream_reader *r, yyjson_val *choice, struct chat
                      &(struct chat_delta){.kind = DELTA_TEXT, .text = content, .logprobs = logprobs});
     if (text)
         buf_add_str(text, content);
-    count_logprobs(logprobs, facts);
+    chat_facts_logprobs(facts, logprobs);
     say(r, DELTA_REFUSAL, text_in(delta, "refusal"));
+    facts->refuses |= text_in(delta, "refusal").n > 0;
+    facts->calls_tool |= yyjson_arr_size(calls) > 0;
     yyjson_arr_foreach(calls, i, max, call) if (!read_call(r, call)) return false;
     if (text_in(choice, "finish_reason").n)
         finish(r, chat_finish_of_openai(text_in(choice, "finish_reason")), facts);

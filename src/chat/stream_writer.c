@@ -457,13 +457,16 @@ void stream_write_begin(struct stream_writer *w, struct str id, struct str model
     }
 }
 
-void stream_write(struct stream_writer *w, const struct chat_delta *d) {
-    w->calls += d->kind == DELTA_TOOL_CALL;
-    w->refused = w->refused || d->kind == DELTA_REFUSAL;
+void stream_write(struct stream_writer *w, const struct chat_delta *delta) {
+    struct chat_delta d = *delta;
+    if (w->hide_logprobs)
+        d.logprobs = NULL;
+    w->calls += d.kind == DELTA_TOOL_CALL;
+    w->refused = w->refused || d.kind == DELTA_REFUSAL;
     if (in_chunks(w))
-        chat_delta(w, d);
-    else if (d->choice == 0)
-        block_delta(w, d);
+        chat_delta(w, &d);
+    else if (d.choice == 0)
+        block_delta(w, &d);
 }
 
 void stream_write_finish(struct stream_writer *w, unsigned choice, enum chat_finish finish) {

@@ -25,7 +25,7 @@ struct chat_delta {
 
 struct stream_writer {
     enum chat_surface to;
-    bool include_usage;
+    bool include_usage, hide_logprobs;
     struct buf *out; /* set before each call */
     char id[128], model[128];
     int64_t created;
@@ -49,7 +49,7 @@ void stream_writer_init(struct stream_writer *w, enum chat_surface to, bool incl
 void stream_writer_clear(struct stream_writer *w);
 void stream_write_begin(struct stream_writer *w, struct str id, struct str model,
                         const struct chat_usage *usage);
-void stream_write(struct stream_writer *w, const struct chat_delta *d);
+void stream_write(struct stream_writer *w, const struct chat_delta *delta);
 /* A choice's end (OpenAI's chats say it before the usage is known). */
 void stream_write_finish(struct stream_writer *w, unsigned choice, enum chat_finish finish);
 /* Everything's. */

@@ -81,7 +81,8 @@ void structured_repair_turns(const struct structured_verdict *v, struct str answ
                "Your answer does not fit the JSON Schema that it has to fit:\n%.*s"
                "Answer again with the whole JSON value, corrected. Write nothing before or after it.",
                STR_ARG(buf_str(&words)));
-    write_turn(out, "assistant", str_slice(answer, 0, answer_max));
+    answer = str_slice(answer, 0, answer_max);
+    write_turn(out, "assistant", answer.n ? answer : STR("(nothing)")); /* Anthropic takes no empty turn */
     buf_add_char(out, ',');
     write_turn(out, "user", buf_str(&text));
 }
