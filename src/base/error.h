@@ -55,6 +55,7 @@
     X(ERR_DEADLINE, 504, "deadline_exceeded", "server_error", 1)                                             \
     X(ERR_MODEL, 503, "model_unavailable", "server_error", 1)                                                \
     X(ERR_UPSTREAM, 502, "upstream_failed", "server_error", 1)                                               \
+    X(ERR_INVALID_OUTPUT, 502, "invalid_output", "server_error", 1)                                          \
     X(ERR_QUOTA, 429, "insufficient_quota", "insufficient_quota", 0)                                         \
     X(ERR_CONTEXT_LENGTH, 400, "context_length_exceeded", "invalid_request_error", 0)                        \
     X(ERR_CANCELLED, 499, "cancelled", "server_error", 0)                                                    \

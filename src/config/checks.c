@@ -76,6 +76,25 @@ void check_context(struct loader *l, void *item, const struct option_node *at) {
         loader_problem(l, at->place, at, "\"on_limit\" needs \"window\" beside it");
 }
 
+void check_output(struct loader *l, void *item, const struct option_node *at) {
+    struct config_output *o = item;
+    if (!o->schema && loader_has(l, at, "send_schema"))
+        loader_problem(l, loader_place_in(l, at, "send_schema"), at,
+                       "\"send_schema\" needs \"schema: FILE\" beside it");
+    if (o->schema && loader_has(l, at, "check") && !o->check)
+        loader_problem(l, loader_place_in(l, at, "check"), at,
+                       "check: false contradicts \"schema\", which every answer must meet");
+    o->check |= o->schema != NULL;
+    if (!o->check && loader_has(l, at, "repair"))
+        loader_problem(l, loader_place_in(l, at, "repair"), at,
+                       "\"repair\" needs \"schema\" or \"check: true\" beside it");
+    if (o->confidence != OUTPUT_AGREEMENT && loader_has(l, at, "samples"))
+        loader_problem(l, loader_place_in(l, at, "samples"), at, "\"samples\" is for confidence: agreement");
+    if (o->confidence == OUTPUT_UNKNOWN && o->on_review == REVIEW_WITHHOLD)
+        loader_problem(l, loader_place_in(l, at, "on_review"), at,
+                       "on_review: withhold needs \"confidence: logprobs\" or \"agreement\" beside it");
+}
+
 /* A step says its kind by which of the six options it has. */
 void check_step(struct loader *l, void *item, const struct option_node *at) {
     struct config_step *step = item;
@@ -233,6 +252,19 @@ static void check_language(struct loader *l, const struct config_endpoint *e, co
                            i == 0 ? " or embed" : "");
 }
 
+/* Nothing would ever look at them. */
+static void check_bands(struct loader *l, const struct config_endpoint *e, const struct option_node *at) {
+    static const char *const names[] = {"accept_threshold", "review_threshold", "rules"};
+    bool judged = e->kind == ENDPOINT_CLASSIFY || e->output.confidence != OUTPUT_UNKNOWN;
+    for (size_t i = 0; !judged && i < ARRAY_COUNT(names); i++)
+        if (loader_has(l, at, names[i]))
+            loader_problem(
+                l, loader_place_in(l, at, names[i]), at,
+                "\"%s\" needs to know how sure an answer is: say \"output: {confidence: logprobs}\" "
+                "or agreement",
+                names[i]);
+}
+
 static void check_thresholds(struct loader *l, const struct config_endpoint *e,
                              const struct option_node *at) {
     if (e->has_accept_threshold && e->has_review_threshold && e->review_threshold > e->accept_threshold)
@@ -254,6 +286,7 @@ void check_endpoint(struct loader *l, void *item, const struct option_node *at) 
     check_models_differ(l, e, at);
     check_fallbacks(l, e, at);
     check_language(l, e, at);
+    check_bands(l, e, at);
     check_thresholds(l, e, at);
     if (e->infer_timeout > e->deadline)
         loader_problem(l, loader_place_in(l, at, "infer_timeout"), at,

@@ -190,14 +190,19 @@ struct config_context {
 };
 
 enum output_confidence { OUTPUT_UNKNOWN, OUTPUT_LOGPROBS, OUTPUT_AGREEMENT };
+enum output_send { SEND_AUTO, SEND_ALWAYS, SEND_NEVER };
+enum output_review { REVIEW_ANSWER, REVIEW_WITHHOLD };
 
 /* What a chat's answer must look like, and how sure it is (chat/structured.h). */
 struct config_output {
     const char *schema; /* file with a JSON Schema, or NULL */
     struct config_place schema_place;
+    bool check; /* against the schema that a request brings; already true where `schema` is given */
+    enum output_send send_schema;
     bool repair;
     enum output_confidence confidence;
     int64_t samples; /* with OUTPUT_AGREEMENT */
+    enum output_review on_review;
 };
 enum endpoint_accepts { ACCEPTS_TEXT = 1, ACCEPTS_FILE = 2, ACCEPTS_FEATURES = 4 };
 enum endpoint_sticky { STICKY_KEY, STICKY_USER, STICKY_NONE };

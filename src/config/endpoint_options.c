@@ -9,6 +9,8 @@ static const char *const keep_inputs[] = {"none", "review", "all", NULL};
 static const char *const routes[] = {"weight", "cost", "latency", NULL};
 static const char *const on_limit[] = {"refuse", "drop_oldest", "summarise", NULL};
 static const char *const confidences[] = {"unknown", "logprobs", "agreement", NULL};
+static const char *const sends[] = {"auto", "always", "never", NULL};
+static const char *const on_review[] = {"answer", "withhold", NULL};
 static const char *const ocr[] = {"auto", "always", "never", NULL};
 
 static const struct option share_options[] = {
@@ -87,9 +89,18 @@ static const struct option_group context_group = {GROUP(context_options, config_
 static const struct option output_options[] = {
     {.name = "schema",
      SCRIPT(config_output, schema, schema_place),
-     .help =
-         "File with the JSON Schema (2020-12) that every answer must meet. A request may bring its own with "
-         "`response_format`."},
+     .help = "File with the JSON Schema (2020-12) that every answer must meet. A request that brings its own "
+             "(`response_format`, `text.format`, `output_config.format`) is held to that instead."},
+    {.name = "check",
+     BOOL(config_output, check),
+     .standard_said = "true with `schema`, else false",
+     .help = "Whether answers are held to the schema that their request brings. Streams are held back until "
+             "they have been looked at."},
+    {.name = "send_schema",
+     ENUM(enum output_send, config_output, send_schema, sends),
+     .standard = "auto",
+     .help = "Whether upstreams are sent `schema` where the request brings none: `auto` where it keeps to "
+             "the part of JSON Schema that the upstream's API documents, `always`, or `never`."},
     {.name = "repair",
      BOOL(config_output, repair),
      .standard = "true",
@@ -105,8 +116,13 @@ static const struct option output_options[] = {
      .standard = "3",
      .unit = "answers",
      .help = "How many answers are compared for `agreement`; each costs what an answer costs."},
+    {.name = "on_review",
+     ENUM(enum output_review, config_output, on_review, on_review),
+     .standard = "answer",
+     .help = "What the client gets of an answer that goes to review: the `answer` with the review's ID in a "
+             "header, or, with `withhold`, a refusal in its place."},
 };
-static const struct option_group output_group = {GROUP(output_options, config_output)};
+static const struct option_group output_group = {GROUP(output_options, config_output), .check = check_output};
 
 static const struct option endpoint_options[] = {
     {.name = "kind",
@@ -166,12 +182,12 @@ static const struct option endpoint_options[] = {
     {.name = "accept_threshold",
      PERCENT(config_endpoint, accept_threshold),
      MARKED(config_endpoint, has_accept_threshold),
-     .standard_said = "the version's policy",
+     .standard_said = "the version's policy; of chats 85 %",
      .help = "Predictions at least this confident go straight out."},
     {.name = "review_threshold",
      PERCENT(config_endpoint, review_threshold),
      MARKED(config_endpoint, has_review_threshold),
-     .standard_said = "the version's policy",
+     .standard_said = "the version's policy; of chats 60 %",
      .help = "Predictions less confident than this go to a person."},
     {.name = "ocr",
      ENUM(enum endpoint_ocr, config_endpoint, ocr, ocr),

@@ -71,6 +71,7 @@ static bool start_stream(struct attempt *a) {
                                           .to = in->surface,
                                           .include_usage = in->include_usage,
                                           .now = unix_now(a),
+                                          .hide_logprobs = a->question->logprobs,
                                           .text = a->question->text};
     a->reader = (struct sse_reader){
         .on_event = on_event, .ctx = a, .line = BUF_INIT(EVENT_MAX), .data = BUF_INIT(EVENT_MAX)};
@@ -134,11 +135,25 @@ static bool replay_whole(struct attempt *a) {
     struct buf *out = output_of(a);
     if (!chat_answer_read(a->to, buf_str(&a->heard), unix_now(a), &answer, &a->error))
         return false;
-    bool good = chat_answer_replay(&answer, in->surface, in->include_usage, out, &a->error);
     chat_answer_facts(&answer, &a->facts, a->question->text);
+    if (a->question->logprobs)
+        chat_answer_hide_logprobs(&answer);
+    bool good = chat_answer_replay(&answer, in->surface, in->include_usage, out, &a->error);
     chat_answer_clear(&answer);
     if (good)
         say(a, out);
+    return good;
+}
+
+/* The client did not ask for them. Anthropic's clients never get any. */
+static bool hide_logprobs(struct attempt *a) {
+    struct buf reply = BUF_INIT(CHAT_REPLY_MAX);
+    if (!a->question->logprobs || a->question->in->surface == CHAT_MESSAGES)
+        return true;
+    bool good = chat_hide_logprobs(buf_str(&a->reply), &reply, &a->error);
+    buf_free(good ? &a->reply : &reply);
+    if (good)
+        a->reply = reply;
     return good;
 }
 
@@ -150,7 +165,8 @@ static bool take_whole(struct attempt *a) {
     if (wants_stream(a))
         return replay_whole(a);
     return chat_reply_translate(a->to, buf_str(&a->heard), a->question->in->surface, unix_now(a), &a->facts,
-                                a->question->text, &a->reply, &a->error);
+                                a->question->text, &a->reply, &a->error) &&
+           hide_logprobs(a);
 }
 
 /* FAILURE_NONE: the reply is an answer. Otherwise a->error says what it is. */
@@ -244,8 +260,13 @@ static bool render(struct attempt *a) {
     enum chat_dialect dialect = u->kind == UPSTREAM_ANTHROPIC ? DIALECT_ANTHROPIC : DIALECT_OPENAI;
     if (!chat_upstream_surface(in, dialect, u->responses, &a->to, &a->error))
         return false;
-    struct chat_rendering how = {.to = a->to, .model = a->remote->model};
-    a->request.cap = 4 * in->body.n + 65536; /* translated, a body can grow: escapes, names */
+    struct chat_rendering how = {
+        .to = a->to, .model = a->remote->model, .wishes.logprobs = a->question->logprobs};
+    const struct output_schema *output = a->question->output;
+    if (output && output->sent[dialect])
+        how.wishes.schema = (struct str){output->text, output->length};
+    /* Translated, a body can grow: escapes, names. */
+    a->request.cap = 4 * in->body.n + how.wishes.schema.n + 65536;
     return chat_request_render(in, &how, &a->request, &a->error);
 }
 

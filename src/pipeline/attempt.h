@@ -16,7 +16,9 @@ struct question {
     struct arena *arena;
     struct str id; /* of the request, for the upstream's logs and ours */
     const struct chat_request *in;
-    struct buf *text; /* receives the answer's text up to its cap; NULL: not wanted */
+    struct buf *text;                   /* receives the answer's text up to its cap; NULL: not wanted */
+    const struct output_schema *output; /* to be asked for, where the upstream is sent it; NULL: none */
+    bool logprobs;                      /* to be asked for, though the client did not */
     int64_t wall_ns, deadline_ns;
 };
 

@@ -31,8 +31,11 @@ void chat_call_ended(struct chat *c, const struct asking *a, enum failure failur
 
 void chat_clear(struct chat *c) {
     for (unsigned i = 0; i < CHAT_LANES; i++)
-        if (c->lanes[i])
+        if (c->lanes[i]) {
             attempt_clear(&c->lanes[i]->asking.attempt);
+            buf_free(&c->lanes[i]->held.text);
+            buf_free(&c->lanes[i]->held.events);
+        }
     buf_free(&c->reply);
 }
 

@@ -16,10 +16,17 @@ struct candidate {
     const struct step *step;           /* NULL: of the rollout */
 };
 
+/* An answer that is kept until it has been looked at (pipeline/verifying.h). */
+struct held_answer {
+    struct buf text;
+    struct buf events; /* where the client wants a stream */
+};
+
 /* A candidate that is being asked: one, or two where the first is late (a hedge). */
 struct lane {
     struct asking asking;
     struct question question;
+    struct held_answer held;
     unsigned candidate;
     bool lost; /* the other one was quicker */
 };
@@ -49,6 +56,7 @@ struct chat {
     struct lane *answering;         /* whose answer the client gets; NULL: none yet */
     struct loop_timer late;         /* when a hedge begins */
     enum failure failure;           /* of the candidate asked last */
+    struct verifying *verifying;    /* NULL: answers go out as they come */
     struct chat_spending spent;
     int64_t counted, sized; /* estimates of the input's tokens, uncorrected; 0: not made, or void */
 

@@ -46,6 +46,10 @@ static void keep_for_cache(struct chat *c, struct str bytes) {
 void chat_say(struct chat *c, struct str bytes) {
     if (bytes.n == 0)
         return;
+    if (c->verifying) { /* whole, once all of it is known */
+        buf_add_str(&c->reply, bytes);
+        return;
+    }
     if (!c->begun)
         begin_stream(c->r);
     exchange_stream_write(c->r->exchange, bytes);
@@ -62,7 +66,9 @@ bool chat_say_text(struct request *r, struct str text, const struct chat_usage *
     struct chat_answer_storage storage;
     struct chat_answer answer =
         chat_answer_of_text(r->id, c->in.model, text, r->wall_ns / NS_PER_SECOND, *usage, &storage);
-    c->facts.usage = c->spent.usage = *usage;
+    c->facts.usage = *usage;
+    if (c->spent.billed == 0)
+        c->spent.usage = *usage;
     if (!c->in.stream) {
         c->reply = BUF_INIT(CHAT_REPLY_MAX);
         return chat_answer_write(&answer, c->in.surface, &c->reply, &r->error);

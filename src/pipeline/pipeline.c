@@ -20,8 +20,9 @@ static const struct stage *const predict_stages[] = {
 
 /* A language model's. The endpoint is named in the body, so its own limits come after it. */
 static const struct stage *const chat_stages[] = {
-    &stage_authenticate, &stage_limit,  &stage_receive, &stage_address, &stage_reserve, &stage_fit,
-    &stage_route,        &stage_recall, &stage_call,    &stage_record,  &stage_reply,
+    &stage_authenticate, &stage_limit,  &stage_receive, &stage_address, &stage_shape,
+    &stage_reserve,      &stage_fit,    &stage_route,   &stage_recall,  &stage_call,
+    &stage_decide,       &stage_record, &stage_reply,
 };
 
 size_t pipeline_stage_names(const char *const **names) {
@@ -35,6 +36,7 @@ size_t pipeline_stage_names(const char *const **names) {
     list[count++] = stage_route.name;
     list[count++] = stage_recall.name;
     list[count++] = stage_call.name;
+    list[count++] = stage_shape.name;
     *names = list;
     return count;
 }

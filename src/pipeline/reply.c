@@ -77,6 +77,13 @@ void reply_headers_chat(struct reply_headers *h, const struct request *r) {
     add(h, STR("x-penstock-decision"), str_from(decision_name(r->outcome.decision)));
     if (r->chat->shortened.n)
         add(h, STR("x-penstock-context"), r->chat->shortened);
+    if (r->outcome.confidence >= 0) {
+        struct buf sure = {.p = h->text[4], .room = REPLY_TEXT_SIZE, .cap = REPLY_TEXT_SIZE};
+        buf_add_fixed(&sure, (double)r->outcome.confidence, 4);
+        add(h, STR("x-penstock-confidence"), buf_str(&sure));
+    }
+    if (r->outcome.decision == DECISION_REVIEW)
+        add(h, STR("x-penstock-review-id"), str_from(r->outcome.review_id));
     if (cost == EVENT_COST_UNKNOWN)
         return;
     struct buf b = {.p = h->text[3], .room = REPLY_TEXT_SIZE, .cap = REPLY_TEXT_SIZE};
@@ -95,10 +102,10 @@ void reply_write_labels(struct json_writer *w, const struct outcome *o) {
     json_array_end(w);
 }
 
-/* What came from our own cache, or from no model at all, cost nothing; what is under way is not known yet. */
+/* What is under way is not known yet. */
 static int64_t chat_cost(const struct request *r) {
     const struct chat_spending *spent = &r->chat->spent;
-    return r->outcome.cached ? 0 : spent->open ? EVENT_COST_UNKNOWN : spent->nanodollars;
+    return spent->open ? EVENT_COST_UNKNOWN : spent->nanodollars;
 }
 
 int64_t request_cost(const struct request *r) {

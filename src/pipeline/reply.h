@@ -16,10 +16,10 @@ void reply_headers_error(struct reply_headers *h, const struct error *err);
 /* Answers an exchange with an error. `out` is overwritten. */
 void reply_error(struct exchange *x, const struct error *err, struct str request_id, struct buf *out);
 
-/* [{"label","confidence"}], best first */
-/* Who answered, and what it cost where that is known. */
+/* Who answered, how sure, what is to become of it, and what it cost, each where that is known. */
 void reply_headers_chat(struct reply_headers *h, const struct request *r);
 
+/* [{"label","confidence"}], best first */
 void reply_write_labels(struct json_writer *w, const struct outcome *o);
 
 /* In nano-dollars, or EVENT_COST_UNKNOWN: processor time at the configured price. */

@@ -60,7 +60,7 @@ enum { REPLY_HEADERS_MAX = 24, REPLY_TEXT_SIZE = 32 };
 struct reply_headers {
     struct http_header list[REPLY_HEADERS_MAX];
     size_t count;
-    char text[4][REPLY_TEXT_SIZE];
+    char text[5][REPLY_TEXT_SIZE];
 };
 
 struct request {

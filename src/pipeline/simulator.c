@@ -2,6 +2,7 @@
 
 #include "chat/prompt_text.h"
 #include "pipeline/chat_output.h"
+#include "pipeline/verifying.h"
 
 enum { SHOWN_MAX = 400, BYTES_PER_TOKEN = 4 };
 
@@ -37,6 +38,8 @@ bool simulator_answer(struct request *r) {
                "asked. You "
                "said: \"%.*s\"%s",
                STR_ARG(shown), shown.n < h.last.n ? " (and more)" : "");
+    if (r->chat->verifying && !verifying_allows(r->chat, buf_str(&text)))
+        return false;
     /* Estimates, so that what counts tokens can be tried out too. */
     struct chat_usage usage = CHAT_USAGE_UNKNOWN;
     usage.input = (int64_t)(h.bytes / BYTES_PER_TOKEN) + 1;

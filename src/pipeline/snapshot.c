@@ -268,12 +268,34 @@ static bool add_tuning(struct build *b, struct endpoint *e) {
     return good;
 }
 
+/* What answers must look like, those included that the configuration itself gives. */
+static bool add_output(struct build *b, struct endpoint *e) {
+    const struct config_endpoint *c = e->config;
+    struct error err;
+    if (!c->output.check)
+        return true;
+    bool good = output_schema_load(&c->output, &e->output, &err);
+    if (!good)
+        config_problem(b->problems, b->from->config, &c->output.schema_place, "%s", err.message);
+    for (size_t i = 0; good && e->output.own && i < c->fallback_count; i++)
+        if (c->fallbacks[i].text && !output_schema_allows(&e->output, c->fallbacks[i].text, &err)) {
+            config_problem(b->problems, b->from->config, &c->output.schema_place,
+                           "endpoint \"%s\": the text of its fallbacks does not meet this schema: %s",
+                           c->name, err.message);
+            good = false;
+        }
+    return good;
+}
+
 /* An answer that was sure enough under other thresholds, or passed other rules, is not to be given again. */
 static uint64_t policy_of(const struct snapshot *s, const struct endpoint *e) {
     const struct config_endpoint *c = e->config;
-    const double thresholds[] = {c->has_accept_threshold ? c->accept_threshold : -1,
-                                 c->has_review_threshold ? c->review_threshold : -1};
-    uint64_t policy = hash64((struct str){(const char *)thresholds, sizeof thresholds}, 0);
+    const double terms[] = {c->has_accept_threshold ? c->accept_threshold : -1,
+                            c->has_review_threshold ? c->review_threshold : -1, c->output.check,
+                            c->output.confidence, (double)c->output.samples};
+    uint64_t policy = hash64((struct str){(const char *)terms, sizeof terms}, 0);
+    if (e->output.text)
+        policy = hash64((struct str){e->output.text, e->output.length}, policy);
     return e->verify_script == NO_SCRIPT ? policy
                                          : hash64(str_from(s->scripts[e->verify_script].text), policy);
 }
@@ -291,10 +313,7 @@ static bool uses_prompt(const struct config_endpoint *c) {
 /* Options that the table has and that nothing heeds yet: better refused than ignored. */
 static bool heeds_all(struct build *b, const struct config_endpoint *c) {
     static const char message[] = "endpoint \"%s\": %s is not built yet; leave it out";
-    const char *what = c->output.schema                             ? "output.schema"
-                       : c->output.confidence != OUTPUT_UNKNOWN     ? "output.confidence"
-                       : c->kind == ENDPOINT_CHAT && uses_prompt(c) ? "prompt"
-                                                                    : NULL;
+    const char *what = c->kind == ENDPOINT_CHAT && uses_prompt(c) ? "prompt" : NULL;
     if (what)
         config_problem(b->problems, b->from->config, NULL, message, c->name, what);
     return !what;
@@ -335,6 +354,7 @@ static bool add_endpoints(struct build *b) {
         s->endpoint_count++;
         good &= heeds_all(b, e->config);
         good &= add_tuning(b, e);
+        good &= add_output(b, e);
         good &= add_shares(b, e);
         good &= add_steps(b, e);
         if (e->config->rules) {
@@ -412,6 +432,7 @@ static void free_endpoint(struct endpoint *e) {
     for (unsigned i = 0; i < e->share_count + e->step_count; i++)
         clear_target(target_at(e, i));
     tuning_unref(e->tuning);
+    output_schema_clear(&e->output);
     free(e->shares);
     free(e->weights);
     free(e->steps);

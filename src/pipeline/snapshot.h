@@ -10,6 +10,7 @@
 #include "models/script.h"
 #include "models/version.h"
 #include "pipeline/clients.h"
+#include "pipeline/output_schema.h"
 #include "pipeline/upstream.h"
 #include "traffic/budget.h"
 
@@ -60,9 +61,10 @@ struct endpoint {
     int verify_script;
     struct tuning *tuning; /* of the semantic cache; NULL: there is none */
     struct str tuning_name;
-    unsigned rate_index; /* in client_rate.limiters; 0: the general one */
-    unsigned metrics;    /* its handle */
-    uint64_t policy;     /* names thresholds and rules as they are: part of the cache's key */
+    struct output_schema output; /* where it checks its answers; otherwise empty */
+    unsigned rate_index;         /* in client_rate.limiters; 0: the general one */
+    unsigned metrics;            /* its handle */
+    uint64_t policy;             /* names thresholds and rules as they are: part of the cache's key */
 };
 
 struct snapshot {

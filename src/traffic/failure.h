@@ -20,6 +20,7 @@
     X(FAILURE_INVALID, "invalid_request", 0, 0, 0)       /* 400, 413, 422: nobody will like it better */     \
     X(FAILURE_CONTEXT, "context_length", 0, 1, 0)  /* too long for this model; a larger one may take it */   \
     X(FAILURE_UNSUPPORTED, "unsupported", 0, 1, 0) /* its API cannot be asked this */                        \
+    X(FAILURE_OUTPUT, "invalid_output", 0, 1, 0)   /* an answer, but not as its schema says */               \
     X(FAILURE_CANCELLED, "cancelled", 0, 0, 0)     /* the client left */
 
 enum failure {

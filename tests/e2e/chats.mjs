@@ -6,8 +6,8 @@ import { upstream } from './upstream.mjs';
 export const user = (content) => [{ role: 'user', content }];
 
 // Endpoints by the script that their upstream plays: `fails` maps a name to a script. `kind`: what the upstream speaks.
-export async function start(t, { kind = 'openai', fails = {}, more = {}, upstreamMore = {}, upstreams = {}, tls, ...config } = {}) {
-  const up = await upstream(t, { tls });
+export async function start(t, { kind = 'openai', fails = {}, more = {}, upstreamMore = {}, upstreams = {}, tls, says, ...config } = {}) {
+  const up = await upstream(t, { tls, says });
   const chat = (script, rest = {}) => ({ kind: 'chat', rollout: [{ upstream: 'main', model: script }], ...rest });
   const scripted = Object.fromEntries(Object.entries(fails).map(([name, script]) => [name, chat(script)]));
   const main = {

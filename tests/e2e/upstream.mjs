@@ -93,7 +93,8 @@ async function whole({ reply, api, body }, word) {
   reply.end(word === 'drip' ? undefined : bytes);
 }
 
-async function play(script, call) {
+async function play(script, call, says) {
+  if (says[script]) call.body.says = says[script];
   const [, word, number] = /^([a-z]+)(\d*)$/.exec(script) ?? [, 'ok', ''];
   if (scripts[word]) return scripts[word](call, word === 'rate' ? number : Number(number));
   if (word === 'late') await sleep(Number(number));
@@ -110,8 +111,8 @@ function read(request) {
 }
 
 // {url, asked: [{url, headers, body, port (the connection's)}], counts.left: how many clients went before their reply was
-// whole}. Options: tls, {key, cert}.
-export async function upstream(t, { tls } = {}) {
+// whole}. Options: tls, {key, cert}; says, what else a script says: {word: {text, logprob}}.
+export async function upstream(t, { tls, says = {} } = {}) {
   const asked = [];
   const counts = { left: 0 };
   const turns = new Map();
@@ -126,7 +127,7 @@ export async function upstream(t, { tls } = {}) {
     const turn = turns.get(body.model) ?? 0;
     turns.set(body.model, turn + 1);
     const script = list.at(-1) ? list[Math.min(turn, list.length - 1)] : list[turn % (list.length - 1)];
-    return play(script, { request, reply, api, body }).catch(() => {});
+    return play(script, { request, reply, api, body: { ...body } }, says).catch(() => {});
   };
   const server = tls ? https.createServer(tls, handle) : http.createServer(handle);
   await new Promise((listening) => server.listen(0, '127.0.0.1', listening));

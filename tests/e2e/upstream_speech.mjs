@@ -19,13 +19,14 @@ const wantsStructure = (body) => (body.response_format ?? body.text?.format ?? b
 // The first tool, until its result is there.
 const hasResult = (body) => /"(role":"tool|type":"tool_result|type":"function_call_output)"/.test(JSON.stringify(body.messages ?? body.input ?? ''));
 const toolOf = (body) => (body.tools?.length && body.tool_choice !== 'none' && !hasResult(body) ? (body.tools[0].function?.name ?? body.tools[0].name) : undefined);
-const textOf = (body) => (wantsStructure(body) ? structure : sentence);
-const piecesOf = (body) => (wantsStructure(body) ? [structure.slice(0, 9), structure.slice(9)] : words);
-
-const logprobsOf = (body) =>
-  body.logprobs
-    ? { content: words.map((token, i) => ({ token, logprob: -0.1 * (i + 1), bytes: [...Buffer.from(token)], top_logprobs: [] })), refusal: null }
-    : null;
+// A script may say something else: {text, logprob of each token}.
+const inTwo = (text) => [text.slice(0, 9), text.slice(9)];
+const textOf = (body) => body.says?.text ?? (wantsStructure(body) ? structure : sentence);
+const piecesOf = (body) => (body.says || wantsStructure(body) ? inTwo(textOf(body)) : words);
+const tokenOf = (body, token, i) => ({ token, logprob: body.says?.logprob ?? -0.1 * (i + 1), bytes: [...Buffer.from(token)], top_logprobs: [] });
+const logprobsOf = (body) => (body.logprobs ? { content: piecesOf(body).map((token, i) => tokenOf(body, token, i)), refusal: null } : null);
+const partLogprobs = (body, pieces = piecesOf(body)) =>
+  body.include?.includes('message.output_text.logprobs') ? pieces.map((token, i) => tokenOf(body, token, i)) : [];
 
 // ---- chat completions ----
 
@@ -64,7 +65,11 @@ function chatEvents(body) {
     events.push(event(chunk({ tool_calls: [{ index: 0, id: 'call_1', type: 'function', function: { name, arguments: '' } }] })));
     for (const piece of ['{"city":', '"Ulm"}']) events.push(event(chunk({ tool_calls: [{ index: 0, function: { arguments: piece } }] })));
   } else {
-    for (const piece of piecesOf(body)) events.push(event(chunk({ content: piece })));
+    piecesOf(body).forEach((content, i) => {
+      const said = chunk({ content });
+      if (body.logprobs) said.choices[0].logprobs = { content: [tokenOf(body, content, i)], refusal: null };
+      events.push(event(said));
+    });
   }
   events.push(event(chunk({}, name ? 'tool_calls' : 'stop')));
   if (body.stream_options?.include_usage) events.push(event({ ...chunk({}), choices: [], usage }));
@@ -122,7 +127,7 @@ function messageEvents(body) {
 function responseOutput(body) {
   const name = toolOf(body);
   if (name) return [{ type: 'function_call', id: 'fc_1', call_id: 'call_1', name, arguments: callArguments, status: 'completed' }];
-  return [{ type: 'message', id: 'msg_1', status: 'completed', role: 'assistant', content: [{ type: 'output_text', text: textOf(body), annotations: [], logprobs: [] }] }];
+  return [{ type: 'message', id: 'msg_1', status: 'completed', role: 'assistant', content: [{ type: 'output_text', text: textOf(body), annotations: [], logprobs: partLogprobs(body) }] }];
 }
 
 const wholeResponse = (body, output = responseOutput(body), status = 'completed') => ({
@@ -157,9 +162,9 @@ function responseEvents(body) {
     const [part] = item.content;
     const of = { ...at, content_index: 0 };
     events.push({ type: 'response.output_item.added', output_index: 0, item: { ...item, content: [], status: 'in_progress' } });
-    events.push({ type: 'response.content_part.added', ...of, part: { ...part, text: '' } });
-    for (const delta of piecesOf(body)) events.push({ type: 'response.output_text.delta', ...of, delta, logprobs: [] });
-    events.push({ type: 'response.output_text.done', ...of, text: part.text, logprobs: [] });
+    events.push({ type: 'response.content_part.added', ...of, part: { ...part, text: '', logprobs: [] } });
+    for (const delta of piecesOf(body)) events.push({ type: 'response.output_text.delta', ...of, delta, logprobs: partLogprobs(body, [delta]) });
+    events.push({ type: 'response.output_text.done', ...of, text: part.text, logprobs: part.logprobs });
     events.push({ type: 'response.content_part.done', ...of, part });
   }
   events.push({ type: 'response.output_item.done', output_index: 0, item });

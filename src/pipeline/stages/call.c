@@ -5,6 +5,7 @@
 #include "pipeline/chat_output.h"
 #include "pipeline/simulator.h"
 #include "pipeline/stages/stages.h"
+#include "pipeline/verifying.h"
 #include "traffic/hedge.h"
 
 #include <string.h>
@@ -62,19 +63,37 @@ static void learn(const struct chat *c, const struct remote_model *model) {
         token_calibrate(&model->experience->counted, c->counted, told);
 }
 
+/* Its answer has been looked at. */
+static void verified(struct chat *c, enum failure failure) {
+    struct request *r = c->r;
+    enum stage_answer answer = STAGE_NEXT;
+    if (failure == FAILURE_NONE) {
+        chat_set_decision(r);
+    } else {
+        c->failure = failure;
+        answer = go_on(r);
+    }
+    if (answer != STAGE_SUSPEND)
+        request_resume(r, answer);
+}
+
 static void answered(struct chat *c, struct lane *lane) {
     struct attempt *t = &lane->asking.attempt;
     struct lane *other = other_lane(c, lane);
     if (c->answering != lane)
         choose(c, lane);
     c->facts = t->facts;
+    if (other && other->lost)
+        bill_lost(c, other);
+    if (c->verifying) {
+        verifying_judge(c, lane, verified);
+        return;
+    }
     if (!c->in.stream) {
         c->reply = t->reply;
         t->reply = (struct buf){0};
     }
     learn(c, lane->asking.remote);
-    if (other && other->lost)
-        bill_lost(c, other);
     chat_set_decision(c->r);
     request_resume(c->r, STAGE_NEXT);
 }
@@ -82,6 +101,9 @@ static void answered(struct chat *c, struct lane *lane) {
 /* ---- a lane ---- */
 
 static void on_call(struct asking *a) {
+    struct lane *lane = lane_of(a);
+    buf_clear(&lane->held.text); /* of a call before, which broke */
+    buf_clear(&lane->held.events);
     chat_call_begins(chat_of(a));
 }
 
@@ -93,6 +115,10 @@ static void on_output(struct asking *a, struct str bytes) {
     struct chat *c = chat_of(a);
     if (!c->answering)
         choose(c, lane_of(a));
+    if (c->verifying) {
+        buf_add_str(&lane_of(a)->held.events, bytes);
+        return;
+    }
     a->committed = true;
     chat_say(c, bytes);
 }
@@ -147,6 +173,8 @@ static enum failure ask(struct chat *c, unsigned index, unsigned candidate) {
                                        .in = &c->in,
                                        .wall_ns = r->wall_ns,
                                        .deadline_ns = r->deadline_ns};
+    if (c->verifying)
+        verifying_word(c, &lane->question, &lane->held);
     lane->asking.events = &events;
     lane->asking.asker = c;
     lane->asking.question = &lane->question;
@@ -186,7 +214,7 @@ static void arm_hedge(struct request *r) {
     struct upstream *u = chat_candidate(c)->remote->upstream;
     double quantile = r->endpoint->config->hedge;
     struct hedge_options options = {.on = quantile > 0, .quantile = quantile};
-    if (!options.on)
+    if (!options.on || verifying_effort(c).samples > 1) /* those are several already */
         return;
     int64_t now = clock_monotonic(), after = hedge_after(&options, &u->latency, now, r->deadline_ns);
     if (after < 0)
@@ -214,6 +242,7 @@ static enum progress try_own(struct request *r, const struct candidate *at) {
 static enum progress try_next(struct request *r) {
     struct chat *c = r->chat;
     c->candidate = c->next++;
+    c->answering = NULL;
     const struct candidate *at = chat_candidate(c);
     if (!at->remote || at->remote->upstream->config->kind == UPSTREAM_SIMULATOR) {
         c->failure = FAILURE_OVERLOADED;
@@ -222,6 +251,8 @@ static enum progress try_next(struct request *r) {
     c->failure = ask(c, 0, c->candidate);
     if (c->failure != FAILURE_NONE)
         return PROGRESS_FAILED;
+    if (c->verifying)
+        verifying_begin(c, c->lanes[0]);
     arm_hedge(r);
     return PROGRESS_WAITING;
 }
@@ -250,6 +281,8 @@ static enum stage_answer give_up(struct request *r, uint32_t retry_after_ms) {
 static enum stage_answer go_on(struct request *r) {
     struct chat *c = r->chat;
     uint32_t retry_after_ms = patience(r);
+    if (c->verifying)
+        verifying_drop(c);
     for (;;) {
         if (c->begun || !failure_other_may_answer(c->failure))
             return STAGE_FAIL;
@@ -276,6 +309,8 @@ static enum stage_answer run(struct request *r) {
 static void cancel(struct request *r) {
     struct chat *c = r->chat;
     loop_timer_disarm(r->loop->loop, &c->late);
+    if (c->verifying)
+        verifying_drop(c);
     for (unsigned i = 0; i < CHAT_LANES; i++)
         if (is_under_way(c->lanes[i]))
             asking_cancel(&c->lanes[i]->asking);

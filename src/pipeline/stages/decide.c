@@ -1,15 +1,23 @@
 /* Three bands by the version's policy: sure enough goes straight out, the middle one only when the
- * endpoint's business rules pass, everything else to a person. */
+ * endpoint's business rules pass, everything else to a person. Of chats those answers whose confidence the
+ * endpoint wants to know; where nobody told it, the answer is not sure. */
 #include "pipeline/stages/stages.h"
+#include "pipeline/verifying.h"
+
+static const double chat_accept = 0.85, chat_review = 0.60;
+
+static bool applies(const struct request *r) {
+    return !r->chat || verifying_judged(r->chat);
+}
 
 static double accept_from(const struct request *r) {
     const struct config_endpoint *c = r->endpoint->config;
-    return c->has_accept_threshold ? c->accept_threshold : r->version->accept;
+    return c->has_accept_threshold ? c->accept_threshold : r->chat ? chat_accept : r->version->accept;
 }
 
 static double review_below(const struct request *r) {
     const struct config_endpoint *c = r->endpoint->config;
-    return c->has_review_threshold ? c->review_threshold : r->version->review;
+    return c->has_review_threshold ? c->review_threshold : r->chat ? chat_review : r->version->review;
 }
 
 static enum decision to_review(struct request *r, struct str reason, struct str detail) {
@@ -22,6 +30,8 @@ static enum decision ask_rules(struct request *r) {
     struct rules_facts facts;
     bool passed = false;
     char *reason = arena_alloc(r->arena, RULES_REASON_SIZE);
+    if (r->chat)
+        verifying_facts(r);
     struct script *script =
         snapshot_script(r->snapshot, r->loop->index, r->endpoint->verify_script, &r->error);
     /* Rules that could not run have not passed. */
@@ -37,6 +47,8 @@ static enum decision ask_rules(struct request *r) {
 
 static enum decision decide(struct request *r) {
     double confidence = (double)r->outcome.confidence;
+    if (confidence < 0)
+        return to_review(r, STR("unknown_confidence"), STR("the model did not say how sure it is"));
     if (confidence >= accept_from(r))
         return DECISION_ACCEPTED;
     if (confidence < review_below(r))
@@ -53,4 +65,4 @@ static enum stage_answer run(struct request *r) {
     return STAGE_NEXT;
 }
 
-const struct stage stage_decide = {.name = "decide", .run = run};
+const struct stage stage_decide = {.name = "decide", .applies = applies, .run = run};

@@ -27,6 +27,7 @@ static void add_circumstances(struct request *r, struct buf *out) {
     buf_add_str(out, c->candidates[0].remote->reference);
     buf_add_char(out, '\0');
     buf_add_char(out, form);
+    buf_add(out, &r->endpoint->policy, sizeof r->endpoint->policy);
 }
 
 static struct str key_of(struct request *r) {
@@ -126,7 +127,8 @@ static enum stage_answer run(struct request *r) {
 /* Only what the first candidate said is kept: a fallback's answer must not outlive its cause. */
 static void on_end(struct request *r) {
     const struct chat *c = r->chat;
-    if (r->failed || r->outcome.cached || r->outcome.decision != DECISION_ACCEPTED || !c->cache_key.p)
+    bool sure = r->outcome.decision == DECISION_ACCEPTED || r->outcome.decision == DECISION_VERIFIED;
+    if (r->failed || r->outcome.cached || !sure || !c->cache_key.p)
         return;
     int64_t expires = clock_monotonic() + r->endpoint->config->cache_ttl;
     exact_cache_put(r->loop->parts->cache, c->cache_key, buf_str(&c->reply), expires);

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STEP_TEXT_MAX = 512 };
+enum { STEP_TEXT_MAX = 512, REVIEWED_ANSWER_MAX = 256 << 10 };
 
 struct commit {
     struct loop_task task;
@@ -59,6 +59,14 @@ static void add_times(const struct request *r, struct event *e) {
     e->total_us = (uint32_t)((e->pushed_ns - r->started_ns) / 1000);
 }
 
+/* What a language model said is kept where a person is to decide about it, and nowhere else. */
+static struct str shown_prediction(const struct request *r) {
+    struct str prediction = r->outcome.prediction;
+    if (!r->chat)
+        return prediction;
+    return r->outcome.decision == DECISION_REVIEW ? str_slice(prediction, 0, REVIEWED_ANSWER_MAX) : STR("");
+}
+
 static void add_outcome(const struct request *r, struct event *e) {
     const struct outcome *o = &r->outcome;
     e->decision = o->decision;
@@ -83,7 +91,7 @@ static void add_outcome(const struct request *r, struct event *e) {
     e->status = 200;
     e->model = event_keep(e, o->model);
     if (o->answered) {
-        e->prediction = event_keep(e, o->prediction);
+        e->prediction = event_keep(e, shown_prediction(r));
         e->confidence = o->confidence;
     }
 }
@@ -117,7 +125,7 @@ static void add_review(struct request *r, struct event *e, struct str labels) {
 /* What event_of will copy into the event's memory. */
 static size_t room_for(const struct request *r, bool review, struct str labels, bool keep) {
     const struct outcome *o = &r->outcome;
-    size_t room = r->id.n + request_tenant(r).n + r->endpoint->name.n + o->model.n + o->prediction.n;
+    size_t room = r->id.n + request_tenant(r).n + r->endpoint->name.n + o->model.n + shown_prediction(r).n;
     if (o->step.n)
         room += STEP_TEXT_MAX;
     if (r->failed)

@@ -1,3 +1,5 @@
+#include "base/clock.h"
+#include "chat/answer.h"
 #include "chat/error_body.h"
 #include "pipeline/chat_output.h"
 #include "pipeline/reply.h"
@@ -85,8 +87,34 @@ static void write_chat_error(const struct request *r, struct buf *out) {
     chat_error_body(r->chat->in.surface, &r->error, id, out);
 }
 
-static void write_chat(const struct request *r, struct buf *out) {
-    buf_add_str(out, buf_str(&r->chat->reply));
+/* A refusal in the place of an answer that a person is to look at first. */
+static void write_withheld(struct request *r, struct buf *out) {
+    const struct chat_request *in = &r->chat->in;
+    char text[160];
+    snprintf(text, sizeof text, "This answer is withheld until a person has looked at it (review %s).",
+             r->outcome.review_id);
+    struct chat_block block = {.kind = BLOCK_REFUSAL, .text = str_from(text)};
+    struct chat_choice choice = {&block, 1, FINISH_CONTENT_FILTER, STR("")};
+    struct chat_answer answer = {.id = r->id,
+                                 .model = r->outcome.model,
+                                 .created = r->wall_ns / NS_PER_SECOND,
+                                 .usage = r->chat->facts.usage,
+                                 .choices = &choice,
+                                 .choice_count = 1};
+    bool good = in->stream ? chat_answer_replay(&answer, in->surface, in->include_usage, out, &r->error)
+                           : chat_answer_write(&answer, in->surface, out, &r->error);
+    out->failed |= !good;
+}
+
+static void write_chat(struct request *r, struct buf *out) {
+    if (r->chat->in.stream) { /* one that was held back */
+        r->headers.list[0].value = STR("text/event-stream; charset=utf-8");
+        r->headers.list[r->headers.count++] = (struct http_header){STR("cache-control"), STR("no-cache")};
+    }
+    if (r->outcome.decision == DECISION_REVIEW && r->endpoint->config->output.on_review == REVIEW_WITHHOLD)
+        write_withheld(r, out);
+    else
+        buf_add_str(out, buf_str(&r->chat->reply));
 }
 
 /* Prepares; the driver sends once everything the request held has gone back. */
@@ -112,6 +140,7 @@ static enum stage_answer run(struct request *r) {
         metrics_refused(r->loop->metrics, r->endpoint->metrics, r->error.code);
     if (r->failed || out->failed) {
         buf_clear(out);
+        r->headers.list[0].value = STR("application/json");
         reply_headers_error(&r->headers, &r->error);
         if (r->chat)
             write_chat_error(r, out);

@@ -5,29 +5,46 @@
 #include "pipeline/budgets.h"
 #include "pipeline/reply.h"
 #include "pipeline/stages/stages.h"
+#include "pipeline/verifying.h"
 
 #include <stdio.h>
 
-enum { OUTPUT_ASSUMED = 4096 }; /* where the request names no most */
+enum {
+    OUTPUT_ASSUMED = 4096, /* where the request names no most */
+    REPAIR_TOKENS = 1000   /* what is said of an answer's faults */
+};
 
 static bool applies(const struct request *r) {
     return r->snapshot->budgets && r->loop->parts->budget;
 }
 
-/* The dearest of all that may be asked; one without a price makes the whole unknown. */
-static int64_t worst_cost(const struct request *r, int64_t input, int64_t output) {
+struct worst {
+    int64_t tokens, nanodollars; /* COST_UNKNOWN */
+};
+
+static void add_worst(struct worst *sum, const struct share *s, int64_t input, int64_t output, bool all) {
+    if (!s->remote || s->remote->upstream->config->kind == UPSTREAM_SIMULATOR)
+        return;
+    int64_t cost = price_worst(s->remote->price, input, output), tokens = input + output;
+    if (cost == COST_UNKNOWN || sum->nanodollars == COST_UNKNOWN)
+        sum->nanodollars = COST_UNKNOWN;
+    else if (all)
+        sum->nanodollars += cost;
+    else if (cost > sum->nanodollars)
+        sum->nanodollars = cost;
+    sum->tokens = all || sum->tokens == 0 ? sum->tokens + tokens : sum->tokens;
+}
+
+/* The dearest of all that may be asked, or, where an answer can be found wanting, all of them; one without a
+ * price makes the whole unknown. */
+static struct worst worst_over(const struct request *r, int64_t input, int64_t output, bool all) {
     const struct endpoint *e = r->endpoint;
-    int64_t worst = 0;
-    for (unsigned i = 0; i < e->share_count + e->step_count; i++) {
-        const struct share *s = i < e->share_count ? &e->shares[i] : &e->steps[i - e->share_count].target;
-        if (!s->remote || s->remote->upstream->config->kind == UPSTREAM_SIMULATOR)
-            continue;
-        int64_t cost = price_worst(s->remote->price, input, output);
-        if (cost == COST_UNKNOWN)
-            return -1;
-        worst = cost > worst ? cost : worst;
-    }
-    return worst;
+    struct worst sum = {0, 0};
+    for (unsigned i = 0; i < e->share_count; i++)
+        add_worst(&sum, &e->shares[i], input, output, all && e->config->route != ROUTE_WEIGHT);
+    for (unsigned i = 0; i < e->step_count; i++)
+        add_worst(&sum, &e->steps[i].target, input, output, all);
+    return sum;
 }
 
 /* A summary is a call of its own, over what the window does not take. */
@@ -56,8 +73,17 @@ static struct budget_amount worst_of(struct request *r) {
         input *= 2; /* the second one reads it, too */
     if (is_summarised(r, input))
         input *= 2;
-    return (struct budget_amount){
-        .requests = 1, .tokens = input + output, .nanodollars = worst_cost(r, input, output)};
+    struct verifying_effort effort = verifying_effort(r->chat);
+    input += tokens_of_bytes(effort.schema);
+    int64_t inputs = input * effort.samples, outputs = output * effort.samples;
+    if (effort.repair) { /* it reads the answer, too, and what is wrong with it */
+        inputs += input + output + REPAIR_TOKENS;
+        outputs += output;
+    }
+    struct worst worst = worst_over(r, inputs, outputs, effort.in_vain);
+    return (struct budget_amount){.requests = 1,
+                                  .tokens = worst.tokens ? worst.tokens : inputs + outputs,
+                                  .nanodollars = worst.nanodollars == COST_UNKNOWN ? -1 : worst.nanodollars};
 }
 
 static enum stage_answer run(struct request *r) {
@@ -86,7 +112,7 @@ uint32_t reserve_settle(struct request *r) {
     struct budget *budget = r->loop->parts->budget;
     int64_t cost = request_cost(r);
     const struct chat_usage *u = &c->spent.usage;
-    bool asked = c->spent.calls > 0 && !r->outcome.cached;
+    bool asked = c->spent.billed > 0;
     if (!c->hold.live)
         return 0;
     if (r->failed && c->spent.billed == 0) {

@@ -262,7 +262,7 @@ static void checks_chats(void **state) {
     bad(UPSTREAM "endpoints: {e: {rollout: [{model: m, upstream: main}]}}", 1,
         "t.yaml:2:48: endpoints.e.rollout[0].upstream: an endpoint of the kind classify asks models of the "
         "registry; an upstream's are for \"kind: chat\" and \"kind: embed\"");
-    bad("endpoints: {e: {rollout: [{model: m}], output: {repair: false}}}", 1,
+    bad("endpoints: {e: {rollout: [{model: m}], output: {check: true}}}", 1,
         "t.yaml:1:48: endpoints.e: \"output\" is for endpoints of the kind chat");
     bad(UPSTREAM
         "endpoints: {e: {kind: chat, rollout: [{model: m, upstream: main}], fallbacks: [{review: true}]}}",
@@ -272,6 +272,25 @@ static void checks_chats(void **state) {
     bad(UPSTREAM "endpoints: {e: {kind: chat, rollout: [{model: m, upstream: main}], context: {on_limit: "
                  "drop_oldest}}}",
         1, "t.yaml:2:77: endpoints.e.context: \"on_limit\" needs \"window\" beside it");
+}
+
+#define CHAT "endpoints: {e: {kind: chat, rollout: [{model: m, upstream: main}], "
+
+/* An option of an answer that nothing would heed. */
+static void checks_what_answers_must_look_like(void **state) {
+    bad(UPSTREAM CHAT "output: {repair: false}}}", 1,
+        "t.yaml:2:85: endpoints.e.output: \"repair\" needs \"schema\" or \"check: true\" beside it");
+    bad(UPSTREAM CHAT "output: {send_schema: never}}}", 1,
+        "t.yaml:2:90: endpoints.e.output: \"send_schema\" needs \"schema: FILE\" beside it");
+    bad(UPSTREAM CHAT "output: {samples: 3}}}", 1,
+        "t.yaml:2:86: endpoints.e.output: \"samples\" is for confidence: agreement");
+    bad(UPSTREAM CHAT "output: {on_review: withhold}}}", 1,
+        "t.yaml:2:88: endpoints.e.output: on_review: withhold needs \"confidence: logprobs\" or "
+        "\"agreement\" "
+        "beside it");
+    bad(UPSTREAM CHAT "accept_threshold: 90%}}", 1,
+        "t.yaml:2:86: endpoints.e: \"accept_threshold\" needs to know how sure an answer is: say \"output: "
+        "{confidence: logprobs}\" or agreement");
 }
 
 static void finds_names_that_lead_nowhere(void **state) {
@@ -484,6 +503,7 @@ int main(void) {
         cmocka_unit_test(checks_what_spans_options),
         cmocka_unit_test(reads_chats),
         cmocka_unit_test(checks_chats),
+        cmocka_unit_test(checks_what_answers_must_look_like),
         cmocka_unit_test(finds_names_that_lead_nowhere),
         cmocka_unit_test(opens_the_door_only_on_loopback),
         cmocka_unit_test(the_command_line_overrides_listen_before_the_checks),
