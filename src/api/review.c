@@ -59,9 +59,9 @@ void review_label(struct call *c) {
     }
     yyjson_val *label = yyjson_obj_get(yyjson_doc_get_root(doc), "label");
     struct str text = json_str_of(label);
-    if (text.n == 0 || text.n > 256) {
+    if (text.n == 0 || text.n > REVIEW_LABEL_MAX) {
         fail_at(&err, ERR_MISSING_FIELD, "label",
-                "Send {\"label\": \"…\"}: the right answer, 1 to 256 bytes of text.");
+                "Send {\"label\": \"…\"}: the right answer, 1 to %d bytes of text.", REVIEW_LABEL_MAX);
         yyjson_doc_free(doc);
         call_fail(c, &err);
         return;

@@ -23,8 +23,8 @@ const char *chat_surface_path(enum chat_surface surface);
 
 struct chat_rendering {
     enum chat_surface to;
-    struct str model;   /* as the upstream calls it */
-    int64_t output_max; /* Anthropic wants one: where the client names none; 0: CHAT_OUTPUT_DEFAULT */
+    struct str model;          /* as the upstream calls it */
+    int64_t output_max;        /* Anthropic wants one: where the client names none; 0: CHAT_OUTPUT_DEFAULT */
     struct chat_wishes wishes; /* {0}: nothing but what the client asked */
 };
 

@@ -342,10 +342,10 @@ bool translate_responses_to_chat(struct translation *t) {
         if (t->r->tools || !str_eq(str_from(same[i]), STR("parallel_tool_calls"))) /* refused without tools */
             translation_copy(t, root, same[i], same[i]);
     translation_copy(t, root, "max_output_tokens", "max_completion_tokens");
-    if (yyjson_is_int(logprobs)) {
+    if (t->r->logprobs)
         json_field_bool(&t->w, "logprobs", true);
+    if (yyjson_is_int(logprobs))
         json_field_int(&t->w, "top_logprobs", yyjson_get_sint(logprobs));
-    }
     write_output(t);
     json_object_end(&t->w);
     return true;

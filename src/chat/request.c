@@ -71,6 +71,14 @@ static void take_schema(struct chat_request *r) {
     r->output_schema = yyjson_obj_get(format, "schema");
 }
 
+static bool includes_logprobs(yyjson_val *root) {
+    size_t i, max;
+    yyjson_val *item;
+    yyjson_arr_foreach(yyjson_obj_get(root, "include"), i, max,
+                       item) if (yyjson_equals_str(item, "message.output_text.logprobs")) return true;
+    return false;
+}
+
 static void take_values(struct chat_request *r) {
     static const char *const output_names[] = {"max_completion_tokens", "max_tokens", "max_output_tokens"};
     yyjson_val *root = r->root, *temperature = yyjson_obj_get(root, "temperature");
@@ -96,7 +104,8 @@ static void take_values(struct chat_request *r) {
     r->previous_response_id = json_str_of(yyjson_obj_get(root, "previous_response_id"));
     r->seed = yyjson_obj_get(root, "seed");
     r->logprobs = yyjson_is_true(logprobs) || yyjson_is_int(logprobs) ||
-                  (r->surface == CHAT_RESPONSES && yyjson_is_int(yyjson_obj_get(root, "top_logprobs")));
+                  (r->surface == CHAT_RESPONSES &&
+                   (yyjson_is_int(yyjson_obj_get(root, "top_logprobs")) || includes_logprobs(root)));
 }
 
 bool chat_request_parse(enum chat_surface surface, struct str body, struct chat_request *out,

@@ -71,7 +71,7 @@ static bool start_stream(struct attempt *a) {
                                           .to = in->surface,
                                           .include_usage = in->include_usage,
                                           .now = unix_now(a),
-                                          .hide_logprobs = a->question->logprobs,
+                                          .hide_logprobs = a->question->hide_logprobs,
                                           .text = a->question->text};
     a->reader = (struct sse_reader){
         .on_event = on_event, .ctx = a, .line = BUF_INIT(EVENT_MAX), .data = BUF_INIT(EVENT_MAX)};
@@ -136,7 +136,7 @@ static bool replay_whole(struct attempt *a) {
     if (!chat_answer_read(a->to, buf_str(&a->heard), unix_now(a), &answer, &a->error))
         return false;
     chat_answer_facts(&answer, &a->facts, a->question->text);
-    if (a->question->logprobs)
+    if (a->question->hide_logprobs)
         chat_answer_hide_logprobs(&answer);
     bool good = chat_answer_replay(&answer, in->surface, in->include_usage, out, &a->error);
     chat_answer_clear(&answer);
@@ -148,7 +148,7 @@ static bool replay_whole(struct attempt *a) {
 /* The client did not ask for them. Anthropic's clients never get any. */
 static bool hide_logprobs(struct attempt *a) {
     struct buf reply = BUF_INIT(CHAT_REPLY_MAX);
-    if (!a->question->logprobs || a->question->in->surface == CHAT_MESSAGES)
+    if (!a->question->hide_logprobs || a->question->in->surface == CHAT_MESSAGES)
         return true;
     bool good = chat_hide_logprobs(buf_str(&a->reply), &reply, &a->error);
     buf_free(good ? &a->reply : &reply);

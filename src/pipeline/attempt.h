@@ -18,7 +18,7 @@ struct question {
     const struct chat_request *in;
     struct buf *text;                   /* receives the answer's text up to its cap; NULL: not wanted */
     const struct output_schema *output; /* to be asked for, where the upstream is sent it; NULL: none */
-    bool logprobs;                      /* to be asked for, though the client did not */
+    bool logprobs, hide_logprobs;       /* to be asked for in any case; and taken out of the reply */
     int64_t wall_ns, deadline_ns;
 };
 

@@ -106,7 +106,7 @@ bool verifying_prepare(struct request *r) {
         return true;
     c->verifying = v; /* from here on verifying_clear knows it */
     v->repair = v->schema && config->repair && c->in.surface != CHAT_LEGACY; /* which has no turns */
-    v->logprobs = config->confidence == OUTPUT_LOGPROBS && !c->in.logprobs;
+    v->logprobs = config->confidence == OUTPUT_LOGPROBS;
     if (config->confidence == OUTPUT_AGREEMENT)
         v->samples = (unsigned)config->samples;
     return check_possible(r);
@@ -134,6 +134,7 @@ void verifying_word(struct chat *c, struct question *question, struct held_answe
     question->text = &held->text;
     question->output = v->asked;
     question->logprobs = v->logprobs;
+    question->hide_logprobs = v->logprobs && !c->in.logprobs;
 }
 
 /* ---- samples and repairs: askings beside the lane's ---- */

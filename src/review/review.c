@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { LIMIT_DEFAULT = 100, LIMIT_MAX = 1000, LABEL_MAX = 256, REVIEWER_MAX = 64, TEXT_INLINE_MAX = 65536 };
+enum { LIMIT_DEFAULT = 100, LIMIT_MAX = 1000, REVIEWER_MAX = 64, TEXT_INLINE_MAX = 65536 };
 
 /* Columns of every query that yields items. The input is the event's: what retention removed is gone
  * here too. */
@@ -246,8 +246,8 @@ static bool has_label(struct store *s, struct str id, struct str label, struct e
 
 bool review_resolve(struct store *s, struct str id, struct str label, struct str reviewer, struct buf *out,
                     struct error *err) {
-    if (!check_text("label", label, LABEL_MAX, err) || !check_text("reviewer", reviewer, REVIEWER_MAX, err) ||
-        !store_begin(s, true, err))
+    if (!check_text("label", label, REVIEW_LABEL_MAX, err) ||
+        !check_text("reviewer", reviewer, REVIEWER_MAX, err) || !store_begin(s, true, err))
         return false;
     size_t start = out->n;
     if (!set_label(s, id, label, reviewer, err) || !has_label(s, id, label, err) ||

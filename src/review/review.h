@@ -6,6 +6,8 @@
 #include "base/json.h"
 #include "store/store.h"
 
+enum { REVIEW_LABEL_MAX = 16384 }; /* bytes; of a chat it is a whole answer */
+
 struct review_filter {
     struct str endpoint; /* "" = all */
     struct str status;   /* "open" (default), "resolved", "all" */

@@ -240,3 +240,193 @@ test('a schema that is none is a problem of the configuration', async (t) => {
   assert.match(await problems('{"type":"objekt"}'), /penstock\.yaml:\d+:\d+: .*schema\.json: .*\/type/);
   assert.match(await problems(JSON.stringify(schema), { fallbacks: [{ text: 'Sorry.' }] }), /the text of its fallbacks does not meet this schema/);
 });
+
+const reviews = async (server, more = '') => (await server.get(`/v1/review${more}`)).json;
+
+test('confidence by log-probabilities', { skip, timeout: 60_000 }, async (t) => {
+  const output = { confidence: 'logprobs' };
+  const dir = folder(t);
+  const rules = path.join(dir, 'verify.lua');
+  fs.writeFileSync(rules, `function verify(r)
+    if r.text ~= "How many?" then return false, "not what was asked: " .. r.text end
+    return r.fields.people > 200000, string.format("too few people: %d", r.fields.people)
+  end`);
+  const { up, server, ask, post } = await start(t, {
+    says: { ...says, large: { text: other, logprob: -0.3 } },
+    upstreams: {},
+    more: {
+      sure: endpoint('sure', output, { cache: true }),
+      middling: endpoint('middling', output),
+      small: endpoint('middling', output, { rules }),
+      large: endpoint('large', output, { rules, cache: true }),
+      unsure: endpoint('unsure', output, { keep_inputs: 'review', cache: true }),
+      lenient: endpoint('unsure', output, { accept_threshold: '10%', review_threshold: '5%' }),
+      withheld: endpoint('unsure', { ...output, on_review: 'withhold' }),
+      chain: endpoint('error500', output, { fallbacks: [{ upstream: 'main', model: 'sure' }] }),
+      sorry: endpoint('error500', output, { fallbacks: [{ text: 'Sorry.' }] }),
+    },
+  });
+  const messages = user('How many?');
+  const outcome = ({ headers }) => [headers['x-penstock-decision'], headers['x-penstock-confidence']];
+
+  await t.test('three bands', async () => {
+    for (const [model, decision, sure] of [
+      ['sure', 'accepted', 0.99],
+      ['middling', 'review', 0.741],
+      ['small', 'review', 0.741],
+      ['large', 'verified', 0.741],
+      ['unsure', 'review', 0.135],
+      ['lenient', 'accepted', 0.135],
+      ['chain', 'fallback', 0.99],
+    ])
+      for (const stream of [false, true]) {
+        const reply = await ask(model, { messages, stream, temperature: 0 });
+        assert.equal(reply.status, 200, reply.text);
+        assert.equal(reply.headers['x-penstock-decision'], decision, model);
+        assert.ok(Math.abs(Number(reply.headers['x-penstock-confidence']) - sure) < 0.001 || reply.headers['x-penstock-decision'] === 'cached', model);
+        assert.equal(Boolean(reply.headers['x-penstock-review-id']), decision === 'review');
+        assert.match(reply.text, /Ulm|Bonn/, 'the client gets its answer all the same');
+      }
+    assert.deepEqual(outcome(await ask('sorry')), ['fallback', undefined], "a text of the operator's needs no judge");
+    assert.deepEqual(outcome(await ask('sure', { messages, stream: false, temperature: 0 })), ['cached', undefined]);
+    assert.deepEqual(outcome(await ask('large', { messages, stream: false, temperature: 0 })), ['cached', undefined]);
+    assert.equal(outcome(await ask('unsure', { messages, stream: false, temperature: 0 }))[0], 'review', 'what a person is to decide is not kept');
+  });
+
+  await t.test('a review is there when the reply is, and is resolved as any', async () => {
+    const reply = await ask('unsure', { messages });
+    const id = reply.headers['x-penstock-review-id'];
+    const item = (await server.get(`/v1/review/${id}`)).json;
+    assert.deepEqual([item.prediction, item.reason, item.endpoint, item.model, item.status], [right, 'low_confidence', 'unsure', 'main/unsure', 'open']);
+    assert.ok(Math.abs(item.confidence - 0.1353) < 0.001);
+    assert.equal(item.input.kept, true);
+    const resolved = await server.request('POST', `/v1/review/${id}`, { body: { label: other } });
+    assert.equal(resolved.status, 200, resolved.text);
+    assert.equal((await server.get(`/v1/review/${id}`)).json.label, other);
+    const small = (await reviews(server, '?endpoint=small')).data[0];
+    assert.deepEqual([small.reason, small.detail], ['rules', 'too few people: 126000']);
+    const record = await recordOf(server, reply.headers['x-request-id']);
+    assert.deepEqual([record.decision, record.prediction], ['review', right]);
+    const sure = await recordOf(server, (await ask('lenient', { messages })).headers['x-request-id']);
+    assert.deepEqual([sure.decision, sure.prediction], ['accepted', null], 'what a model said is kept for reviews only');
+    assert.ok(Math.abs(sure.confidence - 0.1353) < 0.001);
+  });
+
+  await t.test('an answer can be withheld, in the words of each API', async () => {
+    const openai = openaiClient(server);
+    const anthropic = anthropicClient(server);
+    const said = /^This answer is withheld until a person has looked at it \(review \w{26}\)\.$/;
+    const whole = await openai.chat.completions.create({ model: 'withheld', messages });
+    assert.match(whole.choices[0].message.refusal, said);
+    assert.deepEqual([whole.choices[0].message.content, whole.choices[0].finish_reason], [null, 'content_filter']);
+    const streamed = await openai.chat.completions.stream({ model: 'withheld', messages }).finalChatCompletion().catch((error) => error);
+    assert.match(streamed.choices?.[0].message.refusal ?? streamed.message, /withheld|content filter/);
+    const message = await anthropic.messages.create({ model: 'withheld', max_tokens: 9, messages });
+    assert.equal(message.stop_reason, 'refusal');
+    assert.match(message.content[0].text, said);
+    const response = await openai.responses.create({ model: 'withheld', input: 'How many?' });
+    assert.match(response.output[0].content[0].refusal, said);
+    const raw = await ask('withheld', { messages });
+    assert.ok(!raw.text.includes('Ulm'));
+    const item = (await server.get(`/v1/review/${raw.headers['x-penstock-review-id']}`)).json;
+    assert.equal(item.prediction, right);
+  });
+
+  await t.test('only a client that asked sees them', async () => {
+    for (const stream of [false, true]) {
+      const silent = await ask('sure', { messages, stream, seed: 1 });
+      assert.equal(up.asked.at(-1).body.logprobs, true);
+      assert.ok(!/"logprob"/.test(silent.text), silent.text);
+      const asked = await ask('sure', { messages, stream, seed: 1, logprobs: true });
+      assert.match(asked.text, /"logprob":-0.01/);
+      assert.equal(asked.headers['x-penstock-confidence'], '0.9900');
+      const response = await post('/v1/responses', { model: 'sure', input: 'How many?', stream });
+      assert.equal(response.headers['x-penstock-confidence'], '0.9900');
+      assert.ok(!/"logprob"/.test(response.text), response.text);
+      const message = await post('/v1/messages', { model: 'sure', max_tokens: 9, messages, stream });
+      assert.equal(message.headers['x-penstock-confidence'], '0.9900');
+    }
+  });
+  await server.healthy();
+});
+
+test('where a model does not say how sure it is, nobody is', { skip, timeout: 60_000 }, async (t) => {
+  const { server, ask } = await start(t, { kind: 'anthropic', more: { claude: endpoint('ok', { confidence: 'logprobs' }) } });
+  const reply = await ask('claude');
+  assert.deepEqual([reply.status, reply.headers['x-penstock-decision'], reply.headers['x-penstock-confidence']], [200, 'review', undefined]);
+  const item = (await server.get(`/v1/review/${reply.headers['x-penstock-review-id']}`)).json;
+  assert.deepEqual([item.reason, item.confidence], ['unknown_confidence', null]);
+});
+
+test('confidence by log-probabilities of responses', { skip, timeout: 60_000 }, async (t) => {
+  const { up, post } = await start(t, { says, upstreamMore: { responses: true }, more: { sure: endpoint('sure', { confidence: 'logprobs' }) } });
+  for (const stream of [false, true]) {
+    const reply = await post('/v1/responses', { model: 'sure', input: 'How many?', stream });
+    assert.deepEqual(up.asked.at(-1).body.include, ['message.output_text.logprobs']);
+    assert.equal(reply.headers['x-penstock-confidence'], '0.9900', reply.text);
+    assert.ok(!/"logprob"/.test(reply.text), reply.text);
+    const asked = await post('/v1/responses', { model: 'sure', input: 'How many?', stream, include: ['message.output_text.logprobs'] });
+    assert.match(asked.text, /"logprob"/, 'the client asked for them itself');
+  }
+});
+
+test('confidence by agreement', { skip, timeout: 60_000 }, async (t) => {
+  const agree = (samples = 3) => ({ confidence: 'agreement', samples });
+  const prices = path.join(folder(t), 'prices.json');
+  const scripts = ['right+spelled+right', 'right+other+spelled', 'right+other+third', 'right+wrong+spelled', 'wrong+wrong+wrong+right', 'right+error400+right', 'right'];
+  fs.writeFileSync(prices, JSON.stringify(Object.fromEntries(scripts.map((name) => [name, { input_cost_per_token: 1e-6, output_cost_per_token: 2e-6 }]))));
+  const { up, server, ask } = await start(t, {
+    says,
+    pricing: { models: prices },
+    budgets: [{ scope: 'all', per: 'ever', tokens: 1_000_000, usd: 1 }],
+    upstreamMore: { retry: { attempts: 1 } },
+    more: {
+      all: endpoint('right+spelled+right', agree()),
+      two: endpoint('right+other+spelled', agree()),
+      none: endpoint('right+other+third', agree()),
+      checked: endpoint('right+wrong+spelled', { ...agree(), check: true }),
+      repaired: endpoint('wrong+wrong+wrong+right', { ...agree(), check: true }),
+      failing: endpoint('right+error400+right', agree()),
+      nine: endpoint('right', agree(9)),
+    },
+  });
+  for (const [model, calls, billed, sure, decision, rest] of [
+    ['all', 3, 3, '1.0000', 'accepted'],
+    ['two', 3, 3, '0.6667', 'review'],
+    ['none', 3, 3, '0.3333', 'review'],
+    ['checked', 3, 3, '0.6667', 'review', { response_format }],
+    ['repaired', 4, 4, '0.3333', 'review', { response_format }],
+    ['failing', 3, 2, '0.6667', 'review'],
+    ['nine', 9, 9, '1.0000', 'accepted', { stream: true }],
+  ]) {
+    const before = up.asked.length;
+    const reply = await ask(model, { messages: user('How many?'), ...rest });
+    assert.equal(reply.status, 200, reply.text);
+    assert.equal(up.asked.length - before, calls, model);
+    assert.deepEqual([reply.headers['x-penstock-confidence'], reply.headers['x-penstock-decision']], [sure, decision], model);
+    assert.match(reply.text, /Ulm|Bonn|Kiel/);
+    if (model === 'two' || model === 'checked') assert.match(reply.text, /Ulm/, 'the commonest one');
+    const record = await recordOf(server, reply.headers['x-request-id']);
+    assert.deepEqual([record.usage.input_tokens, record.usage.output_tokens, record.attempts], [12 * billed, 3 * billed, calls], model);
+    assert.equal(Number(reply.headers['x-penstock-cost-usd']).toFixed(9), (billed * 18e-6).toFixed(9), 'each is paid for once');
+  }
+  assert.equal((await reviews(server)).open, 5);
+  await server.healthy();
+});
+
+test('a client that leaves lets go of samples and repairs', { timeout: 60_000 }, async (t) => {
+  const { up, server } = await start(t, {
+    says,
+    upstreamMore: { first_byte_timeout: '20s' },
+    more: { hanging: endpoint('hang', { confidence: 'agreement' }), repairing: endpoint('wrong+hang', { check: true }), late: endpoint('wrong+hang', { check: true }, { deadline: '300ms', infer_timeout: '300ms' }) },
+  });
+  for (const [model, calls] of [['hanging', 3], ['repairing', 2]]) {
+    const before = up.asked.length;
+    const leaving = server.request('POST', '/v1/chat/completions', { check: false, agent: false, timeout: 400, body: { model, messages: user('?'), response_format } });
+    await assert.rejects(leaving);
+    assert.equal(up.asked.length - before, calls, model);
+  }
+  const late = await server.request('POST', '/v1/chat/completions', { check: false, body: { model: 'late', messages: user('?'), response_format } });
+  assert.equal(`${late.status} ${late.json.error.code}`, '504 deadline_exceeded');
+  await server.healthy();
+});

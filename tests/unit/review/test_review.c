@@ -192,7 +192,7 @@ static void resolving_twice_alike_is_fine_and_otherwise_refused(void **state) {
 }
 
 static void a_wrong_label_changes_nothing(void **state) {
-    static char longest[258];
+    static char longest[REVIEW_LABEL_MAX + 1];
     memset(longest, 'l', sizeof longest);
     add("documents", STR("x"), "text/plain");
     struct str id = str_from(ids[0]);
@@ -201,12 +201,12 @@ static void a_wrong_label_changes_nothing(void **state) {
     assert_string_equal(err.param, "label");
     assert_false(resolve(id, STR("letter"), STR("")));
     assert_string_equal(err.param, "reviewer");
-    assert_false(resolve(id, (struct str){longest, 257}, STR("bob")));
+    assert_false(resolve(id, (struct str){longest, REVIEW_LABEL_MAX + 1}, STR("bob")));
     assert_false(resolve(id, STR("a\nb"), STR("bob")));
     assert_false(resolve(id, STR("\xff"), STR("bob")));
     assert_int_equal(err.code, ERR_INVALID_FIELD);
     assert_list((struct review_filter){0}, "0", false);
-    assert_true(resolve(id, (struct str){longest, 256}, STR("bob")));
+    assert_true(resolve(id, (struct str){longest, REVIEW_LABEL_MAX}, STR("bob")));
 }
 
 static void a_reply_that_is_too_large_is_an_error(void **state) {
