@@ -11,6 +11,7 @@
  * One thread per script. */
 #pragma once
 
+#include "models/rules_view.h"
 #include "models/script.h"
 
 struct rules_label {
@@ -41,7 +42,7 @@ struct rules_facts {
     double ocr_confidence; /* NaN: nothing was recognised optically */
 };
 
-enum { RULES_REASON_SIZE = 161, RULES_LABEL_SIZE = 129, RULES_TEXT_MAX = 256 * 1024 };
+enum { RULES_REASON_SIZE = 161, RULES_LABEL_SIZE = 129 };
 
 /* `reason` is valid UTF-8, terminated, empty when the script gave none. A script that fails, or answers
  * anything but true or false, is an error: the caller treats the rules as not passed. */
