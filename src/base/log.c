@@ -32,6 +32,11 @@ void log_lines(struct str lines) {
     }
 }
 
+bool log_is_due(_Atomic int64_t *said, int64_t now, int64_t every_ns) {
+    int64_t last = atomic_load_explicit(said, memory_order_relaxed);
+    return (last == 0 || now - last >= every_ns) && atomic_compare_exchange_strong(said, &last, now);
+}
+
 void log_event(enum log_level level, const char *event, const char *format, ...) {
     static const char *const names[] = {"debug", "info", "warn", "error"};
     if ((int)level < atomic_load_explicit(&least, memory_order_relaxed))

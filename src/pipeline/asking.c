@@ -51,12 +51,8 @@ static void leave_place(struct asking *a, int64_t took_ns) {
 
 /* Somebody has to do something about it; once a minute is enough. */
 static void complain(struct asking *a) {
-    struct upstream *u = upstream_of(a);
-    int64_t now = clock_monotonic(), last = atomic_load_explicit(&u->complained_ns, memory_order_relaxed);
-    if ((last && now - last < COMPLAINT_S * NS_PER_SECOND) ||
-        !atomic_compare_exchange_strong(&u->complained_ns, &last, now))
-        return;
-    log_event(LOG_ERROR, "upstream.key_refused", "%s", a->attempt.error.message);
+    if (log_is_due(&upstream_of(a)->complained_ns, clock_monotonic(), COMPLAINT_S * NS_PER_SECOND))
+        log_event(LOG_ERROR, "upstream.key_refused", "%s", a->attempt.error.message);
 }
 
 /* What the call showed about its upstream. */
