@@ -22,6 +22,8 @@ struct chat_usage {
     ((struct chat_usage){TOKENS_UNKNOWN, TOKENS_UNKNOWN, TOKENS_UNKNOWN, TOKENS_UNKNOWN, TOKENS_UNKNOWN,     \
                          TOKENS_UNKNOWN, TOKENS_UNKNOWN, TOKENS_UNKNOWN})
 
+#define CHAT_USAGE_NOTHING ((struct chat_usage){0, 0, 0, 0, 0, 0, 0, 0})
+
 /* The sum of two calls'. What one of them did not say of its input or its output is not known of the sum; a
  * part (cached, reasoning, …) that one does not tell of counts as none there. */
 void chat_usage_add(struct chat_usage *sum, const struct chat_usage *u);

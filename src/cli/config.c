@@ -68,6 +68,8 @@ static void check_endpoint(struct checking *c, const struct config_endpoint *e) 
     check_tuning(c, &e->semantic_cache);
     if (e->rules)
         check_script(c, e->rules, "verify", &e->rules_place);
+    if (e->route_rule)
+        check_script(c, e->route_rule, "route", &e->route_rule_place);
     for (size_t i = 0; i < e->fallback_count; i++) {
         const struct config_step *step = &e->fallbacks[i];
         if (step->kind == STEP_MODEL)

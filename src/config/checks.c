@@ -4,6 +4,7 @@
 #include "config/load.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 void check_tls(struct loader *l, void *item, const struct option_node *at) {
@@ -134,9 +135,12 @@ static void check_weights(struct loader *l, struct config_endpoint *e, const str
         }
     }
     struct config_place place = loader_place_in(l, at, "rollout");
-    if (e->route != ROUTE_WEIGHT) {
+    if (e->route == ROUTE_RULE && unweighted == e->rollout_count) {
+        for (size_t i = 0; i < e->rollout_count; i++)
+            rollout[i].weight = 1.0 / (double)e->rollout_count;
+    } else if (e->route == ROUTE_COST || e->route == ROUTE_LATENCY) {
         if (unweighted < e->rollout_count)
-            loader_problem(l, place, at, "rollout: with a \"route\" other than weight there are no weights");
+            loader_problem(l, place, at, "rollout: with \"route\" cost or latency there are no weights");
     } else if (unweighted > 1)
         loader_problem(l, place, at,
                        "rollout: only one model may be without \"weight\" (it gets what the others leave)");
@@ -242,14 +246,48 @@ static void check_fallbacks(struct loader *l, struct config_endpoint *e, const s
 
 /* Options that mean something for language models only. */
 static void check_language(struct loader *l, const struct config_endpoint *e, const struct option_node *at) {
-    static const char *const chat_only[] = {"route", "cache_temperature", "semantic_cache", "context",
-                                            "output"};
-    size_t allowed = e->kind == ENDPOINT_CHAT ? ARRAY_COUNT(chat_only) : e->kind == ENDPOINT_EMBED ? 1 : 0;
+    static const char *const chat_only[] = {"route",          "route_rule", "cache_temperature",
+                                            "semantic_cache", "context",    "output"};
+    size_t allowed = e->kind == ENDPOINT_CHAT ? ARRAY_COUNT(chat_only) : e->kind == ENDPOINT_EMBED ? 2 : 0;
     for (size_t i = allowed; i < ARRAY_COUNT(chat_only); i++)
         if (loader_has(l, at, chat_only[i]))
             loader_problem(l, loader_place_in(l, at, chat_only[i]), at,
                            "\"%s\" is for endpoints of the kind chat%s", chat_only[i],
-                           i == 0 ? " or embed" : "");
+                           i < 2 ? " or embed" : "");
+}
+
+/* How a route's rule calls one of the rollout. */
+static bool is_called(const struct config_share *s, const struct config_share *other) {
+    char reference[600];
+    if (!other->target.upstream.text || !other->target.model.text)
+        return false; /* already said */
+    snprintf(reference, sizeof reference, "%s/%s", other->target.upstream.text, other->target.model.text);
+    return same(s->name.text, other->name.text ? other->name.text : reference);
+}
+
+static bool are_confused(const struct config_share *a, const struct config_share *b) {
+    if (!a->name.text && !b->name.text)
+        return same(a->target.upstream.text, b->target.upstream.text) &&
+               same(a->target.model.text, b->target.model.text);
+    return a->name.text ? is_called(a, b) : is_called(b, a);
+}
+
+static void check_route(struct loader *l, const struct config_endpoint *e, const struct option_node *at) {
+    struct config_place place = loader_place_in(l, at, "rollout");
+    if ((e->route == ROUTE_RULE) != (e->route_rule != NULL))
+        loader_problem(l, loader_place_in(l, at, e->route_rule ? "route_rule" : "route"), at,
+                       e->route_rule ? "\"route_rule\" needs \"route: rule\" beside it"
+                                     : "\"route: rule\" needs \"route_rule: FILE\" beside it");
+    for (size_t i = 0; i < e->rollout_count; i++) {
+        const struct config_share *share = &e->rollout[i];
+        if (share->name.text && e->route != ROUTE_RULE)
+            loader_problem(l, share->name.place, at, "rollout: \"name\" is for \"route: rule\" only");
+        for (size_t j = 0; j < i && e->route == ROUTE_RULE; j++)
+            if (are_confused(share, &e->rollout[j]))
+                loader_problem(
+                    l, share->name.text ? share->name.place : place, at,
+                    "rollout: two have the same name for the rule; give each a \"name\" of its own");
+    }
 }
 
 /* Nothing would ever look at them. */
@@ -287,6 +325,7 @@ void check_endpoint(struct loader *l, void *item, const struct option_node *at) 
     check_fallbacks(l, e, at);
     check_language(l, e, at);
     check_bands(l, e, at);
+    check_route(l, e, at);
     check_thresholds(l, e, at);
     if (e->infer_timeout > e->deadline)
         loader_problem(l, loader_place_in(l, at, "infer_timeout"), at,

@@ -114,7 +114,8 @@ struct config_target {
 
 struct config_share {
     struct config_target target;
-    double weight; /* of one rollout they sum to 1 */
+    struct config_name name; /* what a route's rule calls it; text NULL: "UPSTREAM/MODEL" */
+    double weight;           /* of one rollout they sum to 1 */
     bool has_weight;
 };
 
@@ -179,7 +180,7 @@ struct config_upstream {
 };
 
 enum endpoint_kind { ENDPOINT_CLASSIFY, ENDPOINT_CHAT, ENDPOINT_EMBED };
-enum endpoint_route { ROUTE_WEIGHT, ROUTE_COST, ROUTE_LATENCY };
+enum endpoint_route { ROUTE_WEIGHT, ROUTE_COST, ROUTE_LATENCY, ROUTE_RULE };
 enum context_limit { WINDOW_REFUSE, WINDOW_DROP_OLDEST, WINDOW_SUMMARISE };
 
 /* What happens where a chat outgrows its model's window (chat/context.h). */
@@ -235,6 +236,8 @@ struct config_endpoint {
     int64_t rate, burst;
     /* of chats and embeddings only */
     enum endpoint_route route;
+    const char *route_rule; /* of ROUTE_RULE: a Lua file with route(r) */
+    struct config_place route_rule_place;
     double cache_temperature; /* answers asked for with a higher one are not kept */
     struct config_name semantic_cache;
     double hedge; /* 0: off */

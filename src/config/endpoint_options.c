@@ -6,7 +6,7 @@ static const char *const kinds[] = {"classify", "chat", "embed", NULL};
 static const char *const accepts[] = {"text", "file", "features", NULL};
 static const char *const sticky[] = {"key", "user", "none", NULL};
 static const char *const keep_inputs[] = {"none", "review", "all", NULL};
-static const char *const routes[] = {"weight", "cost", "latency", NULL};
+static const char *const routes[] = {"weight", "cost", "latency", "rule", NULL};
 static const char *const on_limit[] = {"refuse", "drop_oldest", "summarise", NULL};
 static const char *const confidences[] = {"unknown", "logprobs", "agreement", NULL};
 static const char *const sends[] = {"auto", "always", "never", NULL};
@@ -26,6 +26,10 @@ static const struct option share_options[] = {
     {.name = "prompt",
      NAME(config_share, target.prompt),
      .help = "A prompt of the registry, NAME or NAME@VERSION, that goes before what the client says."},
+    {.name = "name",
+     NAME(config_share, name),
+     .standard_said = "UPSTREAM/MODEL",
+     .help = "With `route: rule`: what the rule calls it."},
     {.name = "weight",
      PERCENT(config_share, weight),
      MARKED(config_share, has_weight),
@@ -208,8 +212,13 @@ static const struct option endpoint_options[] = {
      ENUM(enum endpoint_route, config_endpoint, route, routes),
      .standard = "weight",
      .help =
-         "Of chats and embeddings: how one of the rollout is chosen: by `weight`, the least `cost`, or the "
-         "least observed `latency`. By cost and latency the others stand in when it fails."},
+         "Of chats and embeddings: how one of the rollout is chosen: by `weight`, the least `cost`, the "
+         "least observed `latency`, or a `rule` over the request. All but `weight` have the others stand in "
+         "when it fails."},
+    {.name = "route_rule",
+     SCRIPT(config_endpoint, route_rule, route_rule_place),
+     .help = "With `route: rule`: a Lua file with `function route(r) … return \"NAME\" end`, or a list of "
+             "names, best first. Where it returns nil, or fails, the weights decide."},
     {.name = "hedge",
      PERCENT(config_endpoint, hedge),
      .standard = "0",

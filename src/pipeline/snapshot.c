@@ -349,7 +349,7 @@ static bool add_endpoints(struct build *b) {
         struct endpoint *e = &s->endpoints[i];
         e->config = &config->endpoints[i];
         e->name = str_from(e->config->name);
-        e->verify_script = NO_SCRIPT;
+        e->verify_script = e->route_script = NO_SCRIPT;
         e->rate_index = e->config->has_rate ? ++rates : 0;
         s->endpoint_count++;
         good &= heeds_all(b, e->config);
@@ -360,6 +360,10 @@ static bool add_endpoints(struct build *b) {
         if (e->config->rules) {
             e->verify_script = add_script(b, e->config->rules, "verify", &e->config->rules_place);
             good &= e->verify_script != NO_SCRIPT;
+        }
+        if (e->config->route_rule) {
+            e->route_script = add_script(b, e->config->route_rule, "route", &e->config->route_rule_place);
+            good &= e->route_script != NO_SCRIPT;
         }
         e->policy = policy_of(s, e);
         if (b->from->metrics)
@@ -373,8 +377,8 @@ static const struct config_endpoint unaddressed = {
     .name = "", .kind = ENDPOINT_CHAT, .deadline = 3600 * NS_PER_SECOND};
 
 static void add_unaddressed(struct build *b) {
-    b->s->unaddressed =
-        (struct endpoint){.config = &unaddressed, .name = STR(""), .verify_script = NO_SCRIPT};
+    b->s->unaddressed = (struct endpoint){
+        .config = &unaddressed, .name = STR(""), .verify_script = NO_SCRIPT, .route_script = NO_SCRIPT};
     if (b->from->metrics)
         b->s->unaddressed.metrics = metrics_endpoint(b->from->metrics, "");
 }

@@ -21,6 +21,7 @@ struct script_source {
     const char *path;
     const char *function;
     char *text;
+    _Atomic int64_t complained_ns; /* when its failing was last logged; monotonic */
 };
 
 enum { NO_SCRIPT = -1 };
@@ -58,7 +59,7 @@ struct endpoint {
     unsigned share_count;
     struct step *steps;
     unsigned step_count;
-    int verify_script;
+    int verify_script, route_script;
     struct tuning *tuning; /* of the semantic cache; NULL: there is none */
     struct str tuning_name;
     struct output_schema output; /* where it checks its answers; otherwise empty */

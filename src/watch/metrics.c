@@ -216,3 +216,7 @@ void metrics_refused(struct metrics_shard *s, unsigned endpoint, enum error_code
 void metrics_rate_limited(struct metrics_shard *s, unsigned endpoint) {
     counter_add(&counts_of(s, endpoint)->rate_limited, 1);
 }
+
+void metrics_rule_failed(struct metrics_shard *s, unsigned endpoint, enum metrics_rule rule) {
+    counter_add(&counts_of(s, endpoint)->rules_failed[rule], 1);
+}

@@ -31,6 +31,9 @@ void metrics_request(struct metrics_shard *s, unsigned endpoint, const struct ev
 /* Counts a request that was refused before it became an event: a status, a category of error. */
 void metrics_refused(struct metrics_shard *s, unsigned endpoint, enum error_code code);
 void metrics_rate_limited(struct metrics_shard *s, unsigned endpoint);
+/* Counts a script over a chat that failed. */
+enum metrics_rule { METRICS_RULE_ROUTE, METRICS_RULE_ANSWER, METRICS_RULE_COUNT };
+void metrics_rule_failed(struct metrics_shard *s, unsigned endpoint, enum metrics_rule rule);
 
 /* A value that others own, read at each scrape. `name` and `help` live as long as m. Before the first
  * scrape. At most 32. */

@@ -68,6 +68,7 @@ struct endpoint_counts {
     counter scans[SCAN_FOUND + 1];
     counter errors[ERR_COUNT];
     counter rate_limited;
+    counter rules_failed[METRICS_RULE_COUNT];
     struct model_slots models;
     struct step_slots steps;
     struct stage_slots stages;

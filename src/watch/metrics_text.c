@@ -100,6 +100,7 @@ static void merge_endpoint(struct endpoint_counts *to, const struct endpoint_cou
     merge_counters(to->scans, from->scans, SCAN_FOUND + 1);
     merge_counters(to->errors, from->errors, ERR_COUNT);
     merge_counters(&to->rate_limited, &from->rate_limited, 1);
+    merge_counters(to->rules_failed, from->rules_failed, METRICS_RULE_COUNT);
     merge_models(&to->models, &from->models);
     merge_steps(&to->steps, &from->steps);
     merge_stages(&to->stages, &from->stages);
@@ -290,6 +291,21 @@ static void write_failures(struct scrape *s) {
     }
 }
 
+static void write_rules(struct scrape *s) {
+    static const char name[] = "penstock_rule_failures_total";
+    static const char *const rules[METRICS_RULE_COUNT] = {
+        [METRICS_RULE_ROUTE] = "route", [METRICS_RULE_ANSWER] = "answer"};
+    family(s->out, name, "counter", "Scripts over a chat that failed, so that they decided nothing.");
+    EACH_ENDPOINT(s, e)
+    for (unsigned i = 0; i < METRICS_RULE_COUNT; i++) {
+        uint64_t n = counter_read(&e->sum->rules_failed[i]);
+        if (n == 0)
+            continue;
+        open_sample(s->out, name, e->name, "rule", rules[i]);
+        close_sample(s->out, n);
+    }
+}
+
 static void write_value(struct buf *out, const char *name, const char *type, const char *help, double value) {
     family(out, name, type, help);
     buf_printf(out, "%s %.15g\n", name, value);
@@ -368,6 +384,7 @@ bool metrics_write(struct metrics *m, struct buf *out, struct error *err) {
         write_models(&s);
         write_scans_and_cache(&s);
         write_failures(&s);
+        write_rules(&s);
         write_recorder(m, out);
         write_sources(m, out);
         write_process(m, out);

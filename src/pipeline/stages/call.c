@@ -3,6 +3,7 @@
  * another candidate can take over without the client's seeing it. */
 #include "base/clock.h"
 #include "pipeline/chat_output.h"
+#include "pipeline/chat_rules.h"
 #include "pipeline/simulator.h"
 #include "pipeline/stages/stages.h"
 #include "pipeline/verifying.h"
@@ -225,14 +226,14 @@ static void arm_hedge(struct request *r) {
 
 /* ---- the chain ---- */
 
-static const struct chat_usage nothing_used = {0, 0, 0, 0, 0, 0, 0, 0};
-
 static enum progress try_own(struct request *r, const struct candidate *at) {
     if (at->remote)
         return simulator_answer(r) ? PROGRESS_ANSWERED : PROGRESS_FAILED;
     if (at->step->kind == STEP_TEXT)
-        return chat_say_text(r, str_from(at->step->config->text), &nothing_used) ? PROGRESS_ANSWERED
-                                                                                 : PROGRESS_FAILED;
+        return chat_say_text(r, str_from(at->step->config->text), &CHAT_USAGE_NOTHING) ? PROGRESS_ANSWERED
+                                                                                       : PROGRESS_FAILED;
+    if (at->step->kind == STEP_RULES)
+        return chat_rules_answer(r, at->step->script) ? PROGRESS_ANSWERED : PROGRESS_FAILED;
     if (at->step->kind == STEP_CACHE && chat_recall(r, true))
         return PROGRESS_ANSWERED;
     fail(&r->error, ERR_UPSTREAM, "No model could answer.");

@@ -1,8 +1,10 @@
 /* Who is asked, in which order. By weight one of the rollout answers, as in an experiment, and the fallback
- * steps stand behind it; by cost or latency the others of the rollout stand between. */
+ * steps stand behind it; by cost, latency or a rule the others of the rollout stand
+ * between. */
 #include "base/clock.h"
 #include "base/ids.h"
 #include "pipeline/chat.h"
+#include "pipeline/chat_rules.h"
 #include "pipeline/stages/stages.h"
 #include "traffic/route.h"
 
@@ -42,12 +44,14 @@ static void add_ordered(struct request *r, enum route_by by) {
         struct upstream *u = m->upstream;
         targets[i] =
             (struct route_target){.id = hash64(m->reference, 0),
-                                  .weight = 1,
+                                  .weight = by == ROUTE_BY_WEIGHT ? e->weights[i] : 1,
                                   .cost = cost_of(r, m->price),
                                   .latency = &u->latency,
                                   .available = breaker_would_allow(&u->breaker, &u->breaker_options, now)};
     }
     unsigned chosen = route_order(by, targets, count, seed_of(r), now, order);
+    if (e->route_script != NO_SCRIPT)
+        chat_rules_prefer(r, order, chosen);
     for (unsigned i = 0; i < chosen; i++)
         add(r->chat, e->shares[order[i]].remote, NULL);
     for (unsigned i = 0; i < count; i++)
@@ -61,6 +65,7 @@ static enum stage_answer run(struct request *r) {
     case ROUTE_WEIGHT: add(r->chat, e->shares[split_share(r)].remote, NULL); break;
     case ROUTE_COST: add_ordered(r, ROUTE_BY_COST); break;
     case ROUTE_LATENCY: add_ordered(r, ROUTE_BY_LATENCY); break;
+    case ROUTE_RULE: add_ordered(r, ROUTE_BY_WEIGHT); break;
     }
     for (unsigned i = 0; i < e->step_count; i++)
         add(r->chat, e->steps[i].target.remote, &e->steps[i]);
