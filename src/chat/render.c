@@ -184,5 +184,10 @@ static bool render(const struct chat_request *r, const struct chat_rendering *ho
 
 bool chat_request_render(const struct chat_request *r, const struct chat_rendering *how, struct buf *out,
                          struct error *err) {
-    return render(r, how, out, err) && chat_amend_request(how->to, &how->wishes, out, err);
+    if (!render(r, how, out, err))
+        return false;
+    if (chat_amend_request(how->to, &how->wishes, out, err))
+        return true;
+    buf_clear(out);
+    return false;
 }

@@ -46,7 +46,8 @@ void structured_check(const struct schema *schema, struct str text, struct struc
         return;
     }
     out->is_json = true;
-    out->valid = schema_check(schema, yyjson_doc_get_root(doc), 0, &out->schema) == SCHEMA_VALID;
+    out->valid =
+        schema_check(schema, yyjson_doc_get_root(doc), STRUCTURED_STEPS, &out->schema) == SCHEMA_VALID;
     yyjson_doc_free(doc);
 }
 

@@ -15,6 +15,9 @@ struct structured_verdict {
     struct schema_verdict schema;    /* where it is JSON; undecided counts as not valid */
 };
 
+/* What a check may cost on a loop: some milliseconds at the worst, hundreds of kilobytes of plain answers. */
+enum { STRUCTURED_STEPS = 250000 };
+
 /* Takes one JSON value, alone or within one ```json fence (or ``` without a word) with nothing but white
  * space around it; words around it are a fault, since a client that parses the answer would fail. Duplicate
  * keys are one too. */

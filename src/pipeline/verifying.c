@@ -7,8 +7,15 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
-enum { SAMPLES_MAX = 9, REPAIR_ANSWER_MAX = 64 << 10, TURNS_MAX = 1 << 20, SHOWN_MAX = 300 };
+enum {
+    SAMPLES_MAX = 9,
+    REPAIR_ANSWER_MAX = 64 << 10,
+    TURNS_MAX = 1 << 20,
+    SHOWN_MAX = 300,
+    BROUGHT_MAX = 128 << 10
+};
 
 /* The same question, or the one for a repair, beside the candidate's lane. */
 struct sample {
@@ -57,9 +64,20 @@ static const char *format_field(enum chat_surface surface) {
                                       : "response_format";
 }
 
+/* Compiling takes 1 us for a usual one, 5 ms for 128 KB of patterns: not worth keeping, worth a limit. */
+static bool is_too_large(const struct chat_request *in) {
+    size_t n = 0;
+    if (in->body.n > BROUGHT_MAX)
+        free(yyjson_val_write(in->output_schema, YYJSON_WRITE_NOFLAG, &n));
+    return n > BROUGHT_MAX;
+}
+
 static bool compile_brought(struct request *r, struct verifying *v) {
     struct error why;
     const struct chat_request *in = &r->chat->in;
+    if (is_too_large(in))
+        return refuse(r, format_field(in->surface),
+                      "this endpoint checks its answers, and takes schemas of at most 128 KB.");
     v->brought = schema_compile(in->output_schema, NULL, &why);
     v->schema = v->brought;
     return v->brought ||
@@ -90,6 +108,9 @@ static bool check_possible(struct request *r) {
         return refuse(r, "n", "this endpoint checks its answers and gives one at a time; leave it out.");
     if (yyjson_arr_size(prompt) > 1 && yyjson_is_str(yyjson_arr_get_first(prompt)))
         return refuse(r, "prompt", "this endpoint checks its answers and takes one prompt at a time.");
+    if (in->surface == CHAT_RESPONSES && yyjson_is_true(yyjson_obj_get(in->root, "background")))
+        return refuse(r, "background",
+                      "this endpoint checks its answers and has to wait for them; leave it out.");
     return true;
 }
 

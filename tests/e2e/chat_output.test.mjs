@@ -414,6 +414,58 @@ test('confidence by agreement', { skip, timeout: 60_000 }, async (t) => {
   await server.healthy();
 });
 
+test('what has been held back can still be had elsewhere', { timeout: 60_000 }, async (t) => {
+  const output = { schema: schemaFile(t), send_schema: 'never' }; // the scripts break in the middle of prose
+  const { up, server, ask } = await start(t, {
+    says,
+    upstreams: { local: { kind: 'simulator' } },
+    more: {
+      cut: endpoint('cut+right', output),
+      event: endpoint('errorevent+right', output),
+      hopeless: endpoint('cut', output, { fallbacks: [{ upstream: 'main', model: 'right' }] }),
+      local: { kind: 'chat', rollout: [{ upstream: 'local', model: 'any' }], output, fallbacks: [{ upstream: 'main', model: 'right' }] },
+      alone: { kind: 'chat', rollout: [{ upstream: 'local', model: 'any' }], output },
+      free: { kind: 'chat', rollout: [{ upstream: 'local', model: 'any' }], output: { check: true } },
+    },
+  });
+  for (const [model, decision, calls] of [['cut', 'accepted', 2], ['event', 'accepted', 2], ['hopeless', 'fallback', 4], ['local', 'fallback', 1]]) {
+    const before = up.asked.length;
+    const reply = await ask(model, { stream: true });
+    assert.deepEqual([reply.status, reply.headers['x-penstock-decision']], [200, decision], model);
+    assert.equal(up.asked.length - before, calls, model);
+    assert.match(reply.text, /Ulm/, model);
+    assert.ok(!/Hello|broke/.test(reply.text), 'nothing of what broke is in it');
+    assert.match(reply.text, /data: \[DONE\]\n\n$/);
+  }
+  const alone = await ask('alone', { stream: true });
+  assert.equal(`${alone.status} ${alone.json.error.code}`, '502 invalid_output');
+  const free = await ask('free', { stream: true });
+  assert.match(free.text, /\[simulator\]/);
+  await server.healthy();
+});
+
+test('budgets reserve for samples, repairs and answers in vain', { timeout: 60_000 }, async (t) => {
+  const budgets = [{ scope: 'user', per: 'ever', tokens: 3000 }];
+  const { server, ask } = await start(t, {
+    says,
+    budgets,
+    more: {
+      one: endpoint('right'),
+      samples: endpoint('right', { confidence: 'agreement', samples: 9 }),
+      repair: endpoint('right', { check: true }),
+      vain: endpoint('right', { check: true, repair: false }, { fallbacks: [1, 2, 3].map((i) => ({ upstream: 'main', model: `right${i}` })) }),
+    },
+  });
+  const rest = { max_tokens: 900, response_format };
+  assert.equal((await ask('one', { ...rest, user: 'one' })).status, 200);
+  for (const model of ['samples', 'repair', 'vain']) {
+    const reply = await ask(model, { ...rest, user: model });
+    assert.equal(`${reply.status} ${reply.json.error?.code}`, '429 budget_exceeded', `${model}: the most that it can cost is too much`);
+    assert.equal((await ask(model, { ...rest, max_tokens: 20, user: model })).status, 200);
+  }
+  await server.healthy();
+});
+
 test('a client that leaves lets go of samples and repairs', { timeout: 60_000 }, async (t) => {
   const { up, server } = await start(t, {
     says,

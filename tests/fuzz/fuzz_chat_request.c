@@ -18,10 +18,13 @@ static bool look(void *ctx, const struct chat_part *part) {
     return *bytes < 1 << 16;
 }
 
-static void render(const struct chat_request *r, enum chat_surface to) {
+/* `more`: asking for more than the client did. */
+static void render(const struct chat_request *r, enum chat_surface to, bool more) {
     struct buf out = BUF_INIT(16 << 20);
     struct error err = {0};
     struct chat_rendering how = {.to = to, .model = STR("up\"stream")};
+    if (more)
+        how.wishes = (struct chat_wishes){.schema = STR("{\"type\":\"object\"}"), .logprobs = true};
     if (chat_request_render(r, &how, &out, &err)) {
         yyjson_doc *doc = yyjson_read(out.p, out.n, 0);
         must(doc && str_eq(json_str_of(yyjson_obj_get(yyjson_doc_get_root(doc), "model")), how.model));
@@ -29,6 +32,24 @@ static void render(const struct chat_request *r, enum chat_surface to) {
     } else {
         must(err.code != ERR_NONE && err.message[0] && str_is_utf8(str_from(err.message), NULL) &&
              out.n == 0);
+    }
+    buf_free(&out);
+}
+
+/* A repair is a request of the same API. */
+static void add_turns(const struct chat_request *r) {
+    struct buf out = BUF_INIT(16 << 20);
+    struct error err = {0};
+    struct chat_request longer;
+    struct str turns =
+        STR("{\"role\":\"assistant\",\"content\":\"a\"},{\"role\":\"user\",\"content\":\"b\"}");
+    if (chat_amend_turns(r, turns, &out, &err)) {
+        if (chat_request_parse(r->surface, buf_str(&out), &longer, &err))
+            chat_request_clear(&longer);
+        else /* there was one turn too many already */
+            must(r->message_count + 2 > CHAT_MESSAGES_MAX);
+    } else {
+        must(err.code != ERR_NONE);
     }
     buf_free(&out);
 }
@@ -44,8 +65,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         must(err.code != ERR_NONE && err.message[0] && str_is_utf8(str_from(err.message), NULL));
         return 0;
     }
-    for (int to = 0; to < CHAT_SURFACE_COUNT; to++)
-        render(&r, to);
+    for (int to = 0; to < CHAT_SURFACE_COUNT; to++) {
+        render(&r, to, false);
+        render(&r, to, true);
+    }
+    add_turns(&r);
     chat_prompt_visit(&r, look, &bytes);
     chat_prompt_attachments(&r);
     chat_request_clear(&r);

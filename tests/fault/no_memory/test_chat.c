@@ -3,6 +3,7 @@
 #include "chat/prompt_text.h"
 #include "chat/render.h"
 #include "chat/stream.h"
+#include "chat/structured.h"
 
 #include "../../unit/chat/shapes.h"
 #include "failing_allocations.h"
@@ -30,6 +31,22 @@ yyjson_doc *__wrap_yyjson_read_opts(char *text, size_t n, yyjson_read_flag flags
 char *__wrap_yyjson_val_write_opts(const yyjson_val *value, yyjson_write_flag flags, const yyjson_alc *alc,
                                    size_t *n, yyjson_write_err *err) {
     return allocation_fails() ? NULL : __real_yyjson_val_write_opts(value, flags, alc, n, err);
+}
+
+yyjson_mut_doc *__real_yyjson_doc_mut_copy(yyjson_doc *doc, const yyjson_alc *alc);
+yyjson_mut_doc *__wrap_yyjson_doc_mut_copy(yyjson_doc *doc, const yyjson_alc *alc);
+char *__real_yyjson_mut_write_opts(const yyjson_mut_doc *doc, yyjson_write_flag flags, const yyjson_alc *alc,
+                                   size_t *n, yyjson_write_err *err);
+char *__wrap_yyjson_mut_write_opts(const yyjson_mut_doc *doc, yyjson_write_flag flags, const yyjson_alc *alc,
+                                   size_t *n, yyjson_write_err *err);
+
+yyjson_mut_doc *__wrap_yyjson_doc_mut_copy(yyjson_doc *doc, const yyjson_alc *alc) {
+    return allocation_fails() ? NULL : __real_yyjson_doc_mut_copy(doc, alc);
+}
+
+char *__wrap_yyjson_mut_write_opts(const yyjson_mut_doc *doc, yyjson_write_flag flags, const yyjson_alc *alc,
+                                   size_t *n, yyjson_write_err *err) {
+    return allocation_fails() ? NULL : __real_yyjson_mut_write_opts(doc, flags, alc, n, err);
 }
 
 static const char request[] =
@@ -77,7 +94,8 @@ static void render_fails_clearly(enum chat_surface from, enum chat_surface to, c
         struct chat_request r = {0};
         struct error err = {0};
         struct buf out = BUF_INIT(1 << 20);
-        struct chat_rendering how = {.to = to, .model = STR("up")};
+        struct chat_rendering how = {
+            .to = to, .model = STR("up"), .wishes = {STR("{\"type\":\"object\"}"), true}};
         allocations_left = failures;
         good = chat_request_parse(from, body, &r, &err) && chat_request_render(&r, &how, &out, &err);
         allocations_left = -1;
@@ -142,6 +160,50 @@ static void a_replay_fails_clearly(void **state) {
         buf_free(&out);
     }
     unquoted(body);
+}
+
+static void turns_and_hidden_parts_fail_clearly(void **state) {
+    struct str body = quoted(message_request), answer = quoted(reply);
+    bool good = false;
+    long failures = 0;
+    for (; !good; failures++) {
+        struct chat_request r;
+        struct error err = {0};
+        struct buf out = BUF_INIT(1 << 20), hidden = BUF_INIT(1 << 20);
+        assert_true(chat_request_parse(CHAT_MESSAGES, body, &r, &err));
+        allocations_left = failures;
+        good = chat_amend_turns(&r, STR("{\"role\":\"user\",\"content\":\"again\"}"), &out, &err) &&
+               chat_hide_logprobs(answer, &hidden, &err);
+        allocations_left = -1;
+        assert_true(good || err.code == ERR_NO_MEMORY);
+        chat_request_clear(&r);
+        buf_free(&out);
+        buf_free(&hidden);
+    }
+    assert_true(failures > 6);
+    unquoted(body);
+    unquoted(answer);
+}
+
+/* An answer that could not be looked at is not good. */
+static void a_verdict_without_memory_is_none(void **state) {
+    struct error err;
+    yyjson_doc *doc = json_parse(STR("{\"type\":\"object\"}"), &err);
+    struct schema *schema = schema_compile(yyjson_doc_get_root(doc), NULL, &err);
+    struct structured_verdict v = {0};
+    long failures = 0;
+    for (; !v.valid; failures++) {
+        struct buf out = BUF_INIT(1 << 16);
+        allocations_left = failures;
+        structured_check(schema, STR("{\"a\":1}"), &v);
+        if (!v.valid)
+            structured_repair_turns(&v, STR("{\"a\":1}"), 100, &out);
+        allocations_left = -1;
+        buf_free(&out);
+    }
+    assert_true(failures > 1);
+    schema_unref(schema);
+    yyjson_doc_free(doc);
 }
 
 /* A stream is never said to be whole when a piece of it was lost. */
@@ -211,6 +273,8 @@ int main(void) {
         cmocka_unit_test(requests_fail_clearly),
         cmocka_unit_test(replies_fail_clearly),
         cmocka_unit_test(a_replay_fails_clearly),
+        cmocka_unit_test(turns_and_hidden_parts_fail_clearly),
+        cmocka_unit_test(a_verdict_without_memory_is_none),
         cmocka_unit_test(a_stream_fails_clearly),
         cmocka_unit_test(a_prompt_that_was_not_seen_whole_is_told),
     };
