@@ -14,6 +14,7 @@ static const struct {
     {"train", cli_train, "train a model version from labelled data"},
     {"models", cli_models, "list models and show a version with its metrics"},
     {"cache", cli_cache, "tune the semantic cache on labelled pairs"},
+    {"prompts", cli_prompts, "add, list, show and try out prompt templates"},
     {"keys", cli_keys, "make, list and revoke API keys"},
     {"review", cli_review, "list and resolve what people have to decide"},
     {"requests", cli_requests, "tell the story of a request"},

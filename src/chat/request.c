@@ -16,8 +16,10 @@ static bool check_role(enum chat_surface surface, struct str role) {
     return false;
 }
 
-static bool check_count(const char *name, size_t count, struct error *err) {
-    return (count > 0 && count <= CHAT_MESSAGES_MAX) ||
+/* A prompt of ours may say all. */
+static bool check_count(const struct chat_request *r, const char *name, size_t count, struct error *err) {
+    bool prompted = yyjson_obj_get(r->root, "prompt_variables") != NULL;
+    return ((count > 0 || prompted) && count <= CHAT_MESSAGES_MAX) ||
            fail_at(err, ERR_INVALID_FIELD, name, "\"%s\" has %zu entries; expected 1 to %d.", name, count,
                    CHAT_MESSAGES_MAX);
 }
@@ -44,7 +46,7 @@ static bool check_turns(struct chat_request *r, yyjson_val *turns, struct error 
     size_t i, max;
     yyjson_val *turn;
     r->message_count = yyjson_arr_size(turns);
-    if (!check_count(items ? "input" : "messages", r->message_count, err))
+    if (!check_count(r, items ? "input" : "messages", r->message_count, err))
         return false;
     yyjson_arr_foreach(turns, i, max, turn) {
         yyjson_val *role = yyjson_obj_get(turn, "role");
@@ -120,7 +122,8 @@ bool chat_request_parse(enum chat_surface surface, struct str body, struct chat_
     good = good && chat_fields_check(surface, r.root, err);
     if (good) {
         take_values(&r);
-        r.messages = yyjson_obj_get(r.root, "messages");
+        bool talks = surface == CHAT_COMPLETIONS || surface == CHAT_MESSAGES;
+        r.messages = talks ? yyjson_obj_get(r.root, "messages") : NULL;
         yyjson_val *input = surface == CHAT_RESPONSES ? yyjson_obj_get(r.root, "input") : NULL;
         r.turns = yyjson_is_arr(input) ? input : r.messages;
         good = !r.turns || check_turns(&r, r.turns, err);

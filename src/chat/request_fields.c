@@ -23,6 +23,7 @@ struct field {
     unsigned items;            /* types of an array's; 0: any */
     const struct shape *shape; /* of an object, or of an array's objects */
     bool required;
+    const char *unless; /* required where this other member is not there */
 };
 
 struct variant {
@@ -84,8 +85,10 @@ static const struct variant format_types[] = {{"json_schema", &schema_format}};
 VARIANTS(response_format, typed, format_types);
 
 SHAPE(chat, FIELD("model", IS_STRING, .required = true),
-      FIELD("messages", IS_ARRAY, .required = true, .items = IS_OBJECT, .shape = &chat_message),
-      FIELD("stream", IS_BOOL), FIELD("stream_options", IS_OBJECT, .shape = &stream_options),
+      FIELD("messages", IS_ARRAY, .required = true, .unless = "prompt_variables", .items = IS_OBJECT,
+            .shape = &chat_message),
+      FIELD("prompt_variables", IS_OBJECT), FIELD("stream", IS_BOOL),
+      FIELD("stream_options", IS_OBJECT, .shape = &stream_options),
       FIELD("temperature", IS_NUMBER, BETWEEN(0, 2)), FIELD("top_p", IS_NUMBER, BETWEEN(0, 1)),
       FIELD("n", IS_INTEGER, BETWEEN(1, 128)), FIELD("max_tokens", IS_INTEGER, BETWEEN(1, 1e9)),
       FIELD("max_completion_tokens", IS_INTEGER, BETWEEN(1, 1e9)),
@@ -162,9 +165,9 @@ SHAPE(response, FIELD("model", IS_STRING, .required = true),
       FIELD("tool_choice", IS_STRING | IS_OBJECT), FIELD("parallel_tool_calls", IS_BOOL),
       FIELD("text", IS_OBJECT, .shape = &text), FIELD("reasoning", IS_OBJECT, .shape = &reasoning),
       FIELD("previous_response_id", IS_STRING), FIELD("conversation", IS_STRING | IS_OBJECT),
-      FIELD("prompt", IS_OBJECT), FIELD("include", IS_ARRAY, .items = IS_STRING),
-      FIELD("background", IS_BOOL), FIELD("store", IS_BOOL), FIELD("truncation", IS_STRING),
-      FIELD("service_tier", IS_STRING), FIELD("prompt_cache_key", IS_STRING),
+      FIELD("prompt", IS_OBJECT), FIELD("prompt_variables", IS_OBJECT),
+      FIELD("include", IS_ARRAY, .items = IS_STRING), FIELD("background", IS_BOOL), FIELD("store", IS_BOOL),
+      FIELD("truncation", IS_STRING), FIELD("service_tier", IS_STRING), FIELD("prompt_cache_key", IS_STRING),
       FIELD("safety_identifier", IS_STRING), FIELD("user", IS_STRING), FIELD("metadata", IS_OBJECT));
 
 /* ---- messages ---- */
@@ -203,7 +206,9 @@ SHAPE(output_config, FIELD("effort", IS_STRING), FIELD("format", IS_OBJECT, .sha
 SHAPE(message_metadata, FIELD("user_id", IS_STRING));
 
 SHAPE(anthropic, FIELD("model", IS_STRING, .required = true),
-      FIELD("messages", IS_ARRAY, .required = true, .items = IS_OBJECT, .shape = &message),
+      FIELD("messages", IS_ARRAY, .required = true, .unless = "prompt_variables", .items = IS_OBJECT,
+            .shape = &message),
+      FIELD("prompt_variables", IS_OBJECT),
       FIELD("max_tokens", IS_INTEGER, BETWEEN(1, 1e9), .required = true),
       FIELD("system", IS_STRING | IS_ARRAY, .items = IS_OBJECT, .shape = &system_block),
       FIELD("stream", IS_BOOL), FIELD("temperature", IS_NUMBER, BETWEEN(0, 1)),
@@ -350,7 +355,8 @@ static bool check_fields(const struct shape *s, yyjson_val *object, const struct
             return false;
     }
     for (size_t k = 0; k < s->count; k++)
-        if (s->fields[k].required && !(seen >> k & 1))
+        if (s->fields[k].required && !(seen >> k & 1) &&
+            !(s->fields[k].unless && yyjson_obj_get(object, s->fields[k].unless)))
             return missing(&(struct place){at, s->fields[k].name, 0}, s->fields[k].types, err);
     return true;
 }

@@ -1,6 +1,7 @@
 #include "cli/models_add.h"
 
 #include "base/json.h"
+#include "cli/file_argument.h"
 #include "models/rules_backend.h"
 #include "models/script.h"
 #include "store/registry.h"
@@ -9,18 +10,6 @@
 #include <stdlib.h>
 
 enum { ARTEFACT_MAX = 4 * SCRIPT_SOURCE_MAX };
-
-static bool read_source(const char *path, struct buf *out, struct error *err) {
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return fail(err, ERR_IO, "Cannot read %s: %m.", path);
-    if (buf_reserve(out, SCRIPT_SOURCE_MAX + 1))
-        out->n = fread(out->p, 1, SCRIPT_SOURCE_MAX + 1, file);
-    fclose(file);
-    return out->n <= SCRIPT_SOURCE_MAX ||
-           fail(err, ERR_DATA, "%s is larger than %d bytes, the most that rules may have.", path,
-                SCRIPT_SOURCE_MAX);
-}
 
 static void write_manifest(const struct rules_version *v, struct buf *out) {
     struct json_writer w = JSON_WRITER(out);
@@ -47,7 +36,7 @@ bool models_add(struct store *store, const struct rules_version *v, struct error
     if (!v->rules || v->label_count == 0)
         return fail(err, ERR_USAGE,
                     "expected --rules FILE and a --label for each answer that the rules may give");
-    if (!read_source(v->rules, &source, err) ||
+    if (!file_argument_read(v->rules, "rules", SCRIPT_SOURCE_MAX, &source, err) ||
         !rules_backend_pack(buf_str(&source), v->rules, v->labels, v->label_count, &artefact, err))
         return false;
     write_manifest(v, &manifest);

@@ -35,6 +35,7 @@ void chat_clear(struct chat *c) {
             attempt_clear(&c->lanes[i]->asking.attempt);
             buf_free(&c->lanes[i]->held.text);
             buf_free(&c->lanes[i]->held.events);
+            chat_request_clear(&c->lanes[i]->prompted);
         }
     buf_free(&c->reply);
 }

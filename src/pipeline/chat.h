@@ -27,6 +27,7 @@ struct lane {
     struct asking asking;
     struct question question;
     struct held_answer held;
+    struct chat_request prompted; /* what is asked, where it is not the client's request as it came */
     unsigned candidate;
     bool lost; /* the other one was quicker */
 };

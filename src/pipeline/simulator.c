@@ -26,11 +26,11 @@ static struct str beginning(struct str text, size_t most) {
     return str_is_utf8(cut, &bad) ? cut : str_slice(cut, 0, bad);
 }
 
-bool simulator_answer(struct request *r) {
+bool simulator_answer(struct request *r, const struct chat_request *in) {
     struct heard h = {.last = STR("")};
-    if (r->chat->in.surface == CHAT_EMBEDDINGS)
+    if (in->surface == CHAT_EMBEDDINGS)
         return fail(&r->error, ERR_BAD_REQUEST, "The simulator makes no embeddings.");
-    chat_prompt_visit(&r->chat->in, hear, &h);
+    chat_prompt_visit(in, hear, &h);
     struct str shown = beginning(h.last, SHOWN_MAX);
     AUTO_BUF text = BUF_INIT(8192);
     buf_printf(&text,

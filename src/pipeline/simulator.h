@@ -5,4 +5,4 @@
 #include "pipeline/chat.h"
 
 /* Answers the request, whole or as a stream. False: r->error says why. */
-bool simulator_answer(struct request *r) MUST_USE;
+bool simulator_answer(struct request *r, const struct chat_request *in) MUST_USE;

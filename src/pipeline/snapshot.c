@@ -4,6 +4,8 @@
 #include "models/rules.h"
 #include "pipeline/budgets.h"
 #include "store/keys.h"
+#include "store/prompts.h"
+#include "store/registry.h"
 #include "watch/metrics.h"
 
 #include <stdio.h>
@@ -151,26 +153,61 @@ static bool add_upstreams(struct build *b) {
     return good;
 }
 
+/* The prompt as the registry has it now; *reference gets "#support-reply@2". */
+static bool get_prompt(struct build *b, const struct config_name *wanted, struct remote_model *m,
+                       char *reference, size_t size) {
+    struct error err;
+    struct prompt_record record;
+    char name[MODEL_NAME_MAX + 1];
+    unsigned version;
+    if (!wanted->text)
+        return true;
+    if (registry_parse_reference(str_from(wanted->text), name, &version, &err) &&
+        prompts_find(b->from->store, name, version, &record, &err)) {
+        m->prompt = prompt_parse(str_from(record.text), &err);
+        m->prompt_bytes = (int64_t)strlen(record.text);
+        snprintf(reference, size, "#%s@%u", record.name, record.version);
+        prompt_record_clear(&record);
+    }
+    if (!m->prompt)
+        config_problem(b->problems, b->from->config, &wanted->place, "%s", err.message);
+    return m->prompt != NULL;
+}
+
+static void free_remote(struct remote_model *m) {
+    if (!m)
+        return;
+    upstream_unref(m->upstream);
+    prompt_unref(m->prompt);
+    free((char *)(uintptr_t)m->reference.p);
+    free(m);
+}
+
 static struct remote_model *get_remote(struct build *b, const struct config_target *wanted) {
     struct upstream *upstream = upstream_named(b->s, wanted->upstream.text);
-    size_t upstream_n = strlen(wanted->upstream.text), model_n = strlen(wanted->model.text);
-    struct remote_model *m = malloc(sizeof *m + upstream_n + 1 + model_n);
-    struct model_experience *experience = upstream ? upstream_model(upstream, wanted->model.text) : NULL;
-    if (!experience || !m) { /* without the upstream its own problem has been said */
-        free(m);
-        if (upstream)
-            no_memory(b);
+    struct remote_model *m = upstream ? calloc(1, sizeof *m) : NULL;
+    char prompt[PROMPT_RECORD_NAME_MAX + 16] = "", *reference = NULL;
+    if (!upstream)
+        return NULL; /* its own problem has been said */
+    if (!m) {
+        no_memory(b);
         return NULL;
     }
-    char *reference = (char *)(m + 1);
-    memcpy(reference, wanted->upstream.text, upstream_n);
-    reference[upstream_n] = '/';
-    memcpy(reference + upstream_n + 1, wanted->model.text, model_n);
-    *m = (struct remote_model){.upstream = upstream_ref(upstream),
-                               .model = {reference + upstream_n + 1, model_n},
-                               .reference = {reference, upstream_n + 1 + model_n},
-                               .price = price_find(b->s->prices, str_from(wanted->model.text)),
-                               .experience = experience};
+    m->upstream = upstream_ref(upstream);
+    m->experience = upstream_model(upstream, wanted->model.text);
+    m->price = price_find(b->s->prices, str_from(wanted->model.text));
+    if (!get_prompt(b, &wanted->prompt, m, prompt, sizeof prompt)) {
+        free_remote(m);
+        return NULL;
+    }
+    if (!m->experience ||
+        asprintf(&reference, "%s/%s%s", wanted->upstream.text, wanted->model.text, prompt) < 0) {
+        free_remote(m);
+        no_memory(b);
+        return NULL;
+    }
+    m->reference = str_from(reference);
+    m->model = str_slice(m->reference, strlen(wanted->upstream.text) + 1, m->reference.n - strlen(prompt));
     return m;
 }
 
@@ -300,25 +337,6 @@ static uint64_t policy_of(const struct snapshot *s, const struct endpoint *e) {
                                          : hash64(str_from(s->scripts[e->verify_script].text), policy);
 }
 
-static bool uses_prompt(const struct config_endpoint *c) {
-    for (size_t i = 0; i < c->rollout_count; i++)
-        if (c->rollout[i].target.prompt.text)
-            return true;
-    for (size_t i = 0; i < c->fallback_count; i++)
-        if (c->fallbacks[i].target.prompt.text)
-            return true;
-    return false;
-}
-
-/* Options that the table has and that nothing heeds yet: better refused than ignored. */
-static bool heeds_all(struct build *b, const struct config_endpoint *c) {
-    static const char message[] = "endpoint \"%s\": %s is not built yet; leave it out";
-    const char *what = c->kind == ENDPOINT_CHAT && uses_prompt(c) ? "prompt" : NULL;
-    if (what)
-        config_problem(b->problems, b->from->config, NULL, message, c->name, what);
-    return !what;
-}
-
 /* Whoever writes summaries must be able to. */
 static bool check_summaries(struct build *b) {
     const struct snapshot *s = b->s;
@@ -352,7 +370,6 @@ static bool add_endpoints(struct build *b) {
         e->verify_script = e->route_script = NO_SCRIPT;
         e->rate_index = e->config->has_rate ? ++rates : 0;
         s->endpoint_count++;
-        good &= heeds_all(b, e->config);
         good &= add_tuning(b, e);
         good &= add_output(b, e);
         good &= add_shares(b, e);
@@ -427,9 +444,7 @@ struct snapshot *snapshot_ref(struct snapshot *s) {
 
 static void clear_target(struct share *target) {
     model_version_unref(target->version);
-    if (target->remote)
-        upstream_unref(target->remote->upstream);
-    free(target->remote);
+    free_remote(target->remote);
 }
 
 static void free_endpoint(struct endpoint *e) {

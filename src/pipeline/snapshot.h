@@ -6,6 +6,7 @@
 
 #include "cache/tuning.h"
 #include "chat/prices.h"
+#include "chat/prompt.h"
 #include "config/config.h"
 #include "models/script.h"
 #include "models/version.h"
@@ -30,7 +31,9 @@ enum { NO_SCRIPT = -1 };
 struct remote_model {
     struct upstream *upstream;
     struct str model;          /* as the upstream calls it */
-    struct str reference;      /* "main/gpt-4o": what records call it */
+    struct str reference;      /* "main/gpt-4o", "main/gpt-4o#support-reply@2": what records call it */
+    struct prompt *prompt;     /* before what the client says; NULL: none */
+    int64_t prompt_bytes;      /* of its template */
     const struct price *price; /* NULL: unknown */
     struct model_experience *experience;
 };

@@ -227,7 +227,7 @@ static struct sample *start_sample(struct verifying *v, const struct lane *lane,
 void verifying_begin(struct chat *c, const struct lane *lane) {
     struct verifying *v = c->verifying;
     for (unsigned i = 0; i + 1 < v->samples; i++) {
-        v->others[i] = start_sample(v, lane, &c->in);
+        v->others[i] = start_sample(v, lane, lane->question.in);
         v->open += v->others[i] != NULL;
     }
 }
@@ -393,13 +393,13 @@ static void choose(struct verifying *v, const struct heard *good, size_t count) 
 /* ---- the repair ---- */
 
 static bool start_repair(struct verifying *v, struct str answer) {
-    struct chat *c = v->chat;
+    const struct chat_request *in = v->lane->question.in;
     struct error ignored;
     AUTO_BUF turns = BUF_INIT(TURNS_MAX);
     structured_repair_turns(&v->verdict, answer, REPAIR_ANSWER_MAX, &turns);
-    v->repaired_body = BUF_INIT(2 * c->in.body.n + turns.n + 4096);
-    if (turns.failed || !chat_amend_turns(&c->in, buf_str(&turns), &v->repaired_body, &ignored) ||
-        !chat_request_parse(c->in.surface, buf_str(&v->repaired_body), &v->repaired, &ignored))
+    v->repaired_body = BUF_INIT(2 * in->body.n + turns.n + 4096);
+    if (turns.failed || !chat_amend_turns(in, buf_str(&turns), &v->repaired_body, &ignored) ||
+        !chat_request_parse(in->surface, buf_str(&v->repaired_body), &v->repaired, &ignored))
         return false;
     v->repairing = start_sample(v, v->lane, &v->repaired);
     return v->repairing != NULL;

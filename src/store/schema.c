@@ -65,6 +65,11 @@ static const char *const steps[] = {
     " requests INTEGER NOT NULL, tokens INTEGER NOT NULL, cost INTEGER NOT NULL, unpriced INTEGER NOT NULL,"
     " PRIMARY KEY (span, start, scope, subject));"
     "CREATE TABLE spend_commits (journal INTEGER PRIMARY KEY, number INTEGER NOT NULL);",
+    /* 4 */
+    /* hash: SHA-256 of the text, which is never changed. */
+    "CREATE TABLE prompts ("
+    " name TEXT NOT NULL, version INTEGER NOT NULL, hash TEXT NOT NULL, created INTEGER NOT NULL,"
+    " text TEXT NOT NULL, PRIMARY KEY (name, version));",
 };
 
 enum { STEP_COUNT = ARRAY_COUNT(steps) };

@@ -1,6 +1,7 @@
 /* Bodies of language model clients: whatever is accepted becomes JSON again in every API that an upstream may
  * speak, or a refusal that names its reason. The first byte chooses the client's API. */
 #include "chat/prompt_text.h"
+#include "chat/prompted.h"
 #include "chat/render.h"
 
 #include <stdlib.h>
@@ -54,7 +55,36 @@ static void add_turns(const struct chat_request *r) {
     buf_free(&out);
 }
 
+/* With a prompt before it: again a request of the same API, or a refusal with its reason. */
+static void put_prompt(const struct chat_request *r, const struct prompt *prompt) {
+    struct buf body = BUF_INIT(16 << 20);
+    struct error err = {0};
+    struct chat_request prompted;
+    if (!chat_request_with_prompt(r, prompt, &body, &err)) {
+        must(err.code != ERR_NONE && err.message[0] && str_is_utf8(str_from(err.message), NULL) &&
+             body.n == 0);
+    } else if (chat_request_parse(r->surface, buf_str(&body), &prompted, &err)) {
+        must(!chat_request_has_variables(&prompted) && str_eq(prompted.model, r->model));
+        must(!prompt || prompted.message_count > 0);
+        chat_request_clear(&prompted);
+    } else { /* too many turns together, or none at all */
+        must(r->message_count >= CHAT_MESSAGES_MAX - 1 || r->message_count == 0);
+    }
+    buf_free(&body);
+}
+
+static struct prompt *make_prompt(void) {
+    struct error err;
+    struct prompt *p =
+        prompt_parse(STR("---\nname: p\nvariables:\n  - {name: a, type: json, required: false}\n"
+                         "---\nsystem:\nBe {{a}}.\nuser:\nAnd {{#if a}}{{a}}{{else}}no{{/if}}?\n"),
+                     &err);
+    must(p != NULL);
+    return p;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    static struct prompt *prompt;
     struct chat_request r;
     struct error err = {0};
     size_t bytes = 0;
@@ -70,6 +100,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         render(&r, to, true);
     }
     add_turns(&r);
+    if (!prompt)
+        prompt = make_prompt();
+    put_prompt(&r, prompt);
+    put_prompt(&r, NULL);
     chat_prompt_visit(&r, look, &bytes);
     chat_prompt_attachments(&r);
     chat_request_clear(&r);

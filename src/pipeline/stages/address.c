@@ -1,4 +1,5 @@
 /* A request to a language model names its endpoint in its body, as `model`. */
+#include "chat/prompted.h"
 #include "pipeline/chat.h"
 #include "pipeline/stages/stages.h"
 
@@ -38,6 +39,22 @@ static bool take_own_rate(struct request *r) {
     return false;
 }
 
+static bool has_prompt(const struct endpoint *e) {
+    for (unsigned i = 0; i < e->share_count + e->step_count; i++) {
+        const struct share *s = i < e->share_count ? &e->shares[i] : &e->steps[i - e->share_count].target;
+        if (s->remote && s->remote->prompt)
+            return true;
+    }
+    return false;
+}
+
+static bool check_variables(struct request *r) {
+    return !chat_request_has_variables(&r->chat->in) || has_prompt(r->endpoint) ||
+           fail_at(&r->error, ERR_INVALID_FIELD, "prompt_variables",
+                   "Endpoint \"%s\" has no prompt that takes values; send messages.",
+                   r->endpoint->config->name);
+}
+
 static enum stage_answer run(struct request *r) {
     struct chat_request *in = &r->chat->in;
     if (!chat_request_parse(in->surface, r->exchange->body, in, &r->error))
@@ -54,7 +71,7 @@ static enum stage_answer run(struct request *r) {
     r->endpoint = e;
     r->deadline_ns = r->started_ns + e->config->deadline;
     loop_timer_arm(r->loop->loop, &r->deadline, r->deadline_ns);
-    if (!take_own_rate(r))
+    if (!take_own_rate(r) || !check_variables(r))
         return STAGE_FAIL;
     r->input.bytes = in->body;
     r->input.type = STR("application/json");

@@ -2,6 +2,7 @@
  * gets company: whoever says something first is the answer, the other is let go. Until a stream's first byte
  * another candidate can take over without the client's seeing it. */
 #include "base/clock.h"
+#include "chat/prompted.h"
 #include "pipeline/chat_output.h"
 #include "pipeline/chat_rules.h"
 #include "pipeline/simulator.h"
@@ -56,7 +57,7 @@ static void bill_lost(struct chat *c, const struct lane *lane) {
 /* What the provider counted, against what was estimated before. */
 static void learn(const struct chat *c, const struct remote_model *model) {
     int64_t told = c->facts.usage.input;
-    if (told <= 0)
+    if (told <= 0 || c->answering->question.in != &c->in) /* estimated was the client's own request */
         return;
     if (c->sized)
         token_calibrate(&model->experience->sized, c->sized, told);
@@ -151,14 +152,31 @@ static const struct asking_events events = {
     .on_call = on_call, .on_called = on_called, .on_output = on_output, .on_read = on_read, .ended = ended};
 
 static struct lane *lane_at(struct chat *c, unsigned index) {
-    if (!c->lanes[index])
-        c->lanes[index] = arena_zalloc(c->r->arena, sizeof *c->lanes[index]);
-    else
-        attempt_clear(&c->lanes[index]->asking.attempt);
-    return c->lanes[index];
+    struct lane *lane = c->lanes[index];
+    if (!lane)
+        return c->lanes[index] = arena_zalloc(c->r->arena, sizeof *lane);
+    attempt_clear(&lane->asking.attempt);
+    chat_request_clear(&lane->prompted);
+    return lane;
 }
 
-static enum failure ask(struct chat *c, unsigned index, unsigned candidate) {
+/* What the candidate is asked: with its prompt before what the client says, and without the prompt's values.
+ */
+static bool put_prompt(struct chat *c, struct lane *lane, const struct prompt *prompt) {
+    struct request *r = c->r;
+    AUTO_BUF body = BUF_INIT(8 * (c->in.body.n + PROMPT_BYTES_MAX) + 4096);
+    if (!chat_request_with_prompt(&c->in, prompt, &body, &r->error))
+        return false;
+    struct str kept = arena_copy(r->arena, buf_str(&body));
+    if (!kept.p)
+        return fail(&r->error, ERR_NO_MEMORY, "Out of memory for this request.");
+    if (!chat_request_parse(c->in.surface, kept, &lane->prompted, &r->error))
+        return false;
+    lane->question.in = &lane->prompted;
+    return true;
+}
+
+static enum failure prepare(struct chat *c, unsigned index, unsigned candidate) {
     struct request *r = c->r;
     const struct candidate *at = &c->candidates[candidate];
     struct lane *lane = lane_at(c, index);
@@ -182,9 +200,20 @@ static enum failure ask(struct chat *c, unsigned index, unsigned candidate) {
     lane->asking.remote = at->remote;
     lane->asking.timeout_ns = at->step ? at->step->timeout : 0;
     lane->asking.has_next = c->next < c->candidate_count || index > 0;
-    enum failure failure = asking_start(&lane->asking);
+    bool prompted = at->remote->prompt || chat_request_has_variables(&c->in);
+    if (!prompted || put_prompt(c, lane, at->remote->prompt))
+        return FAILURE_NONE;
+    return r->error.code == ERR_NO_MEMORY ? FAILURE_OVERLOADED : FAILURE_INVALID;
+}
+
+static enum failure ask(struct chat *c, unsigned index, unsigned candidate) {
+    enum failure failure = prepare(c, index, candidate);
     if (failure != FAILURE_NONE)
-        r->error = lane->asking.attempt.error;
+        return failure;
+    struct asking *a = &c->lanes[index]->asking;
+    failure = asking_start(a);
+    if (failure != FAILURE_NONE)
+        c->r->error = a->attempt.error;
     return failure;
 }
 
@@ -226,9 +255,19 @@ static void arm_hedge(struct request *r) {
 
 /* ---- the chain ---- */
 
+static enum progress try_simulator(struct request *r) {
+    struct chat *c = r->chat;
+    c->failure = prepare(c, 0, c->candidate);
+    if (c->failure != FAILURE_NONE)
+        return PROGRESS_FAILED;
+    c->failure = FAILURE_UNSUPPORTED;
+    return simulator_answer(r, c->lanes[0]->question.in) ? PROGRESS_ANSWERED : PROGRESS_FAILED;
+}
+
 static enum progress try_own(struct request *r, const struct candidate *at) {
     if (at->remote)
-        return simulator_answer(r) ? PROGRESS_ANSWERED : PROGRESS_FAILED;
+        return try_simulator(r);
+    r->chat->failure = FAILURE_OVERLOADED;
     if (at->step->kind == STEP_TEXT)
         return chat_say_text(r, str_from(at->step->config->text), &CHAT_USAGE_NOTHING) ? PROGRESS_ANSWERED
                                                                                        : PROGRESS_FAILED;
@@ -245,10 +284,8 @@ static enum progress try_next(struct request *r) {
     c->candidate = c->next++;
     c->answering = NULL;
     const struct candidate *at = chat_candidate(c);
-    if (!at->remote || at->remote->upstream->config->kind == UPSTREAM_SIMULATOR) {
-        c->failure = FAILURE_OVERLOADED;
+    if (!at->remote || at->remote->upstream->config->kind == UPSTREAM_SIMULATOR)
         return try_own(r, at);
-    }
     c->failure = ask(c, 0, c->candidate);
     if (c->failure != FAILURE_NONE)
         return PROGRESS_FAILED;

@@ -19,6 +19,12 @@ static const struct token_calibration *calibration_of(const struct request *r) {
     return &r->endpoint->shares[0].remote->experience->counted;
 }
 
+/* Of the template before its values are in it. */
+static int64_t prompt_tokens(const struct request *r) {
+    int64_t bytes = r->endpoint->shares[0].remote->prompt_bytes;
+    return bytes ? tokens_of_bytes(bytes) : 0;
+}
+
 struct counting {
     enum token_family family;
     const struct token_calibration *calibration;
@@ -75,7 +81,7 @@ static bool plan_turns(struct request *r, struct context_plan *plan) {
         .policy = policies[config->on_limit],
         .window = config->window,
         .answer = in->output_max > 0 ? in->output_max : 0,
-        .fixed = corrected(&counting, count_fixed(counting.family, in)),
+        .fixed = corrected(&counting, count_fixed(counting.family, in) + prompt_tokens(r)),
         .summary = summary_tokens(config->window),
         .count = count,
         .ctx = &counting,

@@ -56,7 +56,7 @@ static bool is_summarised(const struct request *r, int64_t input) {
 /* By its bytes, as this model counted others, and an eighth more. */
 static int64_t input_of(struct request *r) {
     struct request_size size = count_bytes(&r->chat->in);
-    int64_t tokens = tokens_of_bytes(size.bytes);
+    int64_t tokens = tokens_of_bytes(size.bytes + r->endpoint->shares[0].remote->prompt_bytes);
     r->chat->sized = size.images ? 0 : tokens;
     tokens = token_corrected(&r->endpoint->shares[0].remote->experience->sized, tokens);
     return tokens + tokens / 8 + size.images * TOKENS_PER_IMAGE;
