@@ -156,6 +156,23 @@ test('an endpoint with a prompt', { skip, timeout: 60_000 }, async (t) => {
   await server.healthy();
 });
 
+test('a repair is asked with the prompt, the next candidate with its own', { timeout: 30_000 }, async (t) => {
+  const { store } = await storeWithPrompt(t);
+  const { up, post } = await start(t, {
+    store: { path: store },
+    says: { wrong: { text: 'Ulm' } },
+    more: { support: { kind: 'chat', output: { check: true }, rollout: [{ upstream: 'main', model: 'wrong', prompt: 'support-reply' }], fallbacks: [{ upstream: 'main', model: 'ok' }] } },
+  });
+  const reply = await post('/v1/chat/completions', { model: 'support', prompt_variables: { question: 'Where?' }, messages: user('And now?'), response_format: { type: 'json_schema', json_schema: { name: 'city', schema: { type: 'object', required: ['city'] } } } });
+  assert.equal(reply.headers['x-penstock-decision'], 'fallback', reply.text);
+  const asked = up.asked.map(({ body }) => body.messages.map(({ content }) => content));
+  const prompt = ['You answer for a shop, in a friendly tone.', 'Where?'];
+  assert.deepEqual(asked[0], [...prompt, 'And now?']);
+  assert.deepEqual(asked[1].slice(0, 4), [...prompt, 'And now?', 'Ulm']);
+  assert.deepEqual(asked[2], ['And now?']);
+  assert.equal(asked.length, 3);
+});
+
 test('a prompt that is not there', { timeout: 30_000 }, async (t) => {
   const { store } = await storeWithPrompt(t);
   const config = path.join(folder(t), 'penstock.yaml');
