@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "chat/request_rules.h"
 #include "pipeline/chat_output.h"
+#include "pipeline/verifying.h"
 #include "traffic/route.h"
 
 enum { COMPLAINT_S = 60 };
@@ -56,7 +57,8 @@ bool chat_rules_answer(struct request *r, int index) {
     AUTO_BUF text = BUF_INIT(REQUEST_RULES_ANSWER_MAX);
     struct script *script = snapshot_script(r->snapshot, r->loop->index, index, &r->error);
     if (script && request_rules_answer(script, &facts, &text, &r->error))
-        return chat_say_text(r, buf_str(&text), &CHAT_USAGE_NOTHING);
+        return (!r->chat->verifying || verifying_allows(r->chat, buf_str(&text))) &&
+               chat_say_text(r, buf_str(&text), &CHAT_USAGE_NOTHING);
     complain(r, METRICS_RULE_ANSWER, index, &r->error);
     return false;
 }

@@ -288,6 +288,11 @@ static struct heard heard_from(struct attempt *t, struct held_answer *held) {
         .facts = &t->facts, .text = buf_str(&held->text), .reply = streams ? &held->events : &t->reply};
 }
 
+/* Memory was there for all of it. */
+static bool is_whole(const struct heard *h, const struct held_answer *held) {
+    return !h->reply->failed && !held->text.failed;
+}
+
 static bool passes_unseen(const struct heard *h) {
     return h->facts->calls_tool || h->facts->refuses;
 }
@@ -319,11 +324,12 @@ static struct str shown(struct str text) {
 }
 
 static void explain(struct verifying *v, const char *more) {
-    const struct remote_model *m = chat_candidate(v->chat)->remote;
+    const struct candidate *at = chat_candidate(v->chat);
+    struct str name = at->remote ? at->remote->reference : at->step->name;
     AUTO_BUF why = BUF_INIT(4096);
     structured_explain(&v->verdict, &why);
-    fail(&v->chat->r->error, ERR_INVALID_OUTPUT, "Model \"%.*s\"%s: %.*s", STR_ARG(m->reference), more,
-         STR_ARG(shown(buf_str(&why))));
+    fail(&v->chat->r->error, ERR_INVALID_OUTPUT, "%s \"%.*s\"%s: %.*s", at->remote ? "Model" : "Step",
+         STR_ARG(name), more, STR_ARG(shown(buf_str(&why))));
 }
 
 /* The answer without the fence around it, which the client's parser would stumble over: said anew. */
@@ -408,7 +414,7 @@ static bool start_repair(struct verifying *v, struct str answer) {
 static void conclude_repair(struct verifying *v) {
     struct sample *s = v->repairing;
     struct heard h = heard_from(&s->asking.attempt, &s->held);
-    if (!s->answered) {
+    if (!s->answered || !is_whole(&h, &s->held)) {
         explain(v, ", which could not be asked for a repair");
         fail_with(v, FAILURE_OUTPUT);
     } else if (passes_unseen(&h)) {
@@ -422,10 +428,6 @@ static void conclude_repair(struct verifying *v) {
 }
 
 /* ---- a candidate's answers ---- */
-
-static bool is_whole(const struct heard *h, const struct held_answer *held) {
-    return !h->reply->failed && !held->text.failed;
-}
 
 static size_t gather(struct verifying *v, struct heard out[SAMPLES_MAX]) {
     size_t count = 0;

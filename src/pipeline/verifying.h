@@ -31,7 +31,7 @@ void verifying_begin(struct chat *c, const struct lane *lane);
 /* The lane's answer is whole. `done` is called, now or later: FAILURE_NONE when an answer is in c->reply,
  * c->facts and r->outcome; otherwise r->error says what is wrong with it. */
 void verifying_judge(struct chat *c, struct lane *lane, void (*done)(struct chat *c, enum failure failure));
-/* The same for a text of this server's own that speaks for a model (the simulator): good as it is, or not. */
+/* The same for a text of this server's own (the simulator's, a rule's): good as it is, or not. */
 bool verifying_allows(struct chat *c, struct str text) MUST_USE;
 /* Lets go of what is under way for the candidate, and of its answers. */
 void verifying_drop(struct chat *c);

@@ -415,6 +415,8 @@ test('confidence by agreement', { skip, timeout: 60_000 }, async (t) => {
 });
 
 test('what has been held back can still be had elsewhere', { timeout: 60_000 }, async (t) => {
+  const rules = path.join(folder(t), 'answer.lua');
+  fs.writeFileSync(rules, `function answer(r) if r.user == "json" then return '${right}' end return "words" end`);
   const output = { schema: schemaFile(t), send_schema: 'never' }; // the scripts break in the middle of prose
   const { up, server, ask } = await start(t, {
     says,
@@ -425,6 +427,7 @@ test('what has been held back can still be had elsewhere', { timeout: 60_000 }, 
       hopeless: endpoint('cut', output, { fallbacks: [{ upstream: 'main', model: 'right' }] }),
       local: { kind: 'chat', rollout: [{ upstream: 'local', model: 'any' }], output, fallbacks: [{ upstream: 'main', model: 'right' }] },
       alone: { kind: 'chat', rollout: [{ upstream: 'local', model: 'any' }], output },
+      ruled: endpoint('error404', output, { fallbacks: [{ rules }] }),
       free: { kind: 'chat', rollout: [{ upstream: 'local', model: 'any' }], output: { check: true } },
     },
   });
@@ -439,6 +442,11 @@ test('what has been held back can still be had elsewhere', { timeout: 60_000 }, 
   }
   const alone = await ask('alone', { stream: true });
   assert.equal(`${alone.status} ${alone.json.error.code}`, '502 invalid_output');
+  const ruled = await ask('ruled', { stream: true, user: 'json' });
+  assert.equal(ruled.headers['x-penstock-decision'], 'fallback');
+  assert.match(ruled.text, /Ulm/);
+  const prose = await ask('ruled', { stream: true });
+  assert.deepEqual([prose.status, /words/.test(prose.text)], [502, false], 'what rules say has to meet it, too');
   const free = await ask('free', { stream: true });
   assert.match(free.text, /\[simulator\]/);
   await server.healthy();

@@ -6,7 +6,8 @@ import { upstream } from './upstream.mjs';
 export const user = (content) => [{ role: 'user', content }];
 
 // Endpoints by the script that their upstream plays: `fails` maps a name to a script. `kind`: what the upstream speaks.
-export async function start(t, { kind = 'openai', fails = {}, more = {}, upstreamMore = {}, upstreams = {}, tls, says, ...config } = {}) {
+// `how`: serve's options.
+export async function start(t, { kind = 'openai', fails = {}, more = {}, upstreamMore = {}, upstreams = {}, tls, says, ...config } = {}, how) {
   const up = await upstream(t, { tls, says });
   const chat = (script, rest = {}) => ({ kind: 'chat', rollout: [{ upstream: 'main', model: script }], ...rest });
   const scripted = Object.fromEntries(Object.entries(fails).map(([name, script]) => [name, chat(script)]));
@@ -20,7 +21,7 @@ export async function start(t, { kind = 'openai', fails = {}, more = {}, upstrea
     ...upstreamMore,
   };
   const dead = { kind: 'openai', url: 'http://127.0.0.1:1/v1', retry: { attempts: 1 } };
-  const server = await serve(t, { upstreams: { main, dead, ...upstreams }, endpoints: { assistant: chat('ok'), ...scripted, ...more }, ...config });
+  const server = await serve(t, { upstreams: { main, dead, ...upstreams }, endpoints: { assistant: chat('ok'), ...scripted, ...more }, ...config }, how);
   const post = (path, body, options) => server.request('POST', path, { body, check: false, agent: false, ...options });
   const ask = (model, rest, options) => post('/v1/chat/completions', { model, messages: user('Hello?'), ...rest }, options);
   return { up, server, post, ask };

@@ -3,52 +3,24 @@
 // program must never end, lose what it acknowledged, leak, or hang, and must work again with the next request.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
-import path from 'node:path';
 import test from 'node:test';
-import { build, folder, multipart, serve, sleep, storeWithModels, until } from '../../e2e/penstock.mjs';
+import { multipart, serve, sleep, storeWithModels, until } from '../../e2e/penstock.mjs';
 import { billingText, pdf } from '../../e2e/samples.mjs';
+import { library, Orders } from './orders.mjs';
 
-const library = path.join(build, 'tests/fault/program/faults.so');
-const orderNames = ['allocation', 'each', 'write', 'allocations', 'writes', 'failed'];
 const rollout = [{ model: 'tickets@1' }];
 const endpoints = {
   tickets: { accepts: ['text', 'file'], rollout, accept_threshold: 0, text_max: '1MB' },
   reviewed: { rollout, accept_threshold: '100%', review_threshold: '100%', keep_inputs: 'review' },
 };
 
-// The file through which faults.c is steered.
-class Orders {
-  constructor(t) {
-    this.path = path.join(folder(t), 'orders');
-    fs.writeFileSync(this.path, Buffer.alloc(8 * orderNames.length));
-    this.file = fs.openSync(this.path, 'r+');
-  }
-
-  set(name, value) {
-    const bytes = Buffer.alloc(8);
-    bytes.writeBigInt64LE(BigInt(value));
-    fs.writeSync(this.file, bytes, 0, 8, 8 * orderNames.indexOf(name));
-  }
-
-  get(name) {
-    const bytes = Buffer.alloc(8);
-    fs.readSync(this.file, bytes, 0, 8, 8 * orderNames.indexOf(name));
-    return Number(bytes.readBigInt64LE());
-  }
-}
-
 async function start(t) {
   const orders = new Orders(t);
   const store = await storeWithModels(t);
-  const env = {
-    PENSTOCK_FAULTS: orders.path,
-    LD_PRELOAD: library,
-    ASAN_OPTIONS: `${process.env.ASAN_OPTIONS ?? ''}:verify_asan_link_order=0:allocator_may_return_null=1`,
-  };
   const server = await serve(
     t,
     { server: { loops: 1 }, parser: { workers: 1 }, log: { level: 'info' }, endpoints },
-    { store, env },
+    { store, env: orders.environment },
   );
   return { orders, server };
 }
