@@ -126,6 +126,16 @@ void chat_trouble_error(const struct chat_trouble *t, const char *upstream, stru
 
 /* ---- OpenAI's completions: whole, and in events ---- */
 
+static void keep_token(struct buf *out, struct str token, double logprob) {
+    struct json_writer w = JSON_WRITER(out);
+    json_object(&w);
+    json_field_str(&w, "token", token);
+    json_key(&w, "logprob");
+    json_double(&w, logprob);
+    json_object_end(&w);
+    buf_add_char(out, ',');
+}
+
 void chat_facts_logprobs(struct chat_facts *facts, yyjson_val *tokens) {
     size_t i, max;
     yyjson_val *token;
@@ -133,6 +143,8 @@ void chat_facts_logprobs(struct chat_facts *facts, yyjson_val *tokens) {
         yyjson_val *value = yyjson_obj_get(token, "logprob");
         if (!yyjson_is_num(value))
             continue;
+        if (facts->tokens)
+            keep_token(facts->tokens, json_str_of(yyjson_obj_get(token, "token")), yyjson_get_num(value));
         facts->logprob_sum += yyjson_get_num(value) < 0 ? yyjson_get_num(value) : 0;
         facts->logprob_count++;
     }

@@ -39,7 +39,8 @@ struct chat_facts {
     char finish[32]; /* in OpenAI's words whoever said it: "stop", "length", "tool_calls", …; "" unknown */
     double logprob_sum; /* of the answer's tokens, where they are given */
     size_t logprob_count;
-    bool calls_tool; /* at least one */
+    struct buf *tokens; /* receives each as {"token","logprob"} with a comma behind it; NULL: not wanted */
+    bool calls_tool;    /* at least one */
     bool refuses;
 };
 #define CHAT_FACTS_UNKNOWN ((struct chat_facts){.usage = CHAT_USAGE_UNKNOWN})

@@ -21,6 +21,7 @@ struct chat_stream *chat_stream_new(const struct chat_stream_options *options) {
         return NULL;
     s->options = *options;
     s->facts = CHAT_FACTS_UNKNOWN;
+    s->facts.tokens = options->tokens;
     stream_reader_init(&s->reader, options->from, options->to, options->include_usage, options->now);
     s->reader.writer.hide_logprobs = options->hide_logprobs;
     return s;

@@ -13,6 +13,7 @@ struct chat_stream_options {
     int64_t now;                /* Unix seconds, where the upstream says no time */
     bool hide_logprobs;         /* nobody but this server asked for them */
     struct buf *text;           /* receives the answer's text up to its cap, silently; NULL: not wanted */
+    struct buf *tokens;         /* of its facts */
 };
 
 struct chat_stream *chat_stream_new(const struct chat_stream_options *options) MUST_USE; /* NULL: no memory */

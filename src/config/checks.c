@@ -89,6 +89,9 @@ void check_output(struct loader *l, void *item, const struct option_node *at) {
     if (!o->check && loader_has(l, at, "repair"))
         loader_problem(l, loader_place_in(l, at, "repair"), at,
                        "\"repair\" needs \"schema\" or \"check: true\" beside it");
+    if (o->confidence != OUTPUT_LOGPROBS && o->confidence_field)
+        loader_problem(l, loader_place_in(l, at, "confidence_field"), at,
+                       "\"confidence_field\" is for confidence: logprobs");
     if (o->confidence != OUTPUT_AGREEMENT && loader_has(l, at, "samples"))
         loader_problem(l, loader_place_in(l, at, "samples"), at, "\"samples\" is for confidence: agreement");
     if (o->confidence == OUTPUT_UNKNOWN && o->on_review == REVIEW_WITHHOLD)

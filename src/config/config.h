@@ -202,7 +202,8 @@ struct config_output {
     enum output_send send_schema;
     bool repair;
     enum output_confidence confidence;
-    int64_t samples; /* with OUTPUT_AGREEMENT */
+    const char *confidence_field; /* with OUTPUT_LOGPROBS; NULL: the whole answer */
+    int64_t samples;              /* with OUTPUT_AGREEMENT */
     enum output_review on_review;
 };
 enum endpoint_accepts { ACCEPTS_TEXT = 1, ACCEPTS_FILE = 2, ACCEPTS_FEATURES = 4 };

@@ -115,6 +115,10 @@ static const struct option output_options[] = {
      .help =
          "How sure an answer is: from the tokens' `logprobs`, from the `agreement` of several samples, or "
          "`unknown`. With it the thresholds count and unsure answers go to review."},
+    {.name = "confidence_field",
+     TEXT(config_output, confidence_field, 200),
+     .help = "With `logprobs`: the member of the JSON answer that counts, such as a class's name, instead of "
+             "all that is said: the probability of its value."},
     {.name = "samples",
      INTEGER(config_output, samples, 2, 9),
      .standard = "3",

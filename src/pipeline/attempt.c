@@ -72,7 +72,8 @@ static bool start_stream(struct attempt *a) {
                                           .include_usage = in->include_usage,
                                           .now = unix_now(a),
                                           .hide_logprobs = a->question->hide_logprobs,
-                                          .text = a->question->text};
+                                          .text = a->question->text,
+                                          .tokens = a->question->tokens};
     a->reader = (struct sse_reader){
         .on_event = on_event, .ctx = a, .line = BUF_INIT(EVENT_MAX), .data = BUF_INIT(EVENT_MAX)};
     a->stream = chat_stream_new(&options);
@@ -282,6 +283,7 @@ bool attempt_start(struct attempt *a, const struct question *question, const str
     a->question = question;
     a->remote = remote;
     a->facts = CHAT_FACTS_UNKNOWN;
+    a->facts.tokens = question->tokens;
     a->heard = a->reply = BUF_INIT(CHAT_REPLY_MAX);
     if (!render(a) || !set_path(a) || (wants_stream(a) && !start_stream(a)))
         return false;

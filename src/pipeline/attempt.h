@@ -17,6 +17,7 @@ struct question {
     struct str id; /* of the request, for the upstream's logs and ours */
     const struct chat_request *in;
     struct buf *text;                   /* receives the answer's text up to its cap; NULL: not wanted */
+    struct buf *tokens;                 /* of its facts (chat/reply.h) */
     const struct output_schema *output; /* to be asked for, where the upstream is sent it; NULL: none */
     bool logprobs, hide_logprobs;       /* to be asked for in any case; and taken out of the reply */
     int64_t wall_ns, deadline_ns;

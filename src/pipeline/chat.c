@@ -29,12 +29,23 @@ void chat_call_ended(struct chat *c, const struct asking *a, enum failure failur
         chat_bill(c, a->remote->price, &t->facts.usage);
 }
 
+void chat_held_clear(struct held_answer *h) {
+    buf_clear(&h->text);
+    buf_clear(&h->events);
+    buf_clear(&h->tokens);
+}
+
+void chat_held_free(struct held_answer *h) {
+    buf_free(&h->text);
+    buf_free(&h->events);
+    buf_free(&h->tokens);
+}
+
 void chat_clear(struct chat *c) {
     for (unsigned i = 0; i < CHAT_LANES; i++)
         if (c->lanes[i]) {
             attempt_clear(&c->lanes[i]->asking.attempt);
-            buf_free(&c->lanes[i]->held.text);
-            buf_free(&c->lanes[i]->held.events);
+            chat_held_free(&c->lanes[i]->held);
             chat_request_clear(&c->lanes[i]->prompted);
         }
     buf_free(&c->reply);

@@ -20,7 +20,10 @@ struct candidate {
 struct held_answer {
     struct buf text;
     struct buf events; /* where the client wants a stream */
+    struct buf tokens; /* with their log-probabilities, where the endpoint asks for a member's */
 };
+void chat_held_clear(struct held_answer *h);
+void chat_held_free(struct held_answer *h);
 
 /* A candidate that is being asked: one, or two where the first is late (a hedge). */
 struct lane {

@@ -331,6 +331,7 @@ static uint64_t policy_of(const struct snapshot *s, const struct endpoint *e) {
                             c->has_review_threshold ? c->review_threshold : -1, c->output.check,
                             c->output.confidence, (double)c->output.samples};
     uint64_t policy = hash64((struct str){(const char *)terms, sizeof terms}, 0);
+    policy = hash64(str_from(c->output.confidence_field), policy);
     if (e->output.text)
         policy = hash64((struct str){e->output.text, e->output.length}, policy);
     return e->verify_script == NO_SCRIPT ? policy

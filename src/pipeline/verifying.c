@@ -149,10 +149,10 @@ bool verifying_judged(const struct chat *c) {
 void verifying_word(struct chat *c, struct question *question, struct held_answer *held) {
     struct verifying *v = c->verifying;
     if (held->text.cap == 0)
-        held->text = held->events = BUF_INIT(CHAT_REPLY_MAX);
-    buf_clear(&held->text);
-    buf_clear(&held->events);
+        held->text = held->events = held->tokens = BUF_INIT(CHAT_REPLY_MAX);
+    chat_held_clear(held);
     question->text = &held->text;
+    question->tokens = c->r->endpoint->config->output.confidence_field ? &held->tokens : NULL;
     question->output = v->asked;
     question->logprobs = v->logprobs;
     question->hide_logprobs = v->logprobs && !c->in.logprobs;
@@ -166,9 +166,7 @@ static struct sample *sample_of(struct asking *a) {
 
 static void on_call(struct asking *a) {
     struct verifying *v = a->asker;
-    struct sample *s = sample_of(a);
-    buf_clear(&s->held.text); /* of a call before, which broke */
-    buf_clear(&s->held.events);
+    chat_held_clear(&sample_of(a)->held); /* of a call before, which broke */
     chat_call_begins(v->chat);
 }
 
@@ -238,8 +236,7 @@ static void free_sample(struct sample **at) {
         return;
     asking_cancel(&s->asking);
     attempt_clear(&s->asking.attempt);
-    buf_free(&s->held.text);
-    buf_free(&s->held.events);
+    chat_held_free(&s->held);
     *at = NULL;
 }
 
@@ -368,7 +365,24 @@ static bool is_valid(struct verifying *v, struct heard *h) {
 
 /* ---- how sure ---- */
 
-static double token_confidence(const struct chat_facts *f) {
+/* Of one member of the answer. */
+static double field_confidence(const struct buf *tokens, const char *field) {
+    AUTO_BUF list = BUF_INIT(tokens->n + 2);
+    struct error err;
+    if (tokens->n == 0 || tokens->failed)
+        return NAN;
+    buf_add_char(&list, '[');
+    buf_add(&list, tokens->p, tokens->n - 1); /* without the last comma */
+    buf_add_char(&list, ']');
+    yyjson_doc *doc = list.failed ? NULL : json_parse(buf_str(&list), &err);
+    double sure = structured_field_confidence(yyjson_doc_get_root(doc), str_from(field));
+    yyjson_doc_free(doc);
+    return sure;
+}
+
+static double token_confidence(const struct chat_facts *f, const char *field) {
+    if (field)
+        return field_confidence(f->tokens, field);
     double sure = f->logprob_count ? exp(f->logprob_sum / (double)f->logprob_count) : NAN;
     return isfinite(sure) ? sure : NAN;
 }
@@ -384,10 +398,11 @@ static double agreement(const struct verifying *v, const struct heard *good, siz
 /* The commonest of the good ones is the answer. */
 static void choose(struct verifying *v, const struct heard *good, size_t count) {
     struct outcome *o = &v->chat->r->outcome;
-    enum output_confidence by = v->chat->r->endpoint->config->output.confidence;
+    const struct config_output *output = &v->chat->r->endpoint->config->output;
+    enum output_confidence by = output->confidence;
     size_t which = 0;
     double sure = by == OUTPUT_AGREEMENT  ? agreement(v, good, count, &which)
-                  : by == OUTPUT_LOGPROBS ? token_confidence(good[0].facts)
+                  : by == OUTPUT_LOGPROBS ? token_confidence(good[0].facts, output->confidence_field)
                                           : NAN;
     v->judged = by != OUTPUT_UNKNOWN;
     o->answered = v->judged;

@@ -350,6 +350,26 @@ test('confidence by log-probabilities', { skip, timeout: 60_000 }, async (t) => 
   await server.healthy();
 });
 
+test('the probability of one member of the answer', { timeout: 60_000 }, async (t) => {
+  const output = { confidence: 'logprobs', confidence_field: 'city' };
+  const { up, ask } = await start(t, {
+    says: { label: { text: right, logprob: [-5, -0.02] }, ...says }, // the first token ends where the city's name begins
+    more: {
+      city: endpoint('label', output),
+      all: endpoint('label', { confidence: 'logprobs' }),
+      none: endpoint('label', { ...output, confidence_field: 'country' }),
+      repaired: endpoint('wrong+label+', { ...output, schema: schemaFile(t) }),
+    },
+  });
+  for (const stream of [false, true])
+    for (const [model, sure, decision] of [['city', '0.9802', 'accepted'], ['all', '0.0813', 'review'], ['none', undefined, 'review'], ['repaired', '0.9802', 'accepted']]) {
+      const { headers, text } = await ask(model, { stream });
+      assert.deepEqual([headers['x-penstock-confidence'], headers['x-penstock-decision']], [sure, decision], `${model}, ${stream}`);
+      assert.ok(!text.includes('"logprob"'));
+    }
+  assert.ok(up.asked.every(({ body }) => body.logprobs === true));
+});
+
 test('where a model does not say how sure it is, nobody is', { skip, timeout: 60_000 }, async (t) => {
   const { server, ask } = await start(t, { kind: 'anthropic', more: { claude: endpoint('ok', { confidence: 'logprobs' }) } });
   const reply = await ask('claude');

@@ -19,11 +19,11 @@ const wantsStructure = (body) => (body.response_format ?? body.text?.format ?? b
 // The first tool, until its result is there.
 const hasResult = (body) => /"(role":"tool|type":"tool_result|type":"function_call_output)"/.test(JSON.stringify(body.messages ?? body.input ?? ''));
 const toolOf = (body) => (body.tools?.length && body.tool_choice !== 'none' && !hasResult(body) ? (body.tools[0].function?.name ?? body.tools[0].name) : undefined);
-// A script may say something else: {text, logprob of each token}.
+// A script may say something else: {text, logprob: of each token, or a list}.
 const inTwo = (text) => [text.slice(0, 9), text.slice(9)];
 const textOf = (body) => body.says?.text ?? (wantsStructure(body) ? structure : sentence);
 const piecesOf = (body) => (body.says || wantsStructure(body) ? inTwo(textOf(body)) : words);
-const tokenOf = (body, token, i) => ({ token, logprob: body.says?.logprob ?? -0.1 * (i + 1), bytes: [...Buffer.from(token)], top_logprobs: [] });
+const tokenOf = (body, token, i) => ({ token, logprob: [body.says?.logprob ?? -0.1 * (i + 1)].flat().at(i) ?? body.says.logprob, bytes: [...Buffer.from(token)], top_logprobs: [] });
 const logprobsOf = (body) => (body.logprobs ? { content: piecesOf(body).map((token, i) => tokenOf(body, token, i)), refusal: null } : null);
 const partLogprobs = (body, pieces = piecesOf(body)) =>
   body.include?.includes('message.output_text.logprobs') ? pieces.map((token, i) => tokenOf(body, token, i)) : [];

@@ -103,9 +103,7 @@ static void answered(struct chat *c, struct lane *lane) {
 /* ---- a lane ---- */
 
 static void on_call(struct asking *a) {
-    struct lane *lane = lane_of(a);
-    buf_clear(&lane->held.text); /* of a call before, which broke */
-    buf_clear(&lane->held.events);
+    chat_held_clear(&lane_of(a)->held); /* of a call before, which broke */
     chat_call_begins(chat_of(a));
 }
 

@@ -284,6 +284,8 @@ static void checks_what_answers_must_look_like(void **state) {
         "t.yaml:2:90: endpoints.e.output: \"send_schema\" needs \"schema: FILE\" beside it");
     bad(UPSTREAM CHAT "output: {samples: 3}}}", 1,
         "t.yaml:2:86: endpoints.e.output: \"samples\" is for confidence: agreement");
+    bad(UPSTREAM CHAT "output: {confidence_field: label}}}", 1,
+        "t.yaml:2:95: endpoints.e.output: \"confidence_field\" is for confidence: logprobs");
     bad(UPSTREAM CHAT "output: {on_review: withhold}}}", 1,
         "t.yaml:2:88: endpoints.e.output: on_review: withhold needs \"confidence: logprobs\" or "
         "\"agreement\" "
