@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cli/cli.h"
+#include "pipeline/upstream_metrics.h"
 #include "work/pool.h"
 
 #include <fcntl.h>
@@ -179,6 +180,7 @@ static void add_metrics(struct process *p) {
     };
     for (size_t i = 0; i < ARRAY_COUNT(sources); i++)
         metrics_add_source(p->metrics, &sources[i]);
+    metrics_add_writer(p->metrics, upstream_metrics_write, p->engine);
     metrics_set_recorder(p->metrics, p->recorder);
     metrics_set_version(p->metrics, PENSTOCK_VERSION);
 }

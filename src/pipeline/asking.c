@@ -68,8 +68,11 @@ static void settle(struct asking *a, enum failure failure) {
     breaker_settle(&u->breaker, &u->breaker_options, &a->token, outcome, t->retry_after_ns, t->ended_ns);
     latency_end(&u->latency, tells ? first : -1, t->ended_ns);
     leave_place(a, tells ? took : -1);
+    atomic_fetch_add_explicit(&u->calls[failure], 1, memory_order_relaxed);
     if (failure == FAILURE_AUTHENTICATION)
         complain(a);
+    else if (failure == FAILURE_QUOTA)
+        upstream_has_no_quota(u, a->remote->experience, t->retry_after_ns, t->ended_ns);
     a->events->on_called(a, failure);
 }
 
@@ -174,7 +177,19 @@ static bool breaker_lets(struct asking *a) {
     return false;
 }
 
+static bool has_quota(struct asking *a) {
+    int64_t wait_ns = upstream_quota_wait(a->remote->experience, clock_monotonic());
+    if (wait_ns == 0)
+        return true;
+    fail(&a->attempt.error, ERR_UPSTREAM,
+         "Upstream \"%s\" has no quota left, as it said; it is asked again in %lld ms.",
+         upstream_of(a)->config->name, (long long)(wait_ns / NS_PER_MS));
+    return false;
+}
+
 static enum failure ask(struct asking *a) {
+    if (!has_quota(a))
+        return FAILURE_QUOTA;
     return breaker_lets(a) ? take_place(a) : FAILURE_OVERLOADED;
 }
 

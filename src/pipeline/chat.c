@@ -20,6 +20,19 @@ void chat_call_begins(struct chat *c) {
         s->open_since = clock_monotonic();
 }
 
+/* What the provider counted, against what was estimated before; of the client's own question, with nothing
+ * added to it. */
+static void learn(const struct chat *c, const struct asking *a) {
+    struct model_experience *experience = a->remote->experience;
+    int64_t told = a->attempt.facts.usage.input;
+    if (told <= 0 || a->question->in != &c->in || a->question->output)
+        return;
+    if (c->sized)
+        token_calibrate(&experience->sized, c->sized, told);
+    if (c->counted && a->remote == c->r->endpoint->shares[0].remote) /* by whose family it was counted */
+        token_calibrate(&experience->counted, c->counted, told);
+}
+
 void chat_call_ended(struct chat *c, const struct asking *a, enum failure failure) {
     struct chat_spending *s = &c->spent;
     const struct attempt *t = &a->attempt;
@@ -27,6 +40,7 @@ void chat_call_ended(struct chat *c, const struct asking *a, enum failure failur
         s->upstream_ns += t->ended_ns - s->open_since;
     if (failure == FAILURE_NONE || t->said || t->facts.usage.output != TOKENS_UNKNOWN)
         chat_bill(c, a->remote->price, &t->facts.usage);
+    learn(c, a);
 }
 
 void chat_held_clear(struct held_answer *h) {

@@ -91,10 +91,9 @@ struct upstream *upstream_ref(struct upstream *u) {
 void upstream_unref(struct upstream *u) {
     if (!u || atomic_fetch_sub_explicit(&u->refs, 1, memory_order_acq_rel) > 1)
         return;
-    while (u->models) {
-        struct model_experience *next = u->models->next;
-        free(u->models);
-        u->models = next;
+    for (struct model_experience *m = atomic_load(&u->models), *next; m; m = next) {
+        next = m->next;
+        free(m);
     }
     config_unref(u->owner);
     http_origin_unref(u->origin);
@@ -107,7 +106,7 @@ void upstream_unref(struct upstream *u) {
 }
 
 struct model_experience *upstream_model(struct upstream *u, const char *name) {
-    struct model_experience *m = u->models;
+    struct model_experience *m = atomic_load(&u->models);
     size_t n = strlen(name) + 1;
     while (m && strcmp(m->name, name) != 0)
         m = m->next;
@@ -117,7 +116,17 @@ struct model_experience *upstream_model(struct upstream *u, const char *name) {
     if (!m)
         return NULL;
     memcpy(m->name, name, n);
-    m->next = u->models;
-    u->models = m;
+    m->next = atomic_load(&u->models);
+    atomic_store(&u->models, m); /* whole, since others may be reading the list */
     return m;
+}
+
+void upstream_has_no_quota(const struct upstream *u, struct model_experience *m, int64_t retry_after_ns,
+                           int64_t now) {
+    int64_t hold = u->config->breaker.open_max;
+    if (retry_after_ns > 0 && retry_after_ns < hold)
+        hold = retry_after_ns;
+    int64_t seen = atomic_load_explicit(&m->no_quota_until, memory_order_relaxed);
+    while (seen < now + hold && !atomic_compare_exchange_weak(&m->no_quota_until, &seen, now + hold))
+        continue;
 }

@@ -92,6 +92,12 @@ void metrics_add_source(struct metrics *m, const struct metrics_source *source) 
     m->sources[m->source_count++] = *source;
 }
 
+void metrics_add_writer(struct metrics *m, void (*write)(struct buf *out, void *ctx), void *ctx) {
+    CHECK(m->writer_count < WRITERS_MAX);
+    m->writers[m->writer_count].write = write;
+    m->writers[m->writer_count++].ctx = ctx;
+}
+
 void metrics_set_recorder(struct metrics *m, struct recorder *r) {
     m->recorder = r;
 }

@@ -46,6 +46,12 @@ struct metrics_source {
     void *ctx;
 };
 void metrics_add_source(struct metrics *m, const struct metrics_source *source);
+/* Families with labels that others own: `write` appends them at each scrape, by the two below it. Before the
+ * first scrape. At most 8. */
+void metrics_add_writer(struct metrics *m, void (*write)(struct buf *out, void *ctx), void *ctx);
+void metrics_family(struct buf *out, const char *name, enum metrics_type type, const char *help);
+/* `labels`: names and values by turns, then NULL. */
+void metrics_sample(struct buf *out, const char *name, const char *const *labels, double value);
 /* The recorder's families, and penstock_review_open. */
 void metrics_set_recorder(struct metrics *m, struct recorder *r);
 void metrics_set_version(struct metrics *m, const char *version);

@@ -14,7 +14,8 @@ enum {
     MODEL_SLOTS = 16,
     STEP_SLOTS = 8,
     LABEL_SIZE = 96,
-    SOURCES_MAX = 32
+    SOURCES_MAX = 32,
+    WRITERS_MAX = 8
 };
 
 extern const uint32_t metrics_time_bounds[TIME_BUCKETS - 1]; /* us, inclusive */
@@ -85,6 +86,11 @@ struct metrics {
     char names[METRICS_ENDPOINTS_MAX][LABEL_SIZE];
     struct metrics_source sources[SOURCES_MAX];
     unsigned source_count;
+    struct {
+        void (*write)(struct buf *out, void *ctx);
+        void *ctx;
+    } writers[WRITERS_MAX];
+    unsigned writer_count;
     struct recorder *recorder;
     const char *version;
     int64_t started; /* wall ns */

@@ -135,6 +135,20 @@ static void add_label(struct buf *out, const char *value) {
         }
 }
 
+void metrics_family(struct buf *out, const char *name, enum metrics_type type, const char *help) {
+    family(out, name, type == METRICS_COUNTER ? "counter" : "gauge", help);
+}
+
+void metrics_sample(struct buf *out, const char *name, const char *const *labels, double value) {
+    buf_add_str(out, str_from(name));
+    for (size_t i = 0; labels[i]; i += 2) {
+        buf_printf(out, "%c%s=\"", i ? ',' : '{', labels[i]);
+        add_label(out, labels[i + 1]);
+        buf_add_char(out, '"');
+    }
+    buf_printf(out, "%s %.15g\n", labels[0] ? "}" : "", value);
+}
+
 /* name{endpoint="…" and, when given, one or two more labels; without the closing brace. */
 static void open_sample(struct buf *out, const char *name, const char *endpoint, const char *label,
                         const char *value) {
@@ -368,8 +382,11 @@ static void write_process(struct metrics *m, struct buf *out) {
 static void write_sources(struct metrics *m, struct buf *out) {
     for (unsigned i = 0; i < m->source_count; i++) {
         const struct metrics_source *s = &m->sources[i];
-        write_value(out, s->name, s->type == METRICS_COUNTER ? "counter" : "gauge", s->help, s->read(s->ctx));
+        metrics_family(out, s->name, s->type, s->help);
+        metrics_sample(out, s->name, (const char *const[]){NULL}, s->read(s->ctx));
     }
+    for (unsigned i = 0; i < m->writer_count; i++)
+        m->writers[i].write(out, m->writers[i].ctx);
     family(out, "penstock_build_info", "gauge", "1, with the version as a label.");
     buf_printf(out, "penstock_build_info{version=\"");
     add_label(out, m->version);

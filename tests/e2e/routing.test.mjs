@@ -209,3 +209,63 @@ test('what is wrong with a rule is said before it serves', { timeout: 60_000 }, 
   assert.match(await problems(rule, named('a', 'a')), /two have the same name/);
   assert.match(await problems(rule, named('main\/crlf')), /two have the same name/);
 });
+
+test('who has no quota left is not asked again for a while', { timeout: 60_000 }, async (t) => {
+  const { up, server, ask } = await start(t, {
+    fails: { alone: 'quota' },
+    more: {
+      rescued: { kind: 'chat', rollout: models('quota'), fallbacks: [{ upstream: 'main', model: 'ok' }] },
+      cheapest: { kind: 'chat', cache: false, route: 'rule', route_rule: script(folder(t), 'r.lua', 'function route(r) return "main/quota" end'), rollout: models('ok', 'quota') },
+    },
+    upstreamMore: { breaker: { minimum: 1, errors: '1%', open: '10m', open_max: '10m' } },
+  });
+  for (let i = 0; i < 3; i++) {
+    const reply = await ask('alone');
+    assert.equal(`${reply.status} ${reply.json.error.code}`, '502 upstream_failed');
+    assert.match(reply.json.error.message, /Upstream "main" has no quota left/);
+  }
+  assert.equal(up.asked.length, 1);
+  for (const [name, decision] of [['rescued', 'fallback'], ['cheapest', 'accepted']]) {
+    const reply = await ask(name);
+    assert.equal(reply.headers['x-penstock-model'], 'main/ok', reply.text);
+    assert.equal(reply.headers['x-penstock-decision'], decision);
+  }
+  assert.deepEqual(up.asked.map(({ body }) => body.model), ['quota', 'ok', 'ok'], 'its other models answer: its breaker stays closed');
+  assert.equal(await counted(server, 'penstock_upstream_calls_total\\{upstream="main",failure="insufficient_quota"\\}'), 1);
+});
+
+test('it is asked again once its time is over', { timeout: 60_000 }, async (t) => {
+  const { up, ask } = await start(t, { fails: { soon: 'quota+ok' }, upstreamMore: { breaker: { open: '10ms', open_max: '300ms' } } });
+  assert.equal((await ask('soon')).status, 502);
+  await until('an answer', async () => (await ask('soon')).status === 200);
+  assert.equal(up.asked.length, 2);
+});
+
+test('metrics tell how calls end, who is left alone, and how well tokens are estimated', { timeout: 60_000 }, async (t) => {
+  const { server, ask } = await start(t, {
+    fails: { broken: 'error500', wrong: 'error401' },
+    more: {
+      nobody: { kind: 'chat', rollout: [{ upstream: 'down', model: 'ok' }] },
+      windowed: { kind: 'chat', cache: false, rollout: models('ok'), context: { window: 1000 } } },
+    upstreamMore: { retry: { attempts: 1 }, breaker: { minimum: 1000 } },
+    upstreams: { down: { kind: 'openai', url: 'http://127.0.0.1:1/v1', retry: { attempts: 1 }, breaker: { minimum: 1, open: '10m', open_max: '10m' } } },
+    budgets: [{ scope: 'all', per: 'ever', tokens: 1e9 }],
+  });
+  const text = 'what about it? '.repeat(8);
+  for (let i = 0; i < 5; i++) assert.equal((await ask('windowed', { messages: user(text) })).status, 200);
+  for (const name of ['broken', 'wrong', 'broken', 'nobody']) assert.equal((await ask(name)).status, 502, name);
+  assert.equal((await ask('nobody')).status, 503, 'left alone');
+  const calls = (failure, name = 'main') => counted(server, `penstock_upstream_calls_total\\{upstream="${name}",failure="${failure}"\\}`);
+  assert.deepEqual([await calls('none'), await calls('server'), await calls('authentication')], [5, 2, 1]);
+  assert.equal(await calls('connect', 'down'), 1);
+  const state = (what, name) => counted(server, `penstock_upstream_${what}\\{upstream="${name}"\\}`);
+  assert.deepEqual([await state('left_alone', 'main'), await state('left_alone', 'down'), await state('breaker_refused_total', 'down')], [0, 1, 1]);
+  const metrics = (await server.get('/metrics')).text;
+  const error = (estimate, corrected) => Number(new RegExp(`^penstock_token_estimate_error_ratio\\{upstream="main",model="ok",estimate="${estimate}",corrected="${corrected}"\\} ([0-9.e-]+)$`, 'm').exec(metrics)?.[1]);
+  // The provider says twelve tokens each time; the text has some forty.
+  for (const estimate of ['texts', 'bytes']) {
+    assert.ok(error(estimate, 'no') > 1, `${estimate} ${error(estimate, 'no')}`);
+    assert.ok(error(estimate, 'yes') < error(estimate, 'no'), `${estimate} ${error(estimate, 'yes')}`);
+  }
+  assert.match(metrics, /^# TYPE penstock_token_estimate_error_ratio gauge$/m);
+});

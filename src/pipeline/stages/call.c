@@ -54,17 +54,6 @@ static void bill_lost(struct chat *c, const struct lane *lane) {
     chat_bill(c, lane->asking.remote->price, &usage);
 }
 
-/* What the provider counted, against what was estimated before. */
-static void learn(const struct chat *c, const struct remote_model *model) {
-    int64_t told = c->facts.usage.input;
-    if (told <= 0 || c->answering->question.in != &c->in) /* estimated was the client's own request */
-        return;
-    if (c->sized)
-        token_calibrate(&model->experience->sized, c->sized, told);
-    if (c->counted && model == c->r->endpoint->shares[0].remote) /* by whose family it was counted */
-        token_calibrate(&model->experience->counted, c->counted, told);
-}
-
 /* Its answer has been looked at. */
 static void verified(struct chat *c, enum failure failure) {
     struct request *r = c->r;
@@ -95,7 +84,6 @@ static void answered(struct chat *c, struct lane *lane) {
         c->reply = t->reply;
         t->reply = (struct buf){0};
     }
-    learn(c, lane->asking.remote);
     chat_set_decision(c->r);
     request_resume(c->r, STAGE_NEXT);
 }

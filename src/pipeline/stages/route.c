@@ -33,7 +33,7 @@ static int64_t cost_of(const struct request *r, const struct price *price) {
     return price_worst(price, (int64_t)(r->chat->in.body.n / BYTES_PER_TOKEN), output);
 }
 
-/* Those whose breaker is open come last, since one of them may have to do. */
+/* Those whose breaker is open, or that have no quota, come last, since one of them may have to do. */
 static void add_ordered(struct request *r, enum route_by by) {
     const struct endpoint *e = r->endpoint;
     struct route_target targets[ROUTE_MAX];
@@ -47,7 +47,8 @@ static void add_ordered(struct request *r, enum route_by by) {
                                   .weight = by == ROUTE_BY_WEIGHT ? e->weights[i] : 1,
                                   .cost = cost_of(r, m->price),
                                   .latency = &u->latency,
-                                  .available = breaker_would_allow(&u->breaker, &u->breaker_options, now)};
+                                  .available = breaker_would_allow(&u->breaker, &u->breaker_options, now) &&
+                                               upstream_quota_wait(m->experience, now) == 0};
     }
     unsigned chosen = route_order(by, targets, count, seed_of(r), now, order);
     if (e->route_script != NO_SCRIPT)

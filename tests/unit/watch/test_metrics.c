@@ -99,6 +99,7 @@ static void failures_are_counted_by_their_kind(void **state) {
     metrics_request(shard, documents, e);
     metrics_refused(shard, METRICS_NO_ENDPOINT, ERR_WRONG_KEY);
     metrics_rate_limited(shard, documents);
+    metrics_rule_failed(shard, documents, METRICS_RULE_ROUTE);
     assert_line("penstock_requests_total{endpoint=\"documents\",status=\"503\"} 1");
     assert_line("penstock_errors_total{endpoint=\"documents\",code=\"model_unavailable\"} 1");
     assert_line("penstock_fallbacks_total{endpoint=\"documents\",step=\"rules\"} 1");
@@ -107,6 +108,8 @@ static void failures_are_counted_by_their_kind(void **state) {
     assert_line("penstock_requests_total{endpoint=\"none\",status=\"401\"} 1");
     assert_line("penstock_errors_total{endpoint=\"none\",code=\"invalid_api_key\"} 1");
     assert_line("penstock_rate_limited_total{endpoint=\"documents\"} 1");
+    assert_line("penstock_rule_failures_total{endpoint=\"documents\",rule=\"route\"} 1");
+    assert_absent("rule=\"answer\"");
     assert_absent("decision=\"none\"");
     e->status = 418;
     e->error_code = STR("of another program");
@@ -152,6 +155,21 @@ static void labels_are_bounded_in_number(void **state) {
 
 static double seven(void *ctx) {
     return 7;
+}
+
+static void write_errors(struct buf *out, void *ctx) {
+    metrics_family(out, "penstock_estimate_error_ratio", METRICS_GAUGE, "How wrong estimates are.");
+    metrics_sample(out, "penstock_estimate_error_ratio",
+                   (const char *const[]){"upstream", ctx, "model", "m\"x", NULL}, 0.25);
+    metrics_sample(out, "penstock_estimate_error_ratio", (const char *const[]){"upstream", "b", NULL}, 2);
+}
+
+static void others_write_families_with_labels_of_their_own(void **state) {
+    static char upstream[] = "a\nb";
+    metrics_add_writer(metrics, write_errors, upstream);
+    assert_line("# TYPE penstock_estimate_error_ratio gauge");
+    assert_line("penstock_estimate_error_ratio{upstream=\"a\\nb\",model=\"m\\\"x\"} 0.25");
+    assert_line("penstock_estimate_error_ratio{upstream=\"b\"} 2");
 }
 
 static void a_hostile_name_stays_one_label(void **state) {
@@ -236,6 +254,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(counters_live_through_a_reload, setup, teardown),
         cmocka_unit_test_setup_teardown(labels_are_bounded_in_number, setup, teardown),
         cmocka_unit_test_setup_teardown(a_hostile_name_stays_one_label, setup, teardown),
+        cmocka_unit_test_setup_teardown(others_write_families_with_labels_of_their_own, setup, teardown),
         cmocka_unit_test_setup_teardown(promtool_finds_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(a_scrape_beside_the_loops_is_whole, setup, teardown),
     };
