@@ -30,9 +30,12 @@ static void complain(struct request *r, enum metrics_rule rule, int script, cons
                   STR_ARG(r->id), err->message);
 }
 
+/* "UPSTREAM/MODEL" is how a reference begins; a prompt's name may follow. */
 static struct str name_of(const struct endpoint *e, unsigned share) {
     const char *name = e->config->rollout[share].name.text;
-    return name ? str_from(name) : e->shares[share].remote->reference;
+    const struct remote_model *m = e->shares[share].remote;
+    return name ? str_from(name)
+                : str_slice(m->reference, 0, strlen(m->upstream->config->name) + 1 + m->model.n);
 }
 
 void chat_rules_prefer(struct request *r, unsigned *order, unsigned count) {

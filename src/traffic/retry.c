@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 
-enum { ONE_RETRY = 1000, BURST_DEFAULT = 100, RETRY_AFTER_S = 30 };
+enum { ONE_RETRY = 1000, BURST_DEFAULT = 100, RETRY_AFTER_S = 30, RETRY_AFTER_MS_WITH_NEXT = 500 };
 
 void retry_budget_earn(struct retry_budget *b, const struct retry_options *o) {
     int64_t most = (int64_t)(o->budget_burst ? o->budget_burst : BURST_DEFAULT) * ONE_RETRY;
@@ -57,7 +57,8 @@ struct retry_decision retry_decide(const struct retry_options *o, struct retry_b
     if (a->retry_after_ns > 0) {
         if (a->retry_after_ns > (patience > 0 ? patience : RETRY_AFTER_S * NS_PER_SECOND))
             return elsewhere(a, "retry_after");
-        if (a->has_next && a->retry_after_ns > o->max_ns && failure_other_may_answer(a->failure))
+        if (a->has_next && a->retry_after_ns > RETRY_AFTER_MS_WITH_NEXT * NS_PER_MS &&
+            failure_other_may_answer(a->failure))
             return elsewhere(a, "retry_after"); /* another answers sooner than that */
         wait += a->retry_after_ns;              /* the pause keeps those apart that were told the same */
     }

@@ -33,7 +33,8 @@ struct retry_attempt {
     int64_t deadline;       /* the request's, monotonic ns */
     int64_t need_ns;        /* what a call takes, as observed; 0: unknown. A pause that leaves less is none */
     bool begun;             /* bytes of the reply have gone to the client: nothing can be taken back */
-    bool has_next;          /* there is another target to go to */
+    bool
+        has_next; /* there is another target to go to: half a second of Retry-After is waited for, not more */
 };
 
 enum retry_verdict {

@@ -401,10 +401,13 @@ test('an upstream that does not take our key', { timeout: 30_000 }, async (t) =>
 });
 
 test('one that asks for patience is not waited for where another answers', { timeout: 30_000 }, async (t) => {
-  const { ask } = await start(t, { more: { rescued: { kind: 'chat', rollout: [{ upstream: 'main', model: 'rate5' }], fallbacks: [{ upstream: 'main', model: 'ok' }] } } });
+  const rescue = (model) => ({ kind: 'chat', rollout: [{ upstream: 'main', model }], fallbacks: [{ upstream: 'main', model: 'ok' }] });
+  const { up, ask } = await start(t, { more: { rescued: rescue('rate5'), soon: rescue('rate1') } });
   const began = Date.now(), reply = await ask('rescued');
   assert.equal(reply.headers['x-penstock-decision'], 'fallback', reply.text);
   assert.ok(Date.now() - began < 4000);
+  assert.equal((await ask('soon')).headers['x-penstock-decision'], 'fallback');
+  assert.deepEqual(up.asked.map(({ body }) => body.model), ['rate5', 'ok', 'rate1', 'ok'], 'nor asked a second time');
 });
 
 test('token counts follow what the provider counts', { timeout: 30_000 }, async (t) => {

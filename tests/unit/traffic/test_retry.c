@@ -45,7 +45,8 @@ static void each_category_goes_where_it_should(void **state) {
         {FAILURE_GARBAGE, RETRY_SAME, RETRY_SAME},        {FAILURE_QUOTA, RETRY_STOP, RETRY_NEXT},
         {FAILURE_AUTHENTICATION, RETRY_STOP, RETRY_NEXT}, {FAILURE_NOT_FOUND, RETRY_STOP, RETRY_NEXT},
         {FAILURE_CONTEXT, RETRY_STOP, RETRY_NEXT},        {FAILURE_INVALID, RETRY_STOP, RETRY_STOP},
-        {FAILURE_UNSUPPORTED, RETRY_STOP, RETRY_NEXT},    {FAILURE_CANCELLED, RETRY_STOP, RETRY_STOP},
+        {FAILURE_UNSUPPORTED, RETRY_STOP, RETRY_NEXT},    {FAILURE_OUTPUT, RETRY_STOP, RETRY_NEXT},
+        {FAILURE_CANCELLED, RETRY_STOP, RETRY_STOP},
     };
     assert_int_equal(ARRAY_COUNT(rows), FAILURE_COUNT - 1);
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
@@ -92,9 +93,9 @@ static void retry_after_is_honoured_and_bounded(void **state) {
     assert_int_equal(decide(a, 0).verdict, RETRY_STOP);
     a.has_next = true;
     assert_int_equal(decide(a, 0).verdict, RETRY_NEXT);
-    a.retry_after_ns = options.max_ns + 1; /* it would be waited for, were there nobody else */
+    a.retry_after_ns = SECOND; /* it would be waited for, were there nobody else */
     assert_int_equal(decide(a, 0).verdict, RETRY_NEXT);
-    a.retry_after_ns = options.max_ns;
+    a.retry_after_ns = SECOND / 2;
     assert_int_equal(decide(a, 0).verdict, RETRY_SAME);
 }
 
