@@ -149,8 +149,9 @@ static void print_messages(yyjson_val *messages) {
     size_t i, max;
     yyjson_val *message;
     yyjson_arr_foreach(messages, i, max, message) {
-        printf("%s%s:\n", i ? "\n" : "", yyjson_get_str(yyjson_obj_get(message, "role")));
-        puts(yyjson_get_str(yyjson_obj_get(message, "content")));
+        struct str role = json_str_of(yyjson_obj_get(message, "role")),
+                   content = json_str_of(yyjson_obj_get(message, "content"));
+        printf("%s%.*s:\n%.*s\n", i ? "\n" : "", STR_ARG(role), STR_ARG(content));
     }
 }
 
