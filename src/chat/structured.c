@@ -286,22 +286,27 @@ static uint64_t fingerprint(struct str sample) {
     return hash64(out.failed ? sample : buf_str(&out), 0);
 }
 
-double structured_agreement(const struct str *samples, size_t count, size_t *commonest) {
+void structured_groups(const struct str *samples, size_t count, size_t first[STRUCTURED_SAMPLES_MAX]) {
     uint64_t prints[STRUCTURED_SAMPLES_MAX];
-    size_t most = 0;
+    for (size_t i = 0; i < count && i < STRUCTURED_SAMPLES_MAX; i++) {
+        prints[i] = fingerprint(samples[i]);
+        for (first[i] = 0; prints[first[i]] != prints[i];)
+            first[i]++;
+    }
+}
+
+double structured_agreement(const struct str *samples, size_t count, size_t *commonest) {
+    size_t first[STRUCTURED_SAMPLES_MAX], alike[STRUCTURED_SAMPLES_MAX] = {0}, most = 0;
     *commonest = 0;
     if (count > STRUCTURED_SAMPLES_MAX)
         count = STRUCTURED_SAMPLES_MAX;
+    structured_groups(samples, count, first);
     for (size_t i = 0; i < count; i++)
-        prints[i] = fingerprint(samples[i]);
-    for (size_t i = 0; i < count; i++) {
-        size_t alike = 0;
-        for (size_t j = i; j < count; j++)
-            alike += prints[j] == prints[i];
-        if (alike > most) {
-            most = alike;
+        alike[first[i]]++;
+    for (size_t i = 0; i < count; i++)
+        if (alike[i] > most) {
+            most = alike[i];
             *commonest = i;
         }
-    }
     return count ? (double)most / (double)count : NAN;
 }

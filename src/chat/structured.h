@@ -55,3 +55,5 @@ double structured_field_confidence(yyjson_val *logprobs, struct str field);
  * (arXiv:2203.11171). */
 enum { STRUCTURED_SAMPLES_MAX = 64 }; /* further ones are not looked at */
 double structured_agreement(const struct str *samples, size_t count, size_t *commonest);
+/* first[i]: the first of those that sample i agrees with (itself, where it is the first). */
+void structured_groups(const struct str *samples, size_t count, size_t first[STRUCTURED_SAMPLES_MAX]);

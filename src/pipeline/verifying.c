@@ -7,14 +7,13 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 enum {
     SAMPLES_MAX = 9,
     REPAIR_ANSWER_MAX = 64 << 10,
     TURNS_MAX = 1 << 20,
     SHOWN_MAX = 300,
-    BROUGHT_MAX = 128 << 10
+    ALTERNATIVE_MAX = 8192
 };
 
 /* The same question, or the one for a repair, beside the candidate's lane. */
@@ -27,11 +26,8 @@ struct sample {
 
 struct verifying {
     struct chat *chat;
-    const struct schema *schema;       /* NULL: any answer is good */
-    struct schema *brought;            /* by the request: compiled for it */
-    const struct output_schema *asked; /* upstreams are sent it; NULL: nothing */
-    bool repair, logprobs, judged;
-    unsigned samples; /* in all; 1: just the lane's */
+    struct verifying_terms terms;
+    bool judged;
 
     /* Of the candidate that is asked. */
     void (*done)(struct chat *c, enum failure failure);
@@ -54,91 +50,24 @@ struct heard {
 
 /* ---- what is asked ---- */
 
-static bool refuse(struct request *r, const char *field, const char *why) {
-    return fail_at(&r->error, ERR_INVALID_FIELD, field, "\"%s\": %s", field, why);
-}
-
-static const char *format_field(enum chat_surface surface) {
-    return surface == CHAT_RESPONSES  ? "text.format"
-           : surface == CHAT_MESSAGES ? "output_config.format"
-                                      : "response_format";
-}
-
-/* Compiling takes 1 us for a usual one, 5 ms for 128 KB of patterns: not worth keeping, worth a limit. */
-static bool is_too_large(const struct chat_request *in) {
-    size_t n = 0;
-    if (in->body.n > BROUGHT_MAX)
-        free(yyjson_val_write(in->output_schema, YYJSON_WRITE_NOFLAG, &n));
-    return n > BROUGHT_MAX;
-}
-
-static bool compile_brought(struct request *r, struct verifying *v) {
-    struct error why;
-    const struct chat_request *in = &r->chat->in;
-    if (is_too_large(in))
-        return refuse(r, format_field(in->surface),
-                      "this endpoint checks its answers, and takes schemas of at most 128 KB.");
-    v->brought = schema_compile(in->output_schema, NULL, &why);
-    v->schema = v->brought;
-    return v->brought ||
-           fail_at(&r->error, why.code, format_field(in->surface),
-                   "This endpoint checks its answers, and cannot by this schema: %s", why.message);
-}
-
-/* The request's own schema goes before the endpoint's. */
-static bool choose_schema(struct request *r, struct verifying *v) {
-    const struct output_schema *output = &r->endpoint->output;
-    const struct chat_request *in = &r->chat->in;
-    bool object_only = false;
-    if (!r->endpoint->config->output.check)
-        return true;
-    if (in->output_schema)
-        return compile_brought(r, v);
-    structured_schema_of(in->root, &object_only);
-    v->schema = output->own ? output->own : object_only ? output->object : NULL;
-    v->asked = output->own && !object_only ? output : NULL;
+bool verifying_start(struct chat *c, const struct verifying_terms *terms) {
+    struct verifying *v = arena_zalloc(c->r->arena, sizeof *v);
+    if (!v) {
+        schema_unref(terms->brought);
+        return fail(&c->r->error, ERR_NO_MEMORY, "Out of memory for this request.");
+    }
+    v->chat = c;
+    v->terms = *terms;
+    c->verifying = v;
     return true;
-}
-
-/* One answer is looked at, the first. */
-static bool check_possible(struct request *r) {
-    const struct chat_request *in = &r->chat->in;
-    yyjson_val *prompt = in->surface == CHAT_LEGACY ? yyjson_obj_get(in->root, "prompt") : NULL;
-    if (in->choices > 1)
-        return refuse(r, "n", "this endpoint checks its answers and gives one at a time; leave it out.");
-    if (yyjson_arr_size(prompt) > 1 && yyjson_is_str(yyjson_arr_get_first(prompt)))
-        return refuse(r, "prompt", "this endpoint checks its answers and takes one prompt at a time.");
-    if (in->surface == CHAT_RESPONSES && yyjson_is_true(yyjson_obj_get(in->root, "background")))
-        return refuse(r, "background",
-                      "this endpoint checks its answers and has to wait for them; leave it out.");
-    return true;
-}
-
-bool verifying_prepare(struct request *r) {
-    struct chat *c = r->chat;
-    const struct config_output *config = &r->endpoint->config->output;
-    struct verifying *v = arena_zalloc(r->arena, sizeof *v);
-    if (!v)
-        return fail(&r->error, ERR_NO_MEMORY, "Out of memory for this request.");
-    *v = (struct verifying){.chat = c, .samples = 1};
-    if (!choose_schema(r, v))
-        return false;
-    if (!v->schema && config->confidence == OUTPUT_UNKNOWN)
-        return true;
-    c->verifying = v; /* from here on verifying_clear knows it */
-    v->repair = v->schema && config->repair && c->in.surface != CHAT_LEGACY; /* which has no turns */
-    v->logprobs = config->confidence == OUTPUT_LOGPROBS;
-    if (config->confidence == OUTPUT_AGREEMENT)
-        v->samples = (unsigned)config->samples;
-    return check_possible(r);
 }
 
 struct verifying_effort verifying_effort(const struct chat *c) {
     const struct verifying *v = c->verifying;
-    return v ? (struct verifying_effort){.samples = v->samples,
-                                         .repair = v->repair,
-                                         .in_vain = v->schema != NULL,
-                                         .schema = v->asked ? (int64_t)v->asked->length : 0}
+    return v ? (struct verifying_effort){.samples = v->terms.samples,
+                                         .repair = v->terms.repair,
+                                         .in_vain = v->terms.schema != NULL,
+                                         .schema = v->terms.asked ? (int64_t)v->terms.asked->length : 0}
              : (struct verifying_effort){.samples = 1};
 }
 
@@ -153,9 +82,9 @@ void verifying_word(struct chat *c, struct question *question, struct held_answe
     chat_held_clear(held);
     question->text = &held->text;
     question->tokens = c->r->endpoint->config->output.confidence_field ? &held->tokens : NULL;
-    question->output = v->asked;
-    question->logprobs = v->logprobs;
-    question->hide_logprobs = v->logprobs && !c->in.logprobs;
+    question->output = v->terms.asked;
+    question->logprobs = v->terms.logprobs;
+    question->hide_logprobs = v->terms.logprobs && !c->in.logprobs;
 }
 
 /* ---- samples and repairs: askings beside the lane's ---- */
@@ -224,7 +153,7 @@ static struct sample *start_sample(struct verifying *v, const struct lane *lane,
 /* One that cannot be asked counts as one that does not agree. */
 void verifying_begin(struct chat *c, const struct lane *lane) {
     struct verifying *v = c->verifying;
-    for (unsigned i = 0; i + 1 < v->samples; i++) {
+    for (unsigned i = 0; i + 1 < v->terms.samples; i++) {
         v->others[i] = start_sample(v, lane, lane->question.in);
         v->open += v->others[i] != NULL;
     }
@@ -256,7 +185,7 @@ void verifying_clear(struct chat *c) {
     if (!v)
         return;
     verifying_drop(c);
-    schema_unref(v->brought);
+    schema_unref(v->terms.brought);
     yyjson_doc_free(v->fields);
 }
 
@@ -347,9 +276,9 @@ static bool unwrap(struct verifying *v, const struct heard *h, struct str json) 
 
 /* False: v->verdict says what is wrong with it. */
 static bool is_valid(struct verifying *v, struct heard *h) {
-    if (!v->schema)
+    if (!v->terms.schema)
         return true;
-    structured_check(v->schema, h->text, &v->verdict);
+    structured_check(v->terms.schema, h->text, &v->verdict);
     if (!v->verdict.valid)
         return false;
     struct str json = v->verdict.json;
@@ -387,12 +316,32 @@ static double token_confidence(const struct chat_facts *f, const char *field) {
     return isfinite(sure) ? sure : NAN;
 }
 
+/* What the samples say instead, for whoever decides: the reviewer sees it beside the answer. */
+static void list_alternatives(struct verifying *v, const struct str *texts, size_t count) {
+    struct outcome *o = &v->chat->r->outcome;
+    size_t first[STRUCTURED_SAMPLES_MAX], alike[SAMPLES_MAX] = {0}, best;
+    structured_groups(texts, count, first);
+    for (size_t i = 0; i < count; i++)
+        alike[first[i]]++;
+    for (o->label_count = 0; o->label_count < REQUEST_LABELS_MAX; alike[best] = 0) {
+        best = 0;
+        for (size_t i = 1; i < count; i++)
+            best = alike[i] > alike[best] ? i : best;
+        if (alike[best] == 0)
+            break;
+        if (texts[best].n <= ALTERNATIVE_MAX)
+            o->labels[o->label_count++] =
+                (struct request_label){texts[best], (float)alike[best] / (float)v->terms.samples};
+    }
+}
+
 /* Of those asked, not of those that answered well: what failed does not agree. */
-static double agreement(const struct verifying *v, const struct heard *good, size_t count, size_t *which) {
+static double agreement(struct verifying *v, const struct heard *good, size_t count, size_t *which) {
     struct str texts[SAMPLES_MAX];
     for (size_t i = 0; i < count; i++)
         texts[i] = good[i].text;
-    return structured_agreement(texts, count, which) * (double)count / v->samples;
+    list_alternatives(v, texts, count);
+    return structured_agreement(texts, count, which) * (double)count / v->terms.samples;
 }
 
 /* The commonest of the good ones is the answer. */
@@ -448,7 +397,7 @@ static size_t gather(struct verifying *v, struct heard out[SAMPLES_MAX]) {
     size_t count = 0;
     out[count] = heard_from(&v->lane->asking.attempt, &v->lane->held);
     count += is_whole(&out[count], &v->lane->held);
-    for (unsigned i = 0; i + 1 < v->samples; i++) {
+    for (unsigned i = 0; i + 1 < v->terms.samples; i++) {
         struct sample *s = v->others[i];
         if (!s || !s->answered)
             continue;
@@ -488,8 +437,8 @@ static void conclude(struct verifying *v) {
         return;
     }
     if (count > 1) /* the verdict is on the last one */
-        structured_check(v->schema, said, &v->verdict);
-    if (!v->repair || !start_repair(v, said)) {
+        structured_check(v->terms.schema, said, &v->verdict);
+    if (!v->terms.repair || !start_repair(v, said)) {
         explain(v, "");
         fail_with(v, FAILURE_OUTPUT);
     }
@@ -505,9 +454,9 @@ void verifying_judge(struct chat *c, struct lane *lane, void (*done)(struct chat
 
 bool verifying_allows(struct chat *c, struct str text) {
     struct verifying *v = c->verifying;
-    if (v->schema)
-        structured_check(v->schema, text, &v->verdict);
-    if (!v->schema || v->verdict.valid)
+    if (v->terms.schema)
+        structured_check(v->terms.schema, text, &v->verdict);
+    if (!v->terms.schema || v->verdict.valid)
         return true;
     explain(v, "");
     return false;

@@ -9,9 +9,17 @@
 
 struct verifying;
 
-/* c->verifying is there afterwards where the endpoint, and the request, want their answer looked at. False:
- * the request wants what cannot be checked (r->error). */
-bool verifying_prepare(struct request *r) MUST_USE;
+struct verifying_terms {
+    const struct schema *schema;       /* NULL: any answer is good */
+    struct schema *brought;            /* the same, where it is the request's own: taken over in any case */
+    const struct output_schema *asked; /* upstreams are sent it; NULL: nothing */
+    bool repair;                       /* once */
+    bool logprobs;                     /* upstreams are asked for them */
+    unsigned samples;                  /* in all; 1: one answer */
+};
+
+/* c->verifying is there afterwards. False: r->error. */
+bool verifying_start(struct chat *c, const struct verifying_terms *terms) MUST_USE;
 void verifying_clear(struct chat *c); /* without one: nothing */
 
 /* How much is asked at most, for budgets. */

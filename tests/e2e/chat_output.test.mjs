@@ -431,6 +431,8 @@ test('confidence by agreement', { skip, timeout: 60_000 }, async (t) => {
     assert.equal(Number(reply.headers['x-penstock-cost-usd']).toFixed(9), (billed * 18e-6).toFixed(9), 'each is paid for once');
   }
   assert.equal((await reviews(server)).open, 5);
+  const [item] = (await reviews(server, '?endpoint=two')).data;
+  assert.deepEqual(item.labels, [{ label: item.prediction, confidence: 0.6667 }, { label: other, confidence: 0.3333 }], 'what the others said');
   await server.healthy();
 });
 
