@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { FULL_MS = 20 };
+
 static unsigned events = 100, pace_ms = 20;
 static char whole[2048];
 
@@ -51,8 +53,13 @@ static void on_time(struct loop_timer *timer) {
         write_end(s->x);
         return;
     }
-    s->left--;
     s->due_ns += pace_ms * NS_PER_MS;
+    if (exchange_stream_is_full(s->x)) { /* its reader has stopped */
+        s->due_ns = clock_monotonic() + FULL_MS * NS_PER_MS;
+        loop_timer_arm(s->x->loop, timer, s->due_ns);
+        return;
+    }
+    s->left--;
     write_event(s->x);
     loop_timer_arm(s->x->loop, timer, s->due_ns);
     if (!exchange_stream_flush(s->x))

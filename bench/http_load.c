@@ -1,8 +1,11 @@
 /* Sends a fixed number of requests over a fixed number of kept connections, each with one request in
  * flight, and checks every reply. One thread, so that it can be pinned away from the server.
  *
+ * With --rate R the k-th request is due k/R seconds after the start, whatever became of those before it (an
+ * open loop). It waits for a connection where all are busy, and its latency counts from when it was due.
+ *
  * http_load --to ADDRESS:PORT --path PATH [--header "name: value"]… [--bodies FILE [--first N]]
- *           --connections N --requests N --time-limit SECONDS [--expect TEXT]…
+ *           --connections N --requests N [--rate R] --time-limit SECONDS [--expect TEXT]…
  *
  * The k-th request carries line first + k of FILE (from the start again after the last one), without
  * FILE it is a GET. A reply is right when its status is 200 and its body holds every TEXT. Prints one line
@@ -28,7 +31,7 @@ struct options {
     const char *host, *path, *bodies;
     char headers[4096];
     const char *expect[EXPECT_MAX];
-    size_t expect_count, first, connections, requests;
+    size_t expect_count, first, connections, requests, rate; /* rate 0: as fast as replies come */
     double time_limit;
 };
 
@@ -45,6 +48,9 @@ struct run {
     struct message *requests;
     size_t request_count; /* distinct ones */
     struct client *clients;
+    struct client **idle; /* of an open loop */
+    size_t idle_count;
+    double start;
     int epoll;
     size_t sent, done, wrong;
     uint64_t bytes;
@@ -86,13 +92,11 @@ static void requests_prepare(struct run *r) {
         give_up("%s has no line %zu", o->bodies, o->first);
 }
 
-static void send_next(struct run *r, struct client *c) {
-    if (r->sent == r->options->requests)
-        return;
+static void send_next(struct run *r, struct client *c, double due) {
     c->request = r->sent++;
     const struct message *m = &r->requests[c->request % r->request_count];
     c->have = 0;
-    c->sent_at = now();
+    c->sent_at = due;
     /* A socket with nothing else to send takes so few bytes at once. */
     ssize_t n = send(c->fd, m->p, m->n, MSG_NOSIGNAL);
     if (n != (ssize_t)m->n)
@@ -137,13 +141,30 @@ static void on_readable(struct run *r, struct client *c) {
         give_up("request %zu: not a reply with a Content-Length of at most %d bytes:\n%.*s", c->request,
                 REPLY_MAX, (int)c->have, c->reply);
     judge(r, c, status, body);
-    send_next(r, c);
+    if (r->options->rate)
+        r->idle[r->idle_count++] = c;
+    else if (r->sent < r->options->requests)
+        send_next(r, c, now());
+}
+
+/* Sends what is due; the time until the next one is, at most a second. */
+static double send_due(struct run *r) {
+    const struct options *o = r->options;
+    double rate = (double)o->rate;
+    while (r->sent < o->requests && r->idle_count) {
+        double due = r->start + (double)r->sent / rate, left = due - now();
+        if (left > 0)
+            return left < 1 ? left : 1;
+        send_next(r, r->idle[--r->idle_count], due);
+    }
+    return 1;
 }
 
 static void connect_all(struct run *r) {
     r->clients = calloc(r->options->connections, sizeof *r->clients);
+    r->idle = calloc(r->options->connections, sizeof(*r->idle));
     r->epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (!r->clients || r->epoll < 0)
+    if (!r->clients || !r->idle || r->epoll < 0)
         give_up("out of memory");
     for (size_t i = 0; i < r->options->connections; i++) {
         struct client *c = &r->clients[i];
@@ -156,20 +177,25 @@ static void connect_all(struct run *r) {
 
 static double drive(struct run *r) {
     struct epoll_event events[EVENTS];
-    double start = now(), end = start + r->options->time_limit;
-    for (size_t i = 0; i < r->options->connections; i++)
-        send_next(r, &r->clients[i]);
-    while (r->done < r->options->requests) {
-        int n = epoll_wait(r->epoll, events, EVENTS, 1000);
+    const struct options *o = r->options;
+    r->start = now();
+    for (size_t i = 0; i < o->connections; i++)
+        if (o->rate)
+            r->idle[r->idle_count++] = &r->clients[i];
+        else
+            send_next(r, &r->clients[i], now());
+    while (r->done < o->requests) {
+        double wait = o->rate ? send_due(r) : 1;
+        struct timespec timeout = {(time_t)wait, (long)((wait - (double)(time_t)wait) * 1e9)};
+        int n = epoll_pwait2(r->epoll, events, EVENTS, &timeout, NULL);
         if (n < 0 && errno != EINTR)
             give_up("epoll: %s", strerror(errno));
         for (int i = 0; i < n; i++)
             on_readable(r, events[i].data.ptr);
-        if (now() > end)
-            give_up("only %zu of %zu replies within %.0f s", r->done, r->options->requests,
-                    r->options->time_limit);
+        if (now() > r->start + o->time_limit)
+            give_up("only %zu of %zu replies within %.0f s", r->done, o->requests, o->time_limit);
     }
-    return now() - start;
+    return now() - r->start;
 }
 
 static int by_size(const void *a, const void *b) {
@@ -217,6 +243,7 @@ static void read_option(struct options *o, int c, char *value) {
     case 'f': o->first = number(value, 0, SIZE_MAX); break;
     case 'c': o->connections = number(value, 1, CONNECTIONS_MAX); break;
     case 'n': o->requests = number(value, 1, 100000000); break;
+    case 'r': o->rate = number(value, 1, 10000000); break;
     case 'l': o->time_limit = (double)number(value, 1, 3600); break;
     case 'e':
         if (o->expect_count == EXPECT_MAX)
@@ -228,12 +255,17 @@ static void read_option(struct options *o, int c, char *value) {
 }
 
 int main(int argc, char **argv) {
-    static const struct option known[] = {
-        {"to", required_argument, NULL, 't'},       {"path", required_argument, NULL, 'p'},
-        {"header", required_argument, NULL, 'h'},   {"bodies", required_argument, NULL, 'b'},
-        {"first", required_argument, NULL, 'f'},    {"connections", required_argument, NULL, 'c'},
-        {"requests", required_argument, NULL, 'n'}, {"time-limit", required_argument, NULL, 'l'},
-        {"expect", required_argument, NULL, 'e'},   {0}};
+    static const struct option known[] = {{"to", required_argument, NULL, 't'},
+                                          {"path", required_argument, NULL, 'p'},
+                                          {"header", required_argument, NULL, 'h'},
+                                          {"bodies", required_argument, NULL, 'b'},
+                                          {"first", required_argument, NULL, 'f'},
+                                          {"connections", required_argument, NULL, 'c'},
+                                          {"requests", required_argument, NULL, 'n'},
+                                          {"time-limit", required_argument, NULL, 'l'},
+                                          {"expect", required_argument, NULL, 'e'},
+                                          {"rate", required_argument, NULL, 'r'},
+                                          {0}};
     struct options options = {.path = "/"};
     int c;
     while ((c = getopt_long(argc, argv, "", known, NULL)) != -1)

@@ -4,6 +4,7 @@
  *
  * http_streams --to ADDRESS:PORT --path PATH [--header "name: value"]… --body TEXT --streams N --events N
  *              [--opened-per-ms N] --time-limit SECONDS
+ * http_streams … --unread: opens them, reads nothing of them, and leaves after the time limit.
  *
  * Prints one line of JSON; exit 1 when any stream was wrong, with the first wrong one's end on standard
  * error. */
@@ -18,6 +19,7 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { HELD_MAX = 4096, READ_MAX = 65536, EVENTS = 512 };
@@ -28,6 +30,7 @@ struct options {
     char headers[4096];
     size_t streams, events, opened_per_ms;
     double time_limit;
+    bool unread;
 };
 
 struct reader {
@@ -121,6 +124,16 @@ static void open_next(struct run *r) {
         give_up("stream %zu: the connection does not take the request: %s", r->opened, strerror(errno));
 }
 
+/* Nobody reads: what the server has for them stays there. */
+static void hold(struct run *r) {
+    const struct timespec second = {1, 0};
+    while (r->opened < r->options->streams)
+        open_next(r);
+    for (double left = r->options->time_limit; left > 0; left--)
+        nanosleep(&second, NULL);
+    printf("{\"streams\":%zu}\n", r->opened);
+}
+
 static double drive(struct run *r) {
     struct epoll_event events[EVENTS];
     const struct options *o = r->options;
@@ -184,6 +197,7 @@ static void read_option(struct options *o, int c, char *value) {
     case 's': o->streams = number(value, 1, 100000); break;
     case 'e': o->events = number(value, 1, 100000); break;
     case 'o': o->opened_per_ms = number(value, 1, 1000); break;
+    case 'u': o->unread = true; break;
     case 'l': o->time_limit = (double)number(value, 1, 3600); break;
     default: exit(2);
     }
@@ -206,6 +220,7 @@ int main(int argc, char **argv) {
                                           {"events", required_argument, NULL, 'e'},
                                           {"opened-per-ms", required_argument, NULL, 'o'},
                                           {"time-limit", required_argument, NULL, 'l'},
+                                          {"unread", no_argument, NULL, 'u'},
                                           {0}};
     struct options options = {.path = "/", .opened_per_ms = 5};
     int c;
@@ -223,6 +238,10 @@ int main(int argc, char **argv) {
     run.delays = calloc(options.streams * options.events, sizeof *run.delays);
     if (!run.readers || !run.delays || run.epoll < 0)
         give_up("out of memory");
+    if (options.unread) {
+        hold(&run);
+        return 0;
+    }
     report(&run, drive(&run));
     return run.wrong ? 1 : 0;
 }

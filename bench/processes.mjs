@@ -2,7 +2,7 @@
 // happens to bench/run, the ones it started are ended with it.
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync, readdirSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const running = new Set();
@@ -115,6 +115,19 @@ export async function ready(child, url, seconds = 30) {
     }
     const said = child.log ? read(child.log).slice(-3000) : '';
     throw new Error(`${url} did not answer 200 within ${seconds} s${child.exitCode === null ? '' : ` (ended with ${child.exitCode})`}\n${said}`);
+}
+
+// Until the port takes connections: for what `ready` cannot ask.
+export async function opened(child, port, seconds = 30) {
+    const limit = performance.now() + seconds * 1000;
+    while (performance.now() < limit && child.exitCode === null) {
+        const socket = connect(port, '127.0.0.1');
+        const good = await new Promise((resolve) => socket.on('connect', () => resolve(true)).on('error', () => resolve(false)));
+        socket.destroy();
+        if (good) return;
+        await sleep(20);
+    }
+    throw new Error(`port ${port} was not open within ${seconds} s\n${child.log ? read(child.log).slice(-3000) : ''}`);
 }
 
 // Nanoseconds that the scheduler has given to all threads of these processes, and to those among them whose name
