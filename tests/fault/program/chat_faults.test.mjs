@@ -1,6 +1,6 @@
-// Lets allocations of the running program fail while chats are looked at: repaired, compared, judged, held back. Each is
-// answered as it should be, refused with a reason, or its connection closed; nothing leaks, hangs or ends the program, and
-// nobody is given an answer that was not looked at.
+// Lets allocations of the running program fail while chats are looked at (repaired, compared, judged, held back) and while
+// rules route and answer them. Each is answered as it should be, refused with a reason, or its connection closed; nothing
+// leaks, hangs or ends the program, and nobody is given an answer that was not looked at.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -18,6 +18,9 @@ async function begin(t) {
   const orders = new Orders(t);
   const file = path.join(folder(t), 'city.json');
   fs.writeFileSync(file, JSON.stringify(schema));
+  const rule = path.join(path.dirname(file), 'rule.lua');
+  fs.writeFileSync(rule, `function route(r) return r.text == "Where?" and r.metadata.x == nil and {"main/right"} end function answer(r) return '${right}' end`);
+  const ruled = { kind: 'chat', cache: false, route: 'rule', route_rule: rule, rollout: [{ upstream: 'main', model: 'right+right', weight: '0%' }, { upstream: 'main', model: 'right', weight: '100%' }] };
   const endpoint = (model, output) => ({ kind: 'chat', cache: false, rollout: [{ upstream: 'main', model }], output });
   const { server } = await start(
     t,
@@ -29,12 +32,14 @@ async function begin(t) {
         repaired: endpoint('wrong+right+', { schema: file }),
         fenced: endpoint('fenced', { schema: file }),
         agreed: endpoint('right', { schema: file, confidence: 'agreement' }),
+        ruled,
+        said: { ...endpoint('error500'), fallbacks: [{ rules: rule }] },
         reviewed: endpoint('right', { confidence: 'logprobs', on_review: 'withhold' }),
       },
     },
     { env: orders.environment },
   );
-  const script = ['repaired', 'fenced', 'agreed', 'reviewed'].flatMap((model) => [false, true].map((stream) => [model, stream]));
+  const script = ['repaired', 'fenced', 'agreed', 'reviewed', 'ruled', 'said'].flatMap((model) => [false, true].map((stream) => [model, stream]));
   const run = async () => {
     const got = [];
     for (const [model, stream] of script) {
