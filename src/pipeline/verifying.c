@@ -249,6 +249,12 @@ static struct str shown(struct str text) {
     return str_is_utf8(text, &bad) ? text : str_slice(text, 0, bad);
 }
 
+static void note_verdict(struct verifying *v, enum metrics_verdict verdict) {
+    const struct request *r = v->chat->r;
+    if (v->terms.schema)
+        metrics_answer_checked(r->loop->metrics, r->endpoint->metrics, verdict);
+}
+
 static void explain(struct verifying *v, const char *more) {
     const struct candidate *at = chat_candidate(v->chat);
     struct str name = at->remote ? at->remote->reference : at->step->name;
@@ -256,6 +262,13 @@ static void explain(struct verifying *v, const char *more) {
     structured_explain(&v->verdict, &why);
     fail(&v->chat->r->error, ERR_INVALID_OUTPUT, "%s \"%.*s\"%s: %.*s", at->remote ? "Model" : "Step",
          STR_ARG(name), more, STR_ARG(shown(buf_str(&why))));
+}
+
+/* The model's answer is none that may be given. */
+static void give_up(struct verifying *v, const char *more) {
+    explain(v, more);
+    note_verdict(v, METRICS_ANSWER_INVALID);
+    fail_with(v, FAILURE_OUTPUT);
 }
 
 /* The answer without the fence around it, which the client's parser would stumble over: said anew. */
@@ -379,15 +392,14 @@ static void conclude_repair(struct verifying *v) {
     struct sample *s = v->repairing;
     struct heard h = heard_from(&s->asking.attempt, &s->held);
     if (!s->answered || !is_whole(&h, &s->held)) {
-        explain(v, ", which could not be asked for a repair");
-        fail_with(v, FAILURE_OUTPUT);
+        give_up(v, ", which could not be asked for a repair");
     } else if (passes_unseen(&h)) {
         give_unseen(v, &h);
     } else if (is_valid(v, &h)) {
+        note_verdict(v, METRICS_ANSWER_REPAIRED);
         choose(v, &h, 1);
     } else {
-        explain(v, ", also when asked for a repair");
-        fail_with(v, FAILURE_OUTPUT);
+        give_up(v, ", also when asked for a repair");
     }
 }
 
@@ -433,14 +445,14 @@ static void conclude(struct verifying *v) {
     struct str said = answers[0].text;
     size_t good = keep_good(v, answers, count);
     if (good > 0) {
+        note_verdict(v, METRICS_ANSWER_VALID);
         choose(v, answers, good);
         return;
     }
     if (count > 1) /* the verdict is on the last one */
         structured_check(v->terms.schema, said, &v->verdict);
     if (!v->terms.repair || !start_repair(v, said)) {
-        explain(v, "");
-        fail_with(v, FAILURE_OUTPUT);
+        give_up(v, "");
     }
 }
 

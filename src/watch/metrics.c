@@ -226,3 +226,7 @@ void metrics_rate_limited(struct metrics_shard *s, unsigned endpoint) {
 void metrics_rule_failed(struct metrics_shard *s, unsigned endpoint, enum metrics_rule rule) {
     counter_add(&counts_of(s, endpoint)->rules_failed[rule], 1);
 }
+
+void metrics_answer_checked(struct metrics_shard *s, unsigned endpoint, enum metrics_verdict verdict) {
+    counter_add(&counts_of(s, endpoint)->answers_checked[verdict], 1);
+}

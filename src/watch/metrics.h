@@ -35,6 +35,15 @@ void metrics_rate_limited(struct metrics_shard *s, unsigned endpoint);
 enum metrics_rule { METRICS_RULE_ROUTE, METRICS_RULE_ANSWER, METRICS_RULE_COUNT };
 void metrics_rule_failed(struct metrics_shard *s, unsigned endpoint, enum metrics_rule rule);
 
+/* Counts a model's answer that was held to a schema. */
+enum metrics_verdict {
+    METRICS_ANSWER_VALID,
+    METRICS_ANSWER_REPAIRED,
+    METRICS_ANSWER_INVALID,
+    METRICS_VERDICTS
+};
+void metrics_answer_checked(struct metrics_shard *s, unsigned endpoint, enum metrics_verdict verdict);
+
 /* A value that others own, read at each scrape. `name` and `help` live as long as m. Before the first
  * scrape. At most 32. */
 enum metrics_type { METRICS_COUNTER, METRICS_GAUGE };

@@ -70,6 +70,7 @@ struct endpoint_counts {
     counter errors[ERR_COUNT];
     counter rate_limited;
     counter rules_failed[METRICS_RULE_COUNT];
+    counter answers_checked[METRICS_VERDICTS];
     struct model_slots models;
     struct step_slots steps;
     struct stage_slots stages;

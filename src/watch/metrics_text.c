@@ -101,6 +101,7 @@ static void merge_endpoint(struct endpoint_counts *to, const struct endpoint_cou
     merge_counters(to->errors, from->errors, ERR_COUNT);
     merge_counters(&to->rate_limited, &from->rate_limited, 1);
     merge_counters(to->rules_failed, from->rules_failed, METRICS_RULE_COUNT);
+    merge_counters(to->answers_checked, from->answers_checked, METRICS_VERDICTS);
     merge_models(&to->models, &from->models);
     merge_steps(&to->steps, &from->steps);
     merge_stages(&to->stages, &from->stages);
@@ -305,19 +306,35 @@ static void write_failures(struct scrape *s) {
     }
 }
 
+/* One line for each count of an endpoint that is not 0. */
+static void write_named(struct scrape *s, const char *name, const char *label, const char *const *values,
+                        const counter *counts, const char *endpoint, unsigned count) {
+    for (unsigned i = 0; i < count; i++) {
+        uint64_t n = counter_read(&counts[i]);
+        if (n == 0)
+            continue;
+        open_sample(s->out, name, endpoint, label, values[i]);
+        close_sample(s->out, n);
+    }
+}
+
 static void write_rules(struct scrape *s) {
     static const char name[] = "penstock_rule_failures_total";
     static const char *const rules[METRICS_RULE_COUNT] = {
         [METRICS_RULE_ROUTE] = "route", [METRICS_RULE_ANSWER] = "answer"};
     family(s->out, name, "counter", "Scripts over a chat that failed, so that they decided nothing.");
     EACH_ENDPOINT(s, e)
-    for (unsigned i = 0; i < METRICS_RULE_COUNT; i++) {
-        uint64_t n = counter_read(&e->sum->rules_failed[i]);
-        if (n == 0)
-            continue;
-        open_sample(s->out, name, e->name, "rule", rules[i]);
-        close_sample(s->out, n);
-    }
+    write_named(s, name, "rule", rules, e->sum->rules_failed, e->name, METRICS_RULE_COUNT);
+}
+
+static void write_answers(struct scrape *s) {
+    static const char name[] = "penstock_answers_checked_total";
+    static const char *const verdicts[METRICS_VERDICTS] = {[METRICS_ANSWER_VALID] = "valid",
+                                                           [METRICS_ANSWER_REPAIRED] = "repaired",
+                                                           [METRICS_ANSWER_INVALID] = "invalid"};
+    family(s->out, name, "counter", "Models' answers that were held to a schema.");
+    EACH_ENDPOINT(s, e)
+    write_named(s, name, "verdict", verdicts, e->sum->answers_checked, e->name, METRICS_VERDICTS);
 }
 
 static void write_value(struct buf *out, const char *name, const char *type, const char *help, double value) {
@@ -402,6 +419,7 @@ bool metrics_write(struct metrics *m, struct buf *out, struct error *err) {
         write_scans_and_cache(&s);
         write_failures(&s);
         write_rules(&s);
+        write_answers(&s);
         write_recorder(m, out);
         write_sources(m, out);
         write_process(m, out);

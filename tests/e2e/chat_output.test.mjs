@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { anthropicClient, openaiClient, recordOf, start, user } from './chats.mjs';
-import { skip } from './judges.mjs';
+import { judges, skip } from './judges.mjs';
 import { command, complete, folder } from './penstock.mjs';
 
 const schema = {
@@ -132,6 +132,17 @@ test("a request's own schema", { skip, timeout: 60_000 }, async (t) => {
     }
   });
 
+  await t.test("Vercel's client gets its object", async () => {
+    const provider = judges.createOpenAI({ baseURL: `http://127.0.0.1:${server.port}/v1`, apiKey: 'none' });
+    for (const model of [provider.chat('repaired'), provider('right')]) {
+      const { object } = await judges.generateObject({ model, schema: judges.jsonSchema(schema), prompt: 'Where?' });
+      assert.deepEqual(object, JSON.parse(right));
+      const { partialObjectStream, object: whole } = judges.streamObject({ model, schema: judges.jsonSchema(schema), prompt: 'Where?' });
+      for await (const part of partialObjectStream) assert.ok(part);
+      assert.deepEqual(await whole, JSON.parse(right));
+    }
+  });
+
   await t.test('a fence around the JSON is taken off', async () => {
     const reply = await ask('fenced', { response_format });
     assert.equal(contentOf(reply), right);
@@ -168,6 +179,10 @@ test("a request's own schema", { skip, timeout: 60_000 }, async (t) => {
       assert.equal(up.asked.length, before);
     }
   });
+  const counted = async (endpoint) => Object.fromEntries([...(await server.get('/metrics')).text.matchAll(new RegExp(`penstock_answers_checked_total\\{endpoint="${endpoint}",verdict="(\\w+)"\\} (\\d+)`, 'g'))].map(([, verdict, n]) => [verdict, Number(n)]));
+  assert.deepEqual(Object.keys(await counted('repaired')), ['repaired']);
+  assert.deepEqual(await counted('chain'), { repaired: 1, invalid: 1 });
+  assert.deepEqual(await counted('unchecked'), {});
   await server.healthy();
 });
 
@@ -471,6 +486,26 @@ test('what has been held back can still be had elsewhere', { timeout: 60_000 }, 
   assert.deepEqual([prose.status, /words/.test(prose.text)], [502, false], 'what rules say has to meet it, too');
   const free = await ask('free', { stream: true });
   assert.match(free.text, /\[simulator\]/);
+  await server.healthy();
+});
+
+test('a late model gets company here, too', { timeout: 60_000 }, async (t) => {
+  const hedged = (model) => endpoint(model, { check: true }, { hedge: '99%' });
+  const { up, server, ask } = await start(t, {
+    says,
+    upstreamMore: { first_byte_timeout: '20s' },
+    more: { fenced: hedged('hang+fenced'), repaired: hedged('hang+wrong+right') },
+  });
+  for (let i = 0; i < 25; i++) assert.equal((await ask('assistant')).status, 200); // what is late shows only once 20 calls were seen
+  for (const [model, calls] of [['fenced', 2], ['repaired', 3]]) {
+    const before = up.asked.length;
+    const reply = await ask(model, { response_format, stream: true });
+    assert.deepEqual([reply.status, reply.headers['x-penstock-decision']], [200, 'accepted'], reply.text);
+    assert.match(reply.text, /Ulm/);
+    assert.equal(up.asked.length - before, calls, model);
+    const record = await recordOf(server, reply.headers['x-request-id']);
+    assert.equal(record.usage.input_tokens, 12 * calls, 'the one that lost has read the question, too');
+  }
   await server.healthy();
 });
 

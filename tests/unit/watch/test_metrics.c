@@ -100,6 +100,8 @@ static void failures_are_counted_by_their_kind(void **state) {
     metrics_refused(shard, METRICS_NO_ENDPOINT, ERR_WRONG_KEY);
     metrics_rate_limited(shard, documents);
     metrics_rule_failed(shard, documents, METRICS_RULE_ROUTE);
+    metrics_answer_checked(shard, documents, METRICS_ANSWER_REPAIRED);
+    metrics_answer_checked(shard, documents, METRICS_ANSWER_REPAIRED);
     assert_line("penstock_requests_total{endpoint=\"documents\",status=\"503\"} 1");
     assert_line("penstock_errors_total{endpoint=\"documents\",code=\"model_unavailable\"} 1");
     assert_line("penstock_fallbacks_total{endpoint=\"documents\",step=\"rules\"} 1");
@@ -109,6 +111,7 @@ static void failures_are_counted_by_their_kind(void **state) {
     assert_line("penstock_errors_total{endpoint=\"none\",code=\"invalid_api_key\"} 1");
     assert_line("penstock_rate_limited_total{endpoint=\"documents\"} 1");
     assert_line("penstock_rule_failures_total{endpoint=\"documents\",rule=\"route\"} 1");
+    assert_line("penstock_answers_checked_total{endpoint=\"documents\",verdict=\"repaired\"} 2");
     assert_absent("rule=\"answer\"");
     assert_absent("decision=\"none\"");
     e->status = 418;
