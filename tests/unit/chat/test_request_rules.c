@@ -5,6 +5,7 @@
 #include "base/clock.h"
 
 #include <stdio.h>
+#include <time.h>
 
 static const char chat[] =
     "{\"model\":\"assistant\",\"stream\":true,\"temperature\":0.25,\"max_tokens\":50,\"user\":\"ann\","
@@ -206,6 +207,29 @@ static void a_long_text_is_cut_between_characters(void **state) {
              "#r.text == 262143 and utf8.len(r.text) == 131072 and r.tokens > 65536");
 }
 
+static void routing_is_cheap(void **state) {
+    struct asked a = ask(CHAT_COMPLETIONS, chat, "route",
+                         "if r.tools and r.images or r.tokens > 2000 or r.metadata.task == 'draw' then\n"
+                         "  return 'dear'\nend\nif r.text:find('weather') then return 'cheap' end");
+    unsigned order[REQUEST_RULES_TARGETS_MAX], count;
+    struct error err;
+    enum { CALLS = 20000 };
+    size_t memory = 0;
+    clock_t start = 0;
+    a.facts.in = &a.in;
+    for (int i = 0; i < CALLS + 1000; i++) {
+        if (i == 1000) {
+            memory = script_memory(a.script);
+            start = clock();
+        }
+        assert_true(request_rules_route(a.script, &a.facts, names, ARRAY_COUNT(names), order, &count, &err));
+    }
+    double us = (double)(clock() - start) / CLOCKS_PER_SEC * 1e6 / CALLS;
+    print_message("             route: %.2f us of CPU, %zu KB\n", us, script_memory(a.script) / 1024);
+    assert_true(script_memory(a.script) < memory + 100000);
+    done(&a);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_rule_names_one_or_several_or_nobody),
@@ -214,6 +238,7 @@ int main(void) {
         cmocka_unit_test(whatever_else_a_rule_returns_is_an_error),
         cmocka_unit_test(rules_answer_with_a_text),
         cmocka_unit_test(a_long_text_is_cut_between_characters),
+        cmocka_unit_test(routing_is_cheap),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
