@@ -350,7 +350,7 @@ static void list_alternatives(struct verifying *v, const struct str *texts, size
 
 /* Of those asked, not of those that answered well: what failed does not agree. */
 static double agreement(struct verifying *v, const struct heard *good, size_t count, size_t *which) {
-    struct str texts[SAMPLES_MAX];
+    struct str texts[SAMPLES_MAX] = {{0}};
     for (size_t i = 0; i < count; i++)
         texts[i] = good[i].text;
     list_alternatives(v, texts, count);
