@@ -24,6 +24,7 @@ const says = {
   third: { text: '{"city":"Kiel","people":247000}' },
   wrong: { text: '{"city":"Ulm","people":"many"}' },
   prose: { text: 'The city is Ulm.' },
+  halved: { text: '{"city":"Ul', finish: 'length' },
   fenced: { text: '```json\n' + right + '\n```' },
   sure: { text: right, logprob: -0.01 },
   middling: { text: right, logprob: -0.3 },
@@ -47,6 +48,7 @@ test("a request's own schema", { skip, timeout: 60_000 }, async (t) => {
       right: endpoint('right', check),
       repaired: endpoint('wrong+right+', check),
       never: endpoint('wrong', check),
+      halved: endpoint('halved', check),
       unrepaired: endpoint('wrong', { ...check, repair: false }),
       unchecked: endpoint('wrong', { confidence: 'unknown' }),
       chain: endpoint('wrong', check, { fallbacks: [{ upstream: 'main', model: 'prose+right' }] }),
@@ -85,12 +87,12 @@ test("a request's own schema", { skip, timeout: 60_000 }, async (t) => {
   });
 
   await t.test('without a repair the next candidate is asked; the last word is 502 invalid_output', async () => {
-    for (const [model, calls, why] of [['never', 2, /also when asked for a repair/], ['unrepaired', 1, /expected integer, found the string \\?"many/]]) {
+    for (const [model, calls, why] of [['halved', 1, /cut at the most tokens/], ['never', 2, /also when asked for a repair/], ['unrepaired', 1, /expected integer, found the string \\?"many/]]) {
       const before = up.asked.length;
       const reply = await ask(model, { response_format });
       assert.equal(`${reply.status} ${reply.json.error.code}`, '502 invalid_output', reply.text);
       assert.match(reply.json.error.message, why);
-      assert.match(reply.json.error.message, /main\/wrong/);
+        assert.match(reply.json.error.message, /main\/(wrong|halved)/);
       assert.equal(up.asked.length - before, calls, model);
     }
     const chain = await ask('chain', { response_format });

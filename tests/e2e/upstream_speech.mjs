@@ -19,7 +19,7 @@ const wantsStructure = (body) => (body.response_format ?? body.text?.format ?? b
 // The first tool, until its result is there.
 const hasResult = (body) => /"(role":"tool|type":"tool_result|type":"function_call_output)"/.test(JSON.stringify(body.messages ?? body.input ?? ''));
 const toolOf = (body) => (body.tools?.length && body.tool_choice !== 'none' && !hasResult(body) ? (body.tools[0].function?.name ?? body.tools[0].name) : undefined);
-// A script may say something else: {text, logprob: of each token, or a list}.
+// A script may say something else: {text, logprob: of each token, or a list; finish: of a chat's answer}.
 const inTwo = (text) => [text.slice(0, 9), text.slice(9)];
 const textOf = (body) => body.says?.text ?? (wantsStructure(body) ? structure : sentence);
 const piecesOf = (body) => (body.says || wantsStructure(body) ? inTwo(textOf(body)) : words);
@@ -51,7 +51,7 @@ export const chunk = (delta, finish = null, more = {}) => ({
 function wholeChat(body) {
   const name = toolOf(body);
   if (!name) {
-    const answer = completion(textOf(body), { logprobs: logprobsOf(body) });
+    const answer = completion(textOf(body), { logprobs: logprobsOf(body), finish: body.says?.finish });
     answer.choices = Array.from({ length: body.n ?? 1 }, (_, index) => ({ ...answer.choices[0], index }));
     return answer;
   }
@@ -71,7 +71,7 @@ function chatEvents(body) {
       events.push(event(said));
     });
   }
-  events.push(event(chunk({}, name ? 'tool_calls' : 'stop')));
+  events.push(event(chunk({}, name ? 'tool_calls' : (body.says?.finish ?? 'stop'))));
   if (body.stream_options?.include_usage) events.push(event({ ...chunk({}), choices: [], usage }));
   return [...events, event('[DONE]')];
 }
