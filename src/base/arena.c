@@ -15,7 +15,8 @@
 #define PIECEWISE 0
 #endif
 
-enum { BLOCK_SIZE = 8192 - 64 };
+/* What a request of a usual size needs; a size that allocators have. */
+enum { BLOCK_SIZE = 6144 - 16 };
 
 struct block {
     struct block *next;

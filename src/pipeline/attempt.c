@@ -42,18 +42,24 @@ static void say(struct attempt *a, const struct buf *out) {
 
 /* ---- the stream ---- */
 
+static void take_trouble(struct attempt *a, const struct chat_trouble *trouble) {
+    chat_trouble_error(trouble, name_of(a), &a->error);
+    a->failed = failure_of_trouble(trouble->kind);
+}
+
 static bool breaks(struct attempt *a, const char *what) {
-    a->failed = true;
-    a->trouble = (struct chat_trouble){.kind = TROUBLE_SERVER, .status = 200};
-    snprintf(a->trouble.message, sizeof a->trouble.message, "%s", what);
+    struct chat_trouble trouble = {.kind = TROUBLE_SERVER, .status = 200};
+    snprintf(trouble.message, sizeof trouble.message, "%s", what);
+    take_trouble(a, &trouble);
     return false;
 }
 
 static bool on_event(void *ctx, const struct sse_event *event) {
     struct attempt *a = ctx;
+    struct chat_trouble trouble;
     struct buf *out = output_of(a);
-    switch (chat_stream_event(a->stream, event->name, event->data, out, &a->trouble)) {
-    case CHAT_EVENT_ERROR: a->failed = true; return false;
+    switch (chat_stream_event(a->stream, event->name, event->data, out, &trouble)) {
+    case CHAT_EVENT_ERROR: take_trouble(a, &trouble); return false;
     case CHAT_EVENT_BROKEN: return breaks(a, "an event of its stream is none of its API");
     case CHAT_EVENT_DONE: a->done = true; break;
     case CHAT_EVENT_USAGE:
@@ -112,11 +118,6 @@ static void on_body(struct http_call *call, struct str bytes) {
         buf_add_str(&a->heard, bytes);
 }
 
-static enum failure trouble(struct attempt *a) {
-    chat_trouble_error(&a->trouble, name_of(a), &a->error);
-    return failure_of_trouble(a->trouble.kind);
-}
-
 /* The upstream's stream is over: was that its end? */
 static enum failure judge_stream(struct attempt *a) {
     struct buf *out = output_of(a);
@@ -173,8 +174,11 @@ static bool take_whole(struct attempt *a) {
 /* FAILURE_NONE: the reply is an answer. Otherwise a->error says what it is. */
 static enum failure judge(struct attempt *a) {
     bool streamed = a->event_stream && wants_stream(a);
-    if (a->failed || (!streamed && chat_trouble_read(a->call.status, buf_str(&a->heard), &a->trouble)))
-        return trouble(a);
+    struct chat_trouble trouble;
+    if (!streamed && chat_trouble_read(a->call.status, buf_str(&a->heard), &trouble))
+        take_trouble(a, &trouble);
+    if (a->failed)
+        return a->failed;
     if (streamed)
         return judge_stream(a);
     if (take_whole(a))

@@ -59,10 +59,9 @@ struct attempt {
     struct buf request;   /* in its words */
     struct buf heard;     /* its reply, where that comes whole */
     struct sse_reader reader;
-    bool event_stream; /* the upstream's reply is one */
-    bool done;         /* and said that it was all */
-    bool failed;       /* an event said so: `trouble` */
-    struct chat_trouble trouble;
+    bool event_stream;   /* the upstream's reply is one */
+    bool done;           /* and said that it was all */
+    enum failure failed; /* as an event said; `error` is filled */
 };
 
 /* `a` is zeroed but for its events; `timeout_ns` 0: the upstream's own. False: it could not be made, and

@@ -20,7 +20,7 @@ void chat_set_decision(struct request *r) {
 }
 
 static void begin_stream(struct request *r) {
-    struct reply_headers *h = &r->headers;
+    struct reply_headers *h = &r->loop->headers;
     chat_set_decision(r);
     reply_headers_begin(h, r->id);
     h->list[0].value = STR("text/event-stream; charset=utf-8");

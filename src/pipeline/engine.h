@@ -27,6 +27,15 @@ struct engine_parts {
 
 struct engine;
 
+/* A reply's headers and the memory for their numbers. */
+enum { REPLY_HEADERS_MAX = 24, REPLY_TEXT_SIZE = 32 };
+
+struct reply_headers {
+    struct http_header list[REPLY_HEADERS_MAX];
+    size_t count;
+    char text[5][REPLY_TEXT_SIZE];
+};
+
 /* What one loop has. Only its own thread touches it. */
 struct loop_state {
     struct engine *engine;
@@ -37,7 +46,8 @@ struct loop_state {
     struct snapshot *snapshot; /* for requests that begin now */
     struct metrics_shard *metrics;
     struct scratch *scratch; /* for predictions on the loop */
-    struct buf reply;        /* reused */
+    struct buf reply;        /* reused, as `headers` are: good until the loop's next request */
+    struct reply_headers headers;
     uint64_t requests_open;
 };
 

@@ -75,14 +75,12 @@ static void end_stages(struct request *r) {
     }
 }
 
-/* Everything goes back. The request's own memory is the exchange's and stays until that is answered. */
+/* Everything goes back but the snapshot, of which the reply may show something. The request's own memory is
+ * the exchange's and stays until that is answered. */
 static void let_go(struct request *r) {
-    struct loop_state *loop = r->loop;
-    struct snapshot *snapshot = r->snapshot;
-    loop_timer_disarm(loop->loop, &r->deadline);
+    loop_timer_disarm(r->loop->loop, &r->deadline);
     end_stages(r);
-    loop->requests_open--;
-    snapshot_unref(snapshot);
+    r->loop->requests_open--;
 }
 
 /* Where to go after `answer` of the current stage. */
@@ -115,11 +113,14 @@ static bool walk(struct request *r) {
         note_time(r, s->brief ? r->stage_started : clock_monotonic());
         advance(r, answer);
     }
+    struct snapshot *snapshot = r->snapshot;
     let_go(r);
     if (r->streaming)
         exchange_stream_end(r->exchange);
     else
-        exchange_reply(r->exchange, r->status, r->headers.list, r->headers.count, buf_str(&r->loop->reply));
+        exchange_reply(r->exchange, r->status, r->loop->headers.list, r->loop->headers.count,
+                       buf_str(&r->loop->reply));
+    snapshot_unref(snapshot);
     return false;
 }
 
@@ -163,6 +164,7 @@ void request_cancel(struct request *r) {
     if (s != &stage_record)
         record_cancelled(r);
     let_go(r);
+    snapshot_unref(r->snapshot);
 }
 
 struct request *request_new(struct loop_state *loop, struct exchange *x, const struct endpoint *endpoint,

@@ -54,15 +54,6 @@ struct outcome {
     char review_id[ID_SIZE];
 };
 
-/* A reply's headers and the memory for their numbers. */
-enum { REPLY_HEADERS_MAX = 24, REPLY_TEXT_SIZE = 32 };
-
-struct reply_headers {
-    struct http_header list[REPLY_HEADERS_MAX];
-    size_t count;
-    char text[5][REPLY_TEXT_SIZE];
-};
-
 struct request {
     struct exchange *exchange;
     struct arena *arena;
@@ -101,8 +92,7 @@ struct request {
     void *pending; /* what the suspended stage waits for */
     int step;      /* of the fallback chain; -1: the split's version */
     struct loop_timer step_timer;
-    int status; /* of the reply, whose body is in loop->reply */
-    struct reply_headers headers;
+    int status; /* of the reply, whose body is in loop->reply and whose headers are in loop->headers */
 };
 
 /* Sets r->error and answers STAGE_FAIL. */

@@ -108,8 +108,9 @@ static void write_withheld(struct request *r, struct buf *out) {
 
 static void write_chat(struct request *r, struct buf *out) {
     if (r->chat->in.stream) { /* one that was held back */
-        r->headers.list[0].value = STR("text/event-stream; charset=utf-8");
-        r->headers.list[r->headers.count++] = (struct http_header){STR("cache-control"), STR("no-cache")};
+        r->loop->headers.list[0].value = STR("text/event-stream; charset=utf-8");
+        r->loop->headers.list[r->loop->headers.count++] =
+            (struct http_header){STR("cache-control"), STR("no-cache")};
     }
     if (r->outcome.decision == DECISION_REVIEW && r->endpoint->config->output.on_review == REVIEW_WITHHOLD)
         write_withheld(r, out);
@@ -125,14 +126,14 @@ static enum stage_answer run(struct request *r) {
             chat_say_failure(r);
         return STAGE_NEXT;
     }
-    reply_headers_begin(&r->headers, r->id);
+    reply_headers_begin(&r->loop->headers, r->id);
     if (r->client && (r->rate.allowed || r->error.code == ERR_RATE_LIMIT))
-        reply_headers_rate(&r->headers, r);
+        reply_headers_rate(&r->loop->headers, r);
     buf_clear(out);
     if (!r->failed)
         r->chat ? write_chat(r, out) : write_result(r, out);
     if (r->chat && !r->failed)
-        reply_headers_chat(&r->headers, r);
+        reply_headers_chat(&r->loop->headers, r);
     if (out->failed)
         stage_fail(r, ERR_INTERNAL, "The reply is larger than the server allows.");
     r->status = error_status(r->error.code);
@@ -140,8 +141,8 @@ static enum stage_answer run(struct request *r) {
         metrics_refused(r->loop->metrics, r->endpoint->metrics, r->error.code);
     if (r->failed || out->failed) {
         buf_clear(out);
-        r->headers.list[0].value = STR("application/json");
-        reply_headers_error(&r->headers, &r->error);
+        r->loop->headers.list[0].value = STR("application/json");
+        reply_headers_error(&r->loop->headers, &r->error);
         if (r->chat)
             write_chat_error(r, out);
         else
