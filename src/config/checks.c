@@ -308,9 +308,12 @@ static void check_bands(struct loader *l, const struct config_endpoint *e, const
 
 static void check_thresholds(struct loader *l, const struct config_endpoint *e,
                              const struct option_node *at) {
-    if (e->has_accept_threshold && e->has_review_threshold && e->review_threshold > e->accept_threshold)
+    bool chat = e->kind == ENDPOINT_CHAT;
+    double accept = e->has_accept_threshold ? e->accept_threshold : chat ? CHAT_ACCEPT_STANDARD / 100.0 : 1;
+    if (e->has_review_threshold && e->review_threshold > accept)
         loader_problem(l, loader_place_in(l, at, "review_threshold"), at,
-                       "review_threshold is above accept_threshold; no prediction could be between them");
+                       "review_threshold is above accept_threshold%s; no prediction could be between them",
+                       e->has_accept_threshold ? "" : " (85 % where a chat names none)");
 }
 
 void check_endpoint(struct loader *l, void *item, const struct option_node *at) {

@@ -191,6 +191,8 @@ struct config_context {
 };
 
 enum output_confidence { OUTPUT_UNKNOWN, OUTPUT_LOGPROBS, OUTPUT_AGREEMENT };
+/* The bands of a chat's answers where its endpoint names none, in percent. */
+enum { CHAT_ACCEPT_STANDARD = 85, CHAT_REVIEW_STANDARD = 60 };
 enum output_send { SEND_AUTO, SEND_ALWAYS, SEND_NEVER };
 enum output_review { REVIEW_ANSWER, REVIEW_WITHHOLD };
 

@@ -4,7 +4,7 @@
 #include "pipeline/stages/stages.h"
 #include "pipeline/verifying.h"
 
-static const double chat_accept = 0.85, chat_review = 0.60;
+static const double chat_accept = CHAT_ACCEPT_STANDARD / 100.0, chat_review = CHAT_REVIEW_STANDARD / 100.0;
 
 static bool applies(const struct request *r) {
     return !r->chat || verifying_judged(r->chat);

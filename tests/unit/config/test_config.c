@@ -290,6 +290,10 @@ static void checks_what_answers_must_look_like(void **state) {
         "t.yaml:2:88: endpoints.e.output: on_review: withhold needs \"confidence: logprobs\" or "
         "\"agreement\" "
         "beside it");
+    bad(UPSTREAM CHAT "output: {confidence: logprobs}, review_threshold: 90%}}", 1,
+        "t.yaml:2:118: endpoints.e: review_threshold is above accept_threshold (85 % where a chat names "
+        "none); "
+        "no prediction could be between them");
     bad(UPSTREAM CHAT "accept_threshold: 90%}}", 1,
         "t.yaml:2:86: endpoints.e: \"accept_threshold\" needs to know how sure an answer is: say \"output: "
         "{confidence: logprobs}\" or agreement");
