@@ -295,7 +295,8 @@ static bool is_valid(struct verifying *v, struct heard *h) {
     if (!v->verdict.valid)
         return false;
     struct str json = v->verdict.json;
-    bool wrapped = json.n < str_trim(h->text).n && str_find(h->text, STR("```")) != SIZE_MAX;
+    struct str before = {h->text.p, (size_t)(json.p - h->text.p)};
+    bool wrapped = str_find_char(before, '`') != SIZE_MAX;
     if (wrapped && !unwrap(v, h, json)) {
         v->verdict.valid = v->verdict.is_json = false;
         snprintf(v->verdict.problem, sizeof v->verdict.problem, "Out of memory.");

@@ -25,6 +25,7 @@ const says = {
   wrong: { text: '{"city":"Ulm","people":"many"}' },
   prose: { text: 'The city is Ulm.' },
   halved: { text: '{"city":"Ul', finish: 'length' },
+  quoting: { text: ' {"city":"```Ulm```","people":1}\n' },
   fenced: { text: '```json\n' + right + '\n```' },
   sure: { text: right, logprob: -0.01 },
   middling: { text: right, logprob: -0.3 },
@@ -54,6 +55,7 @@ test("a request's own schema", { skip, timeout: 60_000 }, async (t) => {
       chain: endpoint('wrong', check, { fallbacks: [{ upstream: 'main', model: 'prose+right' }] }),
       text: endpoint('wrong', check, { fallbacks: [{ text: '{}' }] }),
       fenced: endpoint('fenced', check),
+      quoting: endpoint('quoting', check),
     },
   });
   const openai = openaiClient(server);
@@ -149,6 +151,9 @@ test("a request's own schema", { skip, timeout: 60_000 }, async (t) => {
     const reply = await ask('fenced', { response_format });
     assert.equal(contentOf(reply), right);
     assert.equal(reply.json.usage.prompt_tokens, 12);
+    const quoting = await ask('quoting', { response_format });
+    assert.equal(contentOf(quoting), says.quoting.text, 'what is within the answer is not one');
+    assert.equal(quoting.json.id, 'chatcmpl-1', 'and the reply stays as it came');
   });
 
   await t.test('tool calls are no answers and pass', async () => {
