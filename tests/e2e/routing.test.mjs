@@ -269,3 +269,43 @@ test('metrics tell how calls end, who is left alone, and how well tokens are est
   }
   assert.match(metrics, /^# TYPE penstock_token_estimate_error_ratio gauge$/m);
 });
+
+test('what was learned of upstreams, and other rules, live through reloads while requests and scrapes go on', { timeout: 60_000 }, async (t) => {
+  const dir = folder(t);
+  const up = await upstream(t);
+  const route_rule = script(dir, 'route.lua', 'function route(r) return "main/ok" end');
+  const ruled = { kind: 'chat', cache: false, route: 'rule', route_rule, rollout: models('ok', 'crlf') };
+  const endpoints = { ruled, poor: { kind: 'chat', rollout: models('quota') } };
+  const server = await serve(t, {
+    upstreams: { main: { kind: 'openai', url: up.url, breaker: { open_max: '10m' } } },
+    budgets: [{ scope: 'all', per: 'ever', tokens: 1e9 }],
+    endpoints,
+  });
+  const reload = (more) => server.reload({ ...server.config, endpoints: { ...endpoints, ...more } });
+  const ask = (model) => server.request('POST', '/v1/chat/completions', { check: false, body: { model, messages: user('what about it? '.repeat(8)) } });
+  assert.equal((await ask('poor')).status, 502);
+  let ended = false;
+  const going = [
+    async () => assert.equal((await ask('ruled')).status, 200),
+    async () => assert.equal((await server.get('/metrics')).status, 200),
+  ].map(async (each) => {
+    while (!ended) await each();
+  });
+  for (let i = 0; i < 8; i++) await reload({ [`more${i}`]: { kind: 'chat', rollout: models(`late${i}`) } });
+  script(dir, 'route.lua', 'function route(r) return "main/crlf" end');
+  await reload();
+  ended = true;
+  assert.equal(server.log('config.refused').length, 0);
+  await Promise.all(going);
+  assert.equal((await ask('ruled')).headers['x-penstock-model'], 'main/crlf');
+
+  script(dir, 'route.lua', 'function route(r) return');
+  await reload();
+  assert.match(server.log('config.problem').at(-1).message, /route\.lua/);
+  assert.equal((await ask('ruled')).headers['x-penstock-model'], 'main/crlf', 'a rule that does not compile changes nothing');
+
+  assert.equal((await ask('poor')).status, 502);
+  assert.equal(up.asked.filter(({ body }) => body.model === 'quota').length, 1, 'it still has no quota');
+  assert.match((await server.get('/metrics')).text, /^penstock_token_estimate_error_ratio\{upstream="main",model="ok",estimate="bytes",corrected="yes"\} /m);
+  await server.healthy();
+});
