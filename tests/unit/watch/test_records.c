@@ -282,7 +282,7 @@ static void more_endpoints_than_a_group_holds(void **state) {
 
 /* What the first schema had: a row for each event, none of it packed. */
 static const char first_schema[] =
-    "DROP TABLE event_pages; DROP TABLE spend; DROP TABLE spend_commits;"
+    "DROP TABLE event_pages; DROP TABLE spend; DROP TABLE spend_commits; DROP TABLE prompts;"
     "INSERT INTO stage_names VALUES (1, 'infer');"
     "INSERT INTO events (id, request_id, arrived, latency_us, status, decision, endpoint, confidence, stages,"
     " review_id) VALUES"
