@@ -128,6 +128,11 @@ static void print_outcome(const struct event *e, FILE *out) {
         line(out, "OCR");
         fprintf(out, "confidence %.4f on the worst page\n", (double)e->ocr_confidence);
     }
+    if (e->has_trace) {
+        char hex[TRACE_ID_HEX_SIZE];
+        trace_id_hex(e->trace, hex);
+        print_text_line(out, "trace", str_from(hex));
+    }
     if (e->has_language)
         print_language(&e->language, out);
     line(out, "cost");

@@ -247,6 +247,12 @@ static void add_headers(struct attempt *a) {
         add_header(a, anthropic ? STR("x-api-key") : STR("authorization"), str_from(u->authorization));
     if (anthropic)
         add_header(a, STR("anthropic-version"), STR("2023-06-01"));
+    if (!a->question->trace->given)
+        return;
+    trace_parent(a->question->trace, a->traceparent);
+    add_header(a, STR("traceparent"), str_from(a->traceparent));
+    if (a->question->trace->state.n)
+        add_header(a, STR("tracestate"), a->question->trace->state);
 }
 
 static bool set_path(struct attempt *a) {

@@ -3,6 +3,7 @@
  * (pipeline/asking.h). Lies in its owner's memory; on one loop's thread. */
 #pragma once
 
+#include "base/trace.h"
 #include "chat/reply.h"
 #include "chat/request.h"
 #include "chat/stream.h"
@@ -16,6 +17,7 @@ struct question {
     struct arena *arena;
     struct str id; /* of the request, for the upstream's logs and ours */
     const struct chat_request *in;
+    const struct trace *trace;          /* the request's */
     struct buf *text;                   /* receives the answer's text up to its cap; NULL: not wanted */
     struct buf *tokens;                 /* of its facts (chat/reply.h) */
     const struct output_schema *output; /* to be asked for, where the upstream is sent it; NULL: none */
@@ -35,7 +37,7 @@ struct attempt_events {
     void (*ended)(struct attempt *a, enum failure failure);
 };
 
-enum { ATTEMPT_HEADERS_MAX = 8, CHAT_REPLY_MAX = 32 << 20 };
+enum { ATTEMPT_HEADERS_MAX = 10, CHAT_REPLY_MAX = 32 << 20 };
 
 struct attempt {
     const struct attempt_events *events;
@@ -54,7 +56,7 @@ struct attempt {
     struct http_call call;
     struct http_header headers[ATTEMPT_HEADERS_MAX];
     size_t header_count;
-    char *path;
+    char *path, traceparent[TRACE_PARENT_SIZE];
     enum chat_surface to; /* the API as which the upstream is asked */
     struct buf request;   /* in its words */
     struct buf heard;     /* its reply, where that comes whole */

@@ -178,6 +178,7 @@ struct request *request_new(struct loop_state *loop, struct exchange *x, const s
     r->snapshot = snapshot_ref(loop->snapshot);
     r->endpoint = endpoint;
     r->id = id;
+    r->trace = trace_read(exchange_header(x, STR("traceparent")), exchange_header(x, STR("tracestate")));
     r->wall_ns = wall_ns;
     r->started_ns = x->started_ns;
     r->stage_started = r->started_ns;

@@ -62,6 +62,7 @@ struct request {
     const struct endpoint *endpoint;
     const struct client *client; /* NULL: authentication is off */
     struct str id;
+    struct trace trace; /* the caller's */
     int64_t wall_ns, started_ns, deadline_ns;
     struct loop_timer deadline;
 

@@ -159,6 +159,7 @@ enum summary_start summary_start(struct request *r, struct str turns, int64_t to
                                     .arena = r->arena,
                                     .id = r->id,
                                     .in = &s->in,
+                                    .trace = &r->trace,
                                     .text = &s->text,
                                     .wall_ns = r->wall_ns,
                                     .deadline_ns = r->deadline_ns};

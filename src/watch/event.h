@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "base/ids.h"
 #include "base/str.h"
+#include "base/trace.h"
 #include "chat/usage.h"
 #include "work/ring.h"
 
@@ -35,6 +36,7 @@ struct event_language {
     struct chat_usage usage;
     uint32_t attempts;       /* calls to upstreams; 0 with has_language: the cache or a rule answered */
     uint32_t upstream_us;    /* waited for them */
+    bool streamed;           /* to the client. Not kept in records */
     uint32_t first_token_us; /* from arrival to the first byte of the reply; 0: none came */
 };
 
@@ -67,7 +69,9 @@ struct event {
     struct str error_code; /* "" when none */
     struct str error_message;
     int64_t cost_nanodollars; /* EVENT_COST_UNKNOWN when no price is known */
-    bool has_language;        /* and so is what `language` says, further down */
+    bool has_trace;           /* the caller's, whose ID `trace` is */
+    unsigned char trace[TRACE_ID_SIZE];
+    bool has_language; /* and so is what `language` says, further down */
     uint32_t total_us;
 
     struct review_draft *review; /* NULL: none. Lives in the event's memory */

@@ -73,6 +73,11 @@ static void write_sometimes(const struct event *e, struct json_writer *w) {
         buf_add(w->out, hex, SHA256_HEX_SIZE - 1);
         buf_add_char(w->out, '"');
     }
+    if (e->has_trace) {
+        char hex[TRACE_ID_HEX_SIZE];
+        trace_id_hex(e->trace, hex);
+        json_field_text(w, "trace_id", hex);
+    }
     if (e->has_language)
         write_language(&e->language, w);
     if (e->cache != CACHE_NONE)

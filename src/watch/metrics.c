@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "watch/metrics_language.h"
 #include "watch/metrics_shard.h"
 #include "work/ring.h"
 
@@ -179,6 +180,8 @@ static void count_outcome(struct endpoint_counts *c, const struct event *e) {
         return;
     struct model_counts *m = model_of(&c->models, e->model.n ? e->model : STR("none"));
     counter_add(&m->decisions[e->decision], 1);
+    if (e->has_language)
+        language_count(&m->language, e);
     if (e->confidence < 0)
         return;
     unsigned i = 0;

@@ -44,6 +44,27 @@ struct stage_slots {
     struct time_histogram seconds[STAGE_SLOTS];
 };
 
+/* Of language models; metrics_language.c knows their bounds. */
+enum language_histogram {
+    LANGUAGE_DURATION,
+    LANGUAGE_INPUT,
+    LANGUAGE_OUTPUT,
+    LANGUAGE_FIRST_TOKEN,
+    LANGUAGE_PER_TOKEN,
+    LANGUAGE_OVERHEAD,
+    LANGUAGE_HISTOGRAMS
+};
+enum { LANGUAGE_BUCKETS = 17 }; /* at most 16 bounds, and one above them */
+
+struct language_counts {
+    struct language_histogram_counts {
+        counter buckets[LANGUAGE_BUCKETS]; /* not cumulative */
+        counter sum;                       /* us, or tokens */
+    } histograms[LANGUAGE_HISTOGRAMS];
+    counter nanodollars;
+    counter unpriced; /* requests */
+};
+
 struct model_slots {
     atomic_uint count;
     struct model_counts {
@@ -51,6 +72,7 @@ struct model_slots {
         counter decisions[DECISION_COUNT];
         counter confidence[CONFIDENCE_BUCKETS];
         counter confidence_sum; /* millionths */
+        struct language_counts language;
     } slots[MODEL_SLOTS];
 };
 

@@ -1,6 +1,7 @@
 #include "watch/metrics.h"
 
 #include "base/clock.h"
+#include "watch/metrics_language.h"
 #include "watch/metrics_shard.h"
 #include "watch/recorder.h"
 
@@ -78,6 +79,7 @@ static void merge_models(struct model_slots *to, const struct model_slots *from)
         merge_counters(slot->decisions, add->decisions, DECISION_COUNT);
         merge_counters(slot->confidence, add->confidence, CONFIDENCE_BUCKETS);
         merge_counters(&slot->confidence_sum, &add->confidence_sum, 1);
+        language_merge(&slot->language, &add->language);
     }
     atomic_store(&to->count, used);
 }
@@ -265,6 +267,16 @@ static void write_models(struct scrape *s) {
                         e->sum->models.slots[i].confidence, &e->sum->models.slots[i].confidence_sum);
 }
 
+static void write_language(struct scrape *s) {
+    struct language_writing w = {.out = s->out};
+    for (; w.family < LANGUAGE_FAMILIES; w.family++) {
+        language_write_head(&w);
+        EACH_ENDPOINT(s, e)
+        for (unsigned i = 0; i < slots_used(&e->sum->models.count); i++)
+            language_write(&w, e->name, e->sum->models.slots[i].name, &e->sum->models.slots[i].language);
+    }
+}
+
 static void write_scans_and_cache(struct scrape *s) {
     static const char cache[] = "penstock_cache_requests_total", scans[] = "penstock_scans_total";
     family(s->out, cache, "counter", "Requests that asked a cache, by what it said.");
@@ -416,6 +428,7 @@ bool metrics_write(struct metrics *m, struct buf *out, struct error *err) {
     if (ok) {
         write_requests(&s);
         write_models(&s);
+        write_language(&s);
         write_scans_and_cache(&s);
         write_failures(&s);
         write_rules(&s);

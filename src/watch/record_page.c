@@ -18,13 +18,17 @@ enum {
     FLAG_REVIEW = 512,
     FLAG_KEPT = 1024,
     FLAG_LANGUAGE = 2048,
+    FLAG_TRACE = 4096,
 };
 
 enum { TIME_DIGITS = 10, NOISE_DIGITS = 16, NOISE_BYTES = 10, VARINT_MAX = 10 };
 
 /* All of an event but its strings: flags, key, ID's time, arrival, latency, status, decision, stages, hash …
  */
-enum { FIXED_MAX = 24 * VARINT_MAX + EVENT_STAGES_MAX * 2 * VARINT_MAX + SHA256_SIZE + ID_SIZE + 64 };
+enum {
+    FIXED_MAX =
+        24 * VARINT_MAX + EVENT_STAGES_MAX * 2 * VARINT_MAX + SHA256_SIZE + ID_SIZE + TRACE_ID_SIZE + 64
+};
 
 /* Crockford's base 32, as base/ids.h writes it: the value and 1; 0: no digit. */
 static const unsigned char digits[256] = {
@@ -163,7 +167,8 @@ static unsigned flags_of(const struct event *e) {
            (e->cost_nanodollars >= 0 ? FLAG_COST : 0u) | (e->scan || e->cache ? FLAG_CACHE : 0u) |
            (e->ocr_confidence >= 0 ? FLAG_OCR : 0u) | (e->fallback.n ? FLAG_FALLBACK : 0u) |
            (e->error_code.n || e->error_message.n ? FLAG_ERROR : 0u) | (e->review ? FLAG_REVIEW : 0u) |
-           (e->input_blob[0] ? FLAG_KEPT : 0u) | (e->has_language ? FLAG_LANGUAGE : 0u);
+           (e->input_blob[0] ? FLAG_KEPT : 0u) | (e->has_language ? FLAG_LANGUAGE : 0u) |
+           (e->has_trace ? FLAG_TRACE : 0u);
 }
 
 static unsigned char *put_request_id(unsigned char *p, unsigned flags, const unsigned char *noise,
@@ -211,6 +216,8 @@ static unsigned char *put_sometimes(struct page_writer *w, unsigned char *p, uns
         p = mempcpy(p, e->review->id, ID_LENGTH);
     if (flags & FLAG_LANGUAGE)
         p = put_language(p, &e->language);
+    if (flags & FLAG_TRACE)
+        p = mempcpy(p, e->trace, TRACE_ID_SIZE);
     return p;
 }
 
@@ -380,6 +387,11 @@ static void take_sometimes(struct page_reader *r, struct cursor *c, uint64_t fla
     }
     if (flags & FLAG_LANGUAGE)
         take_language(c, e);
+    if (flags & FLAG_TRACE) {
+        struct str trace = take_bytes(c, TRACE_ID_SIZE);
+        e->has_trace = trace.n == TRACE_ID_SIZE;
+        memcpy(e->trace, trace.p, trace.n);
+    }
     r->input_kept = flags & FLAG_KEPT;
 }
 

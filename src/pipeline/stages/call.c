@@ -176,6 +176,7 @@ static enum failure prepare(struct chat *c, unsigned index, unsigned candidate) 
                                        .arena = r->arena,
                                        .id = r->id,
                                        .in = &c->in,
+                                       .trace = &r->trace,
                                        .wall_ns = r->wall_ns,
                                        .deadline_ns = r->deadline_ns};
     if (c->verifying)

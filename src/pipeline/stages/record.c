@@ -106,6 +106,7 @@ static void add_language(const struct request *r, struct event *e) {
     e->language = (struct event_language){
         .usage = c->spent.usage,
         .attempts = c->spent.calls,
+        .streamed = r->streaming,
         .upstream_us = us_of(c->spent.upstream_ns),
         .first_token_us = c->first_token_ns ? us_of(c->first_token_ns - r->started_ns) : 0,
     };
@@ -153,6 +154,8 @@ static struct event *event_of(struct request *r) {
     e->endpoint = event_keep(e, r->endpoint->name);
     e->has_input = r->input.hashed;
     memcpy(e->input_hash, r->input.hash, sizeof e->input_hash);
+    e->has_trace = r->trace.given;
+    memcpy(e->trace, r->trace.id, sizeof e->trace);
     e->scan = r->scan;
     if (r->document && r->document->ocr_used)
         e->ocr_confidence = r->document->ocr_confidence;

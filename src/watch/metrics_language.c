@@ -1,0 +1,164 @@
+#include "watch/metrics_language.h"
+
+#include <stdio.h>
+
+/* Bounds as the conventions advise them. */
+static const double durations[] = {0.01, 0.02, 0.04, 0.08,  0.16,  0.32,  0.64,
+                                   1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92};
+static const double tokens[] = {1,     4,     16,     64,      256,     1024,     4096,
+                                16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864};
+static const double first_tokens[] = {0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1,
+                                      0.25,  0.5,   0.75, 1,    2.5,  5,    7.5,  10};
+static const double per_token[] = {0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5};
+static const double overheads[] = {0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025,
+                                   0.005,   0.01,   0.025,   0.05,   0.1,   0.5};
+
+struct shape {
+    const char *name, *help;
+    const double *bounds;
+    unsigned count;
+    double unit; /* of the sum */
+};
+#define BOUNDS(list) .bounds = (list), .count = ARRAY_COUNT(list)
+
+static const struct shape shapes[LANGUAGE_HISTOGRAMS] = {
+    [LANGUAGE_DURATION] = {"gen_ai_client_operation_duration_seconds",
+                           "Time that upstreams took for a request.", BOUNDS(durations), .unit = 1e-6},
+    [LANGUAGE_INPUT] = {"gen_ai_client_token_usage",
+                        "Tokens of a request and its answer, as upstreams count.", BOUNDS(tokens), .unit = 1},
+    [LANGUAGE_OUTPUT] = {"gen_ai_client_token_usage", NULL, BOUNDS(tokens), .unit = 1},
+    [LANGUAGE_FIRST_TOKEN] = {"gen_ai_server_time_to_first_token_seconds",
+                              "Time from a streamed request's arrival to the first byte of its answer.",
+                              BOUNDS(first_tokens), .unit = 1e-6},
+    [LANGUAGE_PER_TOKEN] = {"gen_ai_server_time_per_output_token_seconds",
+                            "Time of a stream for each token after the first.", BOUNDS(per_token),
+                            .unit = 1e-6},
+    [LANGUAGE_OVERHEAD] = {"penstock_overhead_seconds",
+                           "Time of a request to a language model beside what upstreams took.",
+                           BOUNDS(overheads), .unit = 1e-6},
+};
+
+static void observe(struct language_counts *c, enum language_histogram which, uint64_t value) {
+    const struct shape *shape = &shapes[which];
+    struct language_histogram_counts *h = &c->histograms[which];
+    double scaled = (double)value * shape->unit;
+    unsigned i = 0;
+    while (i < shape->count && scaled > shape->bounds[i])
+        i++;
+    counter_add(&h->buckets[i], 1);
+    counter_add(&h->sum, value);
+}
+
+void language_count(struct language_counts *c, const struct event *e) {
+    const struct event_language *l = &e->language;
+    uint64_t output = l->usage.output > 0 ? (uint64_t)l->usage.output : 0;
+    if (l->attempts == 0)
+        return; /* no model was asked */
+    observe(c, LANGUAGE_DURATION, l->upstream_us);
+    observe(c, LANGUAGE_OVERHEAD, e->total_us > l->upstream_us ? e->total_us - l->upstream_us : 0);
+    if (l->usage.input >= 0)
+        observe(c, LANGUAGE_INPUT, (uint64_t)l->usage.input);
+    if (l->usage.output >= 0)
+        observe(c, LANGUAGE_OUTPUT, output);
+    if (l->streamed && l->first_token_us)
+        observe(c, LANGUAGE_FIRST_TOKEN, l->first_token_us);
+    if (l->streamed && l->first_token_us && output > 1 && e->total_us > l->first_token_us)
+        observe(c, LANGUAGE_PER_TOKEN, (e->total_us - l->first_token_us) / (output - 1));
+    if (e->cost_nanodollars > 0)
+        counter_add(&c->nanodollars, (uint64_t)e->cost_nanodollars);
+    if (e->cost_nanodollars == EVENT_COST_UNKNOWN)
+        counter_add(&c->unpriced, 1);
+}
+
+void language_merge(struct language_counts *to, const struct language_counts *from) {
+    for (unsigned i = 0; i < LANGUAGE_HISTOGRAMS; i++) {
+        for (unsigned j = 0; j < LANGUAGE_BUCKETS; j++)
+            counter_add(&to->histograms[i].buckets[j], counter_read(&from->histograms[i].buckets[j]));
+        counter_add(&to->histograms[i].sum, counter_read(&from->histograms[i].sum));
+    }
+    counter_add(&to->nanodollars, counter_read(&from->nanodollars));
+    counter_add(&to->unpriced, counter_read(&from->unpriced));
+}
+
+/* ---- writing ---- */
+
+/* Which histogram a family is of; the two kinds of tokens are one family. */
+static const enum language_histogram families[] = {LANGUAGE_DURATION, LANGUAGE_INPUT, LANGUAGE_FIRST_TOKEN,
+                                                   LANGUAGE_PER_TOKEN, LANGUAGE_OVERHEAD};
+enum { COST_FAMILY = ARRAY_COUNT(families), UNPRICED_FAMILY };
+
+void language_write_head(struct language_writing *w) {
+    if (w->family == COST_FAMILY) {
+        metrics_family(w->out, "penstock_cost_dollars_total", METRICS_COUNTER,
+                       "What answers cost, by the price list; those without a price are counted beside it.");
+    } else if (w->family == UNPRICED_FAMILY) {
+        metrics_family(w->out, "penstock_unpriced_requests_total", METRICS_COUNTER,
+                       "Requests to language models whose cost is not known.");
+    } else {
+        const struct shape *shape = &shapes[families[w->family]];
+        buf_printf(w->out, "# HELP %s %s\n# TYPE %s histogram\n", shape->name, shape->help, shape->name);
+    }
+}
+
+enum { LABELS_MAX = 11 };
+
+/* name_suffix{endpoint, model, and what else} */
+static void sample(struct buf *out, const char *name, const char *suffix, const char *const *labels,
+                   const char *le, double value) {
+    const char *all[LABELS_MAX];
+    char full[80];
+    unsigned n = 0;
+    while (labels[n]) {
+        all[n] = labels[n];
+        n++;
+    }
+    if (le) {
+        all[n++] = "le";
+        all[n++] = le;
+    }
+    all[n] = NULL;
+    snprintf(full, sizeof full, "%s%s", name, suffix);
+    metrics_sample(out, full, all, value);
+}
+
+static void write_histogram(struct buf *out, enum language_histogram which, const struct language_counts *c,
+                            const char *const *labels) {
+    const struct shape *shape = &shapes[which];
+    const struct language_histogram_counts *h = &c->histograms[which];
+    uint64_t count = 0;
+    for (unsigned i = 0; i <= shape->count; i++) {
+        char bound[32] = "+Inf";
+        count += counter_read(&h->buckets[i]);
+        if (i < shape->count)
+            snprintf(bound, sizeof bound, "%.9g", shape->bounds[i]);
+        sample(out, shape->name, "_bucket", labels, bound, (double)count);
+    }
+    sample(out, shape->name, "_sum", labels, NULL, (double)counter_read(&h->sum) * shape->unit);
+    sample(out, shape->name, "_count", labels, NULL, (double)count);
+}
+
+void language_write(struct language_writing *w, const char *endpoint, const char *model,
+                    const struct language_counts *c) {
+    const char *const labels[] = {"endpoint", endpoint, "gen_ai_response_model", model, NULL};
+    uint64_t asked = 0;
+    for (unsigned i = 0; i < LANGUAGE_BUCKETS; i++)
+        asked += counter_read(&c->histograms[LANGUAGE_DURATION].buckets[i]);
+    if (asked == 0)
+        return;
+    if (w->family == COST_FAMILY) {
+        metrics_sample(w->out, "penstock_cost_dollars_total", labels,
+                       (double)counter_read(&c->nanodollars) / 1e9);
+    } else if (w->family == UNPRICED_FAMILY) {
+        metrics_sample(w->out, "penstock_unpriced_requests_total", labels,
+                       (double)counter_read(&c->unpriced));
+    } else if (families[w->family] == LANGUAGE_INPUT) {
+        const char *const input[] = {
+            "endpoint", endpoint, "gen_ai_response_model", model, "gen_ai_token_type", "input", NULL};
+        const char *const output[] = {
+            "endpoint", endpoint, "gen_ai_response_model", model, "gen_ai_token_type", "output", NULL};
+        write_histogram(w->out, LANGUAGE_INPUT, c, input);
+        write_histogram(w->out, LANGUAGE_OUTPUT, c, output);
+    } else {
+        write_histogram(w->out, families[w->family], c, labels);
+    }
+}
