@@ -15,10 +15,9 @@ static const struct request_rules_facts *facts_of(const void *of) {
 /* ---- the last thing that the user says ---- */
 
 static void add_text(luaL_Buffer *b, struct str text) {
-    size_t used = luaL_bufflen(b);
-    if (used > 0 && used < RULES_TEXT_MAX)
+    if (luaL_bufflen(b) > 0 && luaL_bufflen(b) < RULES_TEXT_MAX)
         luaL_addchar(b, '\n');
-    text = rules_cut(text, RULES_TEXT_MAX - used);
+    text = rules_cut(text, RULES_TEXT_MAX - luaL_bufflen(b));
     luaL_addlstring(b, text.p ? text.p : "", text.n);
 }
 

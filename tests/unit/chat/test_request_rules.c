@@ -202,9 +202,15 @@ static void a_long_text_is_cut_between_characters(void **state) {
     for (int i = 0; i < RULES_TEXT_MAX; i++)
         buf_add_str(&body, STR("\xc3\xa9"));
     buf_add_str(&body, STR("\"}]}"));
-    buf_add_char(&body, '\0');
-    holds_on(CHAT_COMPLETIONS, body.p,
+    holds_on(CHAT_COMPLETIONS, buf_terminated(&body),
              "#r.text == 262143 and utf8.len(r.text) == 131072 and r.tokens > 65536");
+
+    buf_clear(&body);
+    buf_add_str(&body, STR("{\"model\":\"a\",\"input\":[\"x\""));
+    for (int i = 0; i < RULES_TEXT_MAX; i++)
+        buf_add_str(&body, STR(",\"y\""));
+    buf_add_str(&body, STR("]}"));
+    holds_on(CHAT_EMBEDDINGS, buf_terminated(&body), "#r.text == 262144 and r.text:sub(1, 4) == 'x\\ny\\n'");
 }
 
 static void routing_is_cheap(void **state) {
