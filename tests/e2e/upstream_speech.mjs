@@ -23,7 +23,8 @@ const toolOf = (body) => (body.tools?.length && body.tool_choice !== 'none' && !
 const inTwo = (text) => [text.slice(0, 9), text.slice(9)];
 const textOf = (body) => body.says?.text ?? (wantsStructure(body) ? structure : sentence);
 const piecesOf = (body) => (body.says || wantsStructure(body) ? inTwo(textOf(body)) : words);
-const tokenOf = (body, token, i) => ({ token, logprob: [body.says?.logprob ?? -0.1 * (i + 1)].flat().at(i) ?? body.says.logprob, bytes: [...Buffer.from(token)], top_logprobs: [] });
+const logprobAt = (list, i) => list[i] ?? list.at(-1);
+const tokenOf = (body, token, i) => ({ token, logprob: logprobAt([body.says?.logprob ?? -0.1 * (i + 1)].flat(), i), bytes: [...Buffer.from(token)], top_logprobs: [] });
 const logprobsOf = (body) => (body.logprobs ? { content: piecesOf(body).map((token, i) => tokenOf(body, token, i)), refusal: null } : null);
 const partLogprobs = (body, pieces = piecesOf(body)) =>
   body.include?.includes('message.output_text.logprobs') ? pieces.map((token, i) => tokenOf(body, token, i)) : [];
