@@ -1,5 +1,6 @@
 // Who answers a chat: a Lua rule over the request (`route: rule`), and what rules say where no model can (`rules` as a step).
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
@@ -268,6 +269,9 @@ test('metrics tell how calls end, who is left alone, and how well tokens are est
     assert.ok(error(estimate, 'yes') < error(estimate, 'no'), `${estimate} ${error(estimate, 'yes')}`);
   }
   assert.match(metrics, /^# TYPE penstock_token_estimate_error_ratio gauge$/m);
+  const judge = spawnSync('promtool', ['check', 'metrics'], { input: metrics, encoding: 'utf8' });
+  if (judge.error?.code === 'ENOENT') t.diagnostic('promtool is not installed (Debian package prometheus)');
+  else assert.equal(judge.status, 0, judge.stdout + judge.stderr);
 });
 
 test('what was learned of upstreams, and other rules, live through reloads while requests and scrapes go on', { timeout: 60_000 }, async (t) => {
