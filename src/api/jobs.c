@@ -60,8 +60,8 @@ static char *move_text(struct str *text, char *to) {
 
 void call_submit(struct call *c, const struct api_job *job) {
     struct error err;
-    size_t texts =
-        job->endpoint.n + job->status.n + job->after.n + job->id.n + job->label.n + job->reviewer.n;
+    size_t texts = job->endpoint.n + job->status.n + job->after.n + job->id.n + job->label.n +
+                   job->reviewer.n + job->tenant.n;
     struct running *r = malloc(sizeof *r + texts);
     if (!r) {
         fail(&err, ERR_NO_MEMORY, "Out of memory for this request.");
@@ -76,8 +76,8 @@ void call_submit(struct call *c, const struct api_job *job) {
                           .job = *job,
                           .out = BUF_INIT(RESULT_MAX)};
     char *at = r->texts;
-    struct str *const moved[] = {&r->job.endpoint, &r->job.status, &r->job.after,
-                                 &r->job.id,       &r->job.label,  &r->job.reviewer};
+    struct str *const moved[] = {&r->job.endpoint, &r->job.status,   &r->job.after, &r->job.id,
+                                 &r->job.label,    &r->job.reviewer, &r->job.tenant};
     for (size_t i = 0; i < ARRAY_COUNT(moved); i++)
         at = move_text(moved[i], at);
     c->pending = r;

@@ -8,7 +8,7 @@
 
 /* What a call wants done. Texts live in the job, since the call may end before the work does. */
 struct api_job {
-    struct str endpoint, status, after, id, label, reviewer;
+    struct str endpoint, status, after, id, label, reviewer, tenant;
     unsigned limit;
     /* Writes the reply's JSON; on the store's thread. */
     bool (*work)(struct api_job *job, struct store *store, struct buf *out, struct error *err);

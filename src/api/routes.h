@@ -42,4 +42,7 @@ void review_items(struct call *c);
 void review_item(struct call *c);
 void review_label(struct call *c);
 void request_show(struct call *c);
+void response_show(struct call *c);
+void response_delete(struct call *c);
+void response_input(struct call *c);
 void openapi_show(struct call *c);

@@ -61,7 +61,8 @@ void chat_answer_hide_logprobs(struct chat_answer *a) {
 }
 
 bool chat_reply_translate(enum chat_surface from, struct str body, enum chat_surface to, int64_t now,
-                          struct chat_facts *facts, struct buf *text, struct buf *out, struct error *err) {
+                          struct str id, struct chat_facts *facts, struct buf *text, struct buf *out,
+                          struct error *err) {
     if (from == to) {
         if (!chat_reply_read(from, body, facts, text, err))
             return false;
@@ -72,6 +73,8 @@ bool chat_reply_translate(enum chat_surface from, struct str body, enum chat_sur
     if (!chat_answer_read(from, body, now, &answer, err))
         return false;
     chat_answer_facts(&answer, facts, text);
+    if (id.n)
+        answer.id = id;
     bool good = chat_answer_write(&answer, to, out, err);
     chat_answer_clear(&answer);
     return good;

@@ -76,8 +76,8 @@ bool chat_answer_write(const struct chat_answer *a, enum chat_surface to, struct
 bool chat_answer_replay(const struct chat_answer *a, enum chat_surface to, bool include_usage,
                         struct buf *out, struct error *err) MUST_USE;
 
-/* A whole reply, from one API to another: the bytes themselves where both are the same. Adds what is known to
- * *facts and the text to `text` (NULL: not wanted). */
+/* A whole reply, from one API to another: the bytes themselves where both are the same; else under `id` ("":
+ * the upstream's own). Adds what is known to *facts and the text to `text` (NULL: not wanted). */
 bool chat_reply_translate(enum chat_surface from, struct str body, enum chat_surface to, int64_t now,
-                          struct chat_facts *facts, struct buf *text, struct buf *out,
+                          struct str id, struct chat_facts *facts, struct buf *text, struct buf *out,
                           struct error *err) MUST_USE;

@@ -24,6 +24,7 @@ struct chat_stream *chat_stream_new(const struct chat_stream_options *options) {
     s->facts.tokens = options->tokens;
     stream_reader_init(&s->reader, options->from, options->to, options->include_usage, options->now);
     s->reader.writer.hide_logprobs = options->hide_logprobs;
+    s->reader.writer.own_id = options->id;
     return s;
 }
 

@@ -10,6 +10,7 @@ struct chat_stream;
 struct chat_stream_options {
     enum chat_surface from, to; /* different ones: from chat completions or messages only */
     bool include_usage;         /* the client asked for it (OpenAI's chats and completions) */
+    struct str id;              /* of a translated answer; "": the upstream's own */
     int64_t now;                /* Unix seconds, where the upstream says no time */
     bool hide_logprobs;         /* nobody but this server asked for them */
     struct buf *text;           /* receives the answer's text up to its cap, silently; NULL: not wanted */

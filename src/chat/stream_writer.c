@@ -444,7 +444,7 @@ static bool in_chunks(const struct stream_writer *w) {
 
 void stream_write_begin(struct stream_writer *w, struct str id, struct str model,
                         const struct chat_usage *usage) {
-    keep(w->id, sizeof w->id, id);
+    keep(w->id, sizeof w->id, w->own_id.n ? w->own_id : id);
     keep(w->model, sizeof w->model, model);
     w->begun = true;
     if (w->to == CHAT_COMPLETIONS) {

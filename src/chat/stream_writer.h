@@ -26,7 +26,8 @@ struct chat_delta {
 struct stream_writer {
     enum chat_surface to;
     bool include_usage, hide_logprobs;
-    struct buf *out; /* set before each call */
+    struct buf *out;   /* set before each call */
+    struct str own_id; /* instead of the upstream's; "" none */
     char id[128], model[128];
     int64_t created;
     enum chat_finish finish;

@@ -243,7 +243,8 @@ struct config_endpoint {
     struct config_place route_rule_place;
     double cache_temperature; /* answers asked for with a higher one are not kept */
     struct config_name semantic_cache;
-    double hedge; /* 0: off */
+    int64_t conversations; /* ns; 0: responses are not kept */
+    double hedge;          /* 0: off */
     struct config_context context;
     struct config_output output;
 };

@@ -223,6 +223,12 @@ static const struct option endpoint_options[] = {
      SCRIPT(config_endpoint, route_rule, route_rule_place),
      .help = "With `route: rule`: a Lua file with `function route(r) … return \"NAME\" end`, or a list of "
              "names, best first. Where it returns nil, or fails, the weights decide."},
+    {.name = "conversations",
+     DURATION(config_endpoint, conversations, 0, DAYS(3650)),
+     .standard = "0s",
+     .help = "Of chats: how long the answers of /v1/responses are kept, with their questions, so that later "
+             "requests can build on "
+             "them (`previous_response_id`). Only their own client finds them. 0s: they are not kept."},
     {.name = "hedge",
      PERCENT(config_endpoint, hedge),
      .standard = "0",

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/ids.h"
 #include "chat/answer.h"
 #include "chat/render.h"
 
@@ -76,6 +77,7 @@ static bool start_stream(struct attempt *a) {
     struct chat_stream_options options = {.from = a->to,
                                           .to = in->surface,
                                           .include_usage = in->include_usage,
+                                          .id = a->answer_id,
                                           .now = unix_now(a),
                                           .hide_logprobs = a->question->hide_logprobs,
                                           .text = a->question->text,
@@ -140,6 +142,8 @@ static bool replay_whole(struct attempt *a) {
     chat_answer_facts(&answer, &a->facts, a->question->text);
     if (a->question->hide_logprobs)
         chat_answer_hide_logprobs(&answer);
+    if (a->answer_id.n)
+        answer.id = a->answer_id;
     bool good = chat_answer_replay(&answer, in->surface, in->include_usage, out, &a->error);
     chat_answer_clear(&answer);
     if (good)
@@ -166,8 +170,8 @@ static bool take_whole(struct attempt *a) {
         return fail(&a->error, ERR_UPSTREAM, "it answers with a stream that nobody asked for");
     if (wants_stream(a))
         return replay_whole(a);
-    return chat_reply_translate(a->to, buf_str(&a->heard), a->question->in->surface, unix_now(a), &a->facts,
-                                a->question->text, &a->reply, &a->error) &&
+    return chat_reply_translate(a->to, buf_str(&a->heard), a->question->in->surface, unix_now(a),
+                                a->answer_id, &a->facts, a->question->text, &a->reply, &a->error) &&
            hide_logprobs(a);
 }
 
@@ -265,6 +269,22 @@ static bool set_path(struct attempt *a) {
     return true;
 }
 
+/* Later requests may build on a response by its ID, and not every server's differ from each other. */
+static bool set_answer_id(struct attempt *a) {
+    static const char prefix[] = "resp_";
+    enum { PREFIX = sizeof prefix - 1 };
+    a->answer_id = STR("");
+    if (a->question->in->surface != CHAT_RESPONSES || a->to == CHAT_RESPONSES)
+        return true;
+    char *id = arena_alloc(a->question->arena, PREFIX + ID_SIZE);
+    if (!id)
+        return fail(&a->error, ERR_NO_MEMORY, "Out of memory for this request.");
+    memcpy(id, prefix, PREFIX);
+    id_make(clock_wall(), id + PREFIX);
+    a->answer_id = (struct str){id, PREFIX + ID_LENGTH};
+    return true;
+}
+
 static bool render(struct attempt *a) {
     const struct config_upstream *u = a->remote->upstream->config;
     const struct chat_request *in = a->question->in;
@@ -295,7 +315,7 @@ bool attempt_start(struct attempt *a, const struct question *question, const str
     a->facts = CHAT_FACTS_UNKNOWN;
     a->facts.tokens = question->tokens;
     a->heard = a->reply = BUF_INIT(CHAT_REPLY_MAX);
-    if (!render(a) || !set_path(a) || (wants_stream(a) && !start_stream(a)))
+    if (!render(a) || !set_path(a) || !set_answer_id(a) || (wants_stream(a) && !start_stream(a)))
         return false;
     add_headers(a);
     a->started_ns = clock_monotonic();

@@ -56,6 +56,7 @@ struct attempt {
     struct http_call call;
     struct http_header headers[ATTEMPT_HEADERS_MAX];
     size_t header_count;
+    struct str answer_id; /* ours, where the answer is a response that we write; "" none */
     char *path, traceparent[TRACE_PARENT_SIZE];
     enum chat_surface to; /* the API as which the upstream is asked */
     struct buf request;   /* in its words */

@@ -20,9 +20,9 @@ static const struct stage *const predict_stages[] = {
 
 /* A language model's. The endpoint is named in the body, so its own limits come after it. */
 static const struct stage *const chat_stages[] = {
-    &stage_authenticate, &stage_limit,  &stage_receive, &stage_address, &stage_shape,
-    &stage_reserve,      &stage_fit,    &stage_route,   &stage_recall,  &stage_call,
-    &stage_decide,       &stage_record, &stage_reply,
+    &stage_authenticate, &stage_limit,   &stage_receive, &stage_address, &stage_recollect,
+    &stage_shape,        &stage_reserve, &stage_fit,     &stage_route,   &stage_recall,
+    &stage_call,         &stage_decide,  &stage_keep,    &stage_record,  &stage_reply,
 };
 
 size_t pipeline_stage_names(const char *const **names) {
@@ -37,6 +37,8 @@ size_t pipeline_stage_names(const char *const **names) {
     list[count++] = stage_recall.name;
     list[count++] = stage_call.name;
     list[count++] = stage_shape.name;
+    list[count++] = stage_recollect.name;
+    list[count++] = stage_keep.name;
     *names = list;
     return count;
 }

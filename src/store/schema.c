@@ -70,6 +70,14 @@ static const char *const steps[] = {
     "CREATE TABLE prompts ("
     " name TEXT NOT NULL, version INTEGER NOT NULL, hash TEXT NOT NULL, created INTEGER NOT NULL,"
     " text TEXT NOT NULL, PRIMARY KEY (name, version));",
+    /* 5 */
+    /* Answers that later requests build on (store/responses.h). input, output: JSON arrays. */
+    "CREATE TABLE responses ("
+    " tenant TEXT NOT NULL, id TEXT NOT NULL, previous TEXT, endpoint TEXT NOT NULL, created INTEGER NOT "
+    "NULL,"
+    " expires INTEGER NOT NULL, input TEXT NOT NULL, output TEXT NOT NULL, body TEXT NOT NULL,"
+    " PRIMARY KEY (tenant, id));"
+    "CREATE INDEX responses_expires ON responses (expires);",
 };
 
 enum { STEP_COUNT = ARRAY_COUNT(steps) };

@@ -2,6 +2,7 @@
  * are. The first byte chooses both APIs. */
 #include "chat/amend.h"
 #include "chat/answer.h"
+#include "chat/history.h"
 
 #include <stdlib.h>
 
@@ -50,6 +51,17 @@ static void replay(enum chat_surface from, enum chat_surface to, struct str body
     buf_free(&out);
 }
 
+/* What is kept of an answer is items, and has an ID. */
+static void keep(struct str reply, bool stream) {
+    struct history_answer answer;
+    if (!history_answer_read(reply, stream, &answer))
+        return;
+    must(answer.id[0] && answer.output.p[0] == '[');
+    must_be_json(buf_str(&answer.output));
+    must_be_json(buf_str(&answer.body));
+    history_answer_clear(&answer);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct buf out = BUF_INIT(64 << 20), text = BUF_INIT(1 << 16);
     struct chat_facts facts = CHAT_FACTS_UNKNOWN;
@@ -61,11 +73,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct str body = {(const char *)data + 1, size - 1};
     chat_trouble_read(data[0] & 128 ? 200 : 429, body, &trouble);
     must(str_is_utf8(str_from(trouble.message), NULL));
-    if (chat_reply_translate(from, body, to, 1, &facts, &text, &out, &err))
+    if (chat_reply_translate(from, body, to, 1, STR(""), &facts, &text, &out, &err))
         hide(buf_str(&out));
     else
         must(err.code != ERR_NONE && str_is_utf8(str_from(err.message), NULL));
     replay(from, to, body);
+    keep(body, false);
+    keep(body, true);
     buf_free(&out);
     buf_free(&text);
     return 0;

@@ -1,5 +1,6 @@
 /* Bodies of language model clients: whatever is accepted becomes JSON again in every API that an upstream may
  * speak, or a refusal that names its reason. The first byte chooses the client's API. */
+#include "chat/history.h"
 #include "chat/prompt_text.h"
 #include "chat/prompted.h"
 #include "chat/render.h"
@@ -73,6 +74,23 @@ static void put_prompt(const struct chat_request *r, const struct prompt *prompt
     buf_free(&body);
 }
 
+/* What is kept of a request can be put before the next one. */
+static void go_on(const struct chat_request *r) {
+    struct buf items = BUF_INIT(16 << 20), body = BUF_INIT(32 << 20);
+    struct error err = {0};
+    struct chat_request longer;
+    if (r->surface != CHAT_RESPONSES)
+        return;
+    history_input(r, &items);
+    must(!items.failed && history_prepend(r, buf_str(&items), &body, &err));
+    if (chat_request_parse(CHAT_RESPONSES, buf_str(&body), &longer, &err)) {
+        must(longer.previous_response_id.n == 0 && longer.message_count <= 2 * r->message_count + 2);
+        chat_request_clear(&longer);
+    }
+    buf_free(&items);
+    buf_free(&body);
+}
+
 static struct prompt *make_prompt(void) {
     struct error err;
     struct prompt *p =
@@ -104,6 +122,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         prompt = make_prompt();
     put_prompt(&r, prompt);
     put_prompt(&r, NULL);
+    go_on(&r);
     chat_prompt_visit(&r, look, &bytes);
     chat_prompt_attachments(&r);
     chat_request_clear(&r);

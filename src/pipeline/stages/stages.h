@@ -20,6 +20,8 @@ extern const struct stage stage_decide;       /* three bands, business rules */
 extern const struct stage stage_address;      /* of a chat: which endpoint its body names */
 extern const struct stage stage_shape;        /* of a chat: what must its answer look like? */
 extern const struct stage stage_fit;          /* of a chat: does it fit the model's window? */
+extern const struct stage stage_recollect;    /* of a chat: what its conversation was so far */
+extern const struct stage stage_keep;         /* of a chat: its answer, for later requests */
 extern const struct stage stage_reserve;      /* of a chat: the most that it can cost, from its budgets */
 extern const struct stage stage_route;        /* of a chat: who is asked, in which order */
 extern const struct stage stage_recall;       /* of a chat: the same question before? */

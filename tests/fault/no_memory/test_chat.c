@@ -125,7 +125,7 @@ static void reply_fails_clearly(enum chat_surface from, enum chat_surface to, co
         struct error err = {0};
         struct buf out = BUF_INIT(1 << 20);
         allocations_left = failures;
-        good = chat_reply_translate(from, body, to, 1, &facts, NULL, &out, &err);
+        good = chat_reply_translate(from, body, to, 1, STR(""), &facts, NULL, &out, &err);
         allocations_left = -1;
         if (!good && err.code != ERR_NO_MEMORY)
             fail_msg("%d to %d, allocation %ld: %s", from, to, failures, err.message);

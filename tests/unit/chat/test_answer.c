@@ -97,7 +97,7 @@ static void replies_say_the_same_in_the_other_api(void **state) {
         struct buf out = BUF_INIT(1 << 20);
         struct str in = quoted(c->in);
         print_message("%s\n", c->what);
-        bool good = chat_reply_translate(c->from, in, c->to, NOW, &facts, NULL, &out, &err);
+        bool good = chat_reply_translate(c->from, in, c->to, NOW, STR(""), &facts, NULL, &out, &err);
         if (good != (c->out != NULL))
             fail_msg("%s: %s", c->what, good ? "is not refused" : err.message);
         if (c->out) {
@@ -154,7 +154,8 @@ static void a_response_has_what_its_clients_require(void **state) {
     struct error err;
     struct buf out = BUF_INIT(1 << 20);
     struct str in = quoted(message_reply);
-    assert_true(chat_reply_translate(CHAT_MESSAGES, in, CHAT_RESPONSES, NOW, &facts, NULL, &out, &err));
+    assert_true(
+        chat_reply_translate(CHAT_MESSAGES, in, CHAT_RESPONSES, NOW, STR(""), &facts, NULL, &out, &err));
     yyjson_doc *doc = json_parse(buf_str(&out), &err);
     yyjson_val *root = yyjson_doc_get_root(doc), *output = yyjson_obj_get(root, "output");
     assert_string_equal(yyjson_get_str(yyjson_obj_get(root, "object")), "response");

@@ -144,11 +144,11 @@ static void handshakes_that_fail(void **state) {
     static const struct {
         const struct step *script;
         bool speaks_tls;
-        enum http_failure failure;
-    } cases[] = {{hangs, true, HTTP_FAILURE_TIMEOUT_CONNECT},
-                 {cuts, true, HTTP_FAILURE_TLS},
-                 {resets, true, HTTP_FAILURE_TLS},
-                 {plain, false, HTTP_FAILURE_TLS}};
+        enum http_failure failure, or ; /* a reset may come before the connection is seen to be there */
+    } cases[] = {{hangs, true, HTTP_FAILURE_TIMEOUT_CONNECT, HTTP_FAILURE_TIMEOUT_CONNECT},
+                 {cuts, true, HTTP_FAILURE_TLS, HTTP_FAILURE_TLS},
+                 {resets, true, HTTP_FAILURE_TLS, HTTP_FAILURE_CONNECT},
+                 {plain, false, HTTP_FAILURE_TLS, HTTP_FAILURE_TLS}};
     SSL_CTX *tls = server_tls("IP:127.0.0.1", 9);
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         struct calls c;
@@ -159,7 +159,7 @@ static void handshakes_that_fail(void **state) {
         if (cases[i].failure == HTTP_FAILURE_TIMEOUT_CONNECT)
             a.call.connect_ns = 80 * NS_PER_MS;
         attempt_run(&c, &a);
-        if (!a.failures || a.failure != cases[i].failure)
+        if (!a.failures || (a.failure != cases[i].failure && a.failure != cases[i].or))
             fail_msg("case %zu: %s", i, a.failures ? a.err.message : "no failure");
         assert_int_equal(c.server.connection_count, 1);
         calls_free(&c);

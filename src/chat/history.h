@@ -1,0 +1,23 @@
+/* Conversations that go on by an ID (OpenAI's responses): what of a request and of its answer is kept, and a
+ * request with all that was kept before it. Items are kept as they came but for what only one provider
+ * understands: their own IDs and states, and reasoning that it did not encrypt. One thread. */
+#pragma once
+
+#include "chat/request.h"
+
+/* A request's own items, as a JSON array; its text as a message of the user. */
+void history_input(const struct chat_request *in, struct buf *out);
+
+/* What a reply, or the last event of a stream of the responses API, holds: its ID, its items as a JSON array,
+ * and the reply itself. Views into `doc`'s text or the buffers. False: it is none, or not whole. */
+struct history_answer {
+    char id[128];
+    struct buf output, body; /* the caller frees */
+};
+bool history_answer_read(struct str reply, bool stream, struct history_answer *out) MUST_USE;
+void history_answer_clear(struct history_answer *a);
+
+/* The request with `items` (arrays, one after the other) before its own input, and without the ID that stood
+ * for them. */
+bool history_prepend(const struct chat_request *in, struct str items, struct buf *body,
+                     struct error *err) MUST_USE;

@@ -1,0 +1,226 @@
+/* Conversations that go on by an ID: `recollect` puts what was kept before what is asked now, `keep` keeps
+ * the answer with its question. The store is the recorder's: its thread reads and writes, in the order of
+ * asking, so that a response that a client has is there when it is built on. A whole reply waits for the
+ * commit; a stream's last event is out before it. */
+#include "base/clock.h"
+#include "chat/history.h"
+#include "pipeline/chat.h"
+#include "pipeline/stages/stages.h"
+#include "store/responses.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What the recorder is asked to do. Outlives a request that left. */
+struct work {
+    struct store_job job;
+    struct loop_task task;
+    struct request *r; /* NULL: nobody waits any more */
+    struct loop *loop;
+    struct engine *engine;
+    bool ok;
+    struct error error;
+    struct buf tenant, id; /* of the response */
+    int64_t now;
+    /* To be kept. */
+    struct buf previous, endpoint, input;
+    struct history_answer answer;
+    int64_t expires;
+    /* Recollected. */
+    struct buf items;
+    void (*come)(struct request *r, struct work *w);
+};
+
+static struct work *work_new(struct request *r) {
+    struct work *w = calloc(1, sizeof *w);
+    if (!w)
+        return NULL;
+    w->r = r;
+    w->loop = r->loop->loop;
+    w->engine = r->loop->engine;
+    w->now = r->wall_ns;
+    w->tenant = w->id = w->previous = w->endpoint = BUF_INIT(4096);
+    buf_add_str(&w->tenant, request_tenant(r));
+    return w;
+}
+
+static void work_free(struct work *w) {
+    struct buf *const all[] = {&w->tenant, &w->id, &w->previous, &w->endpoint, &w->input, &w->items};
+    for (size_t i = 0; i < ARRAY_COUNT(all); i++)
+        buf_free(all[i]);
+    history_answer_clear(&w->answer);
+    free(w);
+}
+
+static void on_loop(struct loop_task *task) {
+    struct work *w = CONTAINER_OF(task, struct work, task);
+    struct request *r = w->r;
+    if (r) {
+        r->pending = NULL;
+        w->come(r, w);
+    }
+    work_free(w);
+}
+
+static void done(struct store_job *job, bool ok, const struct error *err) {
+    struct work *w = CONTAINER_OF(job, struct work, job);
+    struct engine *engine = w->engine;
+    w->ok = ok;
+    if (!ok)
+        w->error = *err;
+    loop_post(w->loop, &w->task);
+    engine_outstanding_end(engine);
+}
+
+/* False: r->error says why; the work is gone. */
+static bool submit(struct request *r, struct work *w) {
+    w->task.run = on_loop;
+    w->job.done = done;
+    r->pending = w;
+    engine_outstanding_begin(w->engine);
+    if (recorder_submit(r->loop->parts->recorder, &w->job, &r->error))
+        return true;
+    engine_outstanding_end(w->engine);
+    r->pending = NULL;
+    work_free(w);
+    return false;
+}
+
+static enum stage_answer no_memory(struct request *r, struct work *w) {
+    if (w)
+        work_free(w);
+    return stage_fail(r, ERR_NO_MEMORY, "Out of memory for this request.");
+}
+
+static void cancel(struct request *r) {
+    struct work *w = r->pending;
+    w->r = NULL;
+    r->pending = NULL;
+}
+
+/* ---- recollect ---- */
+
+static bool read_history(struct store_job *job, struct store *store, struct error *err) {
+    struct work *w = CONTAINER_OF(job, struct work, job);
+    return responses_history(store, buf_str(&w->tenant), buf_str(&w->id), w->now, &w->items, err);
+}
+
+static bool prepend(struct request *r, struct str items) {
+    struct chat *c = r->chat;
+    struct chat_request longer;
+    AUTO_BUF body = BUF_INIT(4 * (c->in.body.n + items.n) + 4096);
+    if (!history_prepend(&c->in, items, &body, &r->error))
+        return false;
+    struct str kept = arena_copy(r->arena, buf_str(&body));
+    if (!kept.p)
+        return fail_at(&r->error, ERR_CONTEXT_LENGTH, "previous_response_id",
+                       "The conversation is too long for one request; begin a new one.");
+    if (!chat_request_parse(c->in.surface, kept, &longer, &r->error))
+        return false;
+    chat_request_clear(&c->in);
+    c->in = longer;
+    return true;
+}
+
+static void recollected(struct request *r, struct work *w) {
+    bool good = w->ok && prepend(r, buf_str(&w->items));
+    if (!w->ok)
+        r->error = w->error;
+    request_resume(r, good ? STAGE_NEXT : STAGE_FAIL);
+}
+
+static bool is_kept_here(const struct request *r) {
+    return r->chat->in.surface == CHAT_RESPONSES && r->endpoint->config->conversations > 0;
+}
+
+static bool recollect_applies(const struct request *r) {
+    return is_kept_here(r);
+}
+
+/* What of the request will be kept, before anything is put before it. */
+static bool note_question(struct request *r) {
+    struct chat *c = r->chat;
+    AUTO_BUF input = BUF_INIT(4 * c->in.body.n + 4096);
+    c->previous = arena_copy(r->arena, c->in.previous_response_id);
+    history_input(&c->in, &input);
+    c->asked = input.failed ? (struct str){NULL, 0} : arena_copy(r->arena, buf_str(&input));
+    return c->previous.p && c->asked.p;
+}
+
+static enum stage_answer recollect(struct request *r) {
+    struct chat *c = r->chat;
+    if (!note_question(r))
+        return no_memory(r, NULL);
+    c->keeps = !yyjson_is_false(yyjson_obj_get(c->in.root, "store"));
+    if (c->previous.n == 0)
+        return STAGE_NEXT;
+    struct work *w = work_new(r);
+    if (!w)
+        return no_memory(r, NULL);
+    w->items = BUF_INIT(RESPONSES_BYTES_MAX + 4096);
+    buf_add_str(&w->id, c->previous);
+    if (w->id.failed || w->tenant.failed)
+        return no_memory(r, w);
+    w->job.run = read_history;
+    w->come = recollected;
+    return submit(r, w) ? STAGE_SUSPEND : STAGE_FAIL;
+}
+
+/* ---- keep ---- */
+
+static bool write_response(struct store_job *job, struct store *store, struct error *err) {
+    struct work *w = CONTAINER_OF(job, struct work, job);
+    if (str_eq(str_from(w->answer.id), buf_str(&w->previous)))
+        return fail(err, ERR_UPSTREAM, "The upstream gave a response the ID of the one before it.");
+    const struct response_record record = {
+        .tenant = buf_str(&w->tenant),
+        .id = str_from(w->answer.id),
+        .previous = buf_str(&w->previous),
+        .endpoint = buf_str(&w->endpoint),
+        .input = buf_str(&w->input),
+        .output = buf_str(&w->answer.output),
+        .body = buf_str(&w->answer.body),
+        .created = w->now,
+        .expires = w->expires,
+    };
+    return responses_keep(store, &record, err);
+}
+
+/* What was answered is answered: a client that builds on what could not be kept is told so then. */
+static void kept(struct request *r, struct work *w) {
+    if (!w->ok && !r->streaming) {
+        r->error = w->error;
+        fail_within(&r->error, "The response could not be kept for later requests");
+        r->error.retry_after_ms = 2000;
+    }
+    request_resume(r, w->ok || r->streaming ? STAGE_NEXT : STAGE_FAIL);
+}
+
+static bool keep_applies(const struct request *r) {
+    return is_kept_here(r) && r->chat->keeps && r->outcome.decision != DECISION_REVIEW;
+}
+
+static enum stage_answer keep(struct request *r) {
+    struct chat *c = r->chat;
+    struct work *w = work_new(r);
+    if (!w)
+        return no_memory(r, NULL);
+    if (!history_answer_read(buf_str(&c->reply), c->in.stream, &w->answer)) {
+        work_free(w);
+        return STAGE_NEXT; /* cut, or nothing that one could build on */
+    }
+    w->input = BUF_INIT(c->asked.n + 1);
+    buf_add_str(&w->input, c->asked);
+    buf_add_str(&w->previous, c->previous);
+    buf_add_str(&w->endpoint, r->endpoint->name);
+    if (w->input.failed || w->previous.failed || w->endpoint.failed || w->tenant.failed)
+        return no_memory(r, w);
+    w->expires = r->wall_ns + r->endpoint->config->conversations;
+    w->job.run = write_response;
+    w->come = kept;
+    return submit(r, w) ? STAGE_SUSPEND : STAGE_FAIL;
+}
+
+const struct stage stage_recollect = {
+    .name = "recollect", .applies = recollect_applies, .run = recollect, .cancel = cancel};
+const struct stage stage_keep = {.name = "keep", .applies = keep_applies, .run = keep, .cancel = cancel};
