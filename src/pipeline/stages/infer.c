@@ -157,7 +157,8 @@ static enum attempt predict_elsewhere(struct request *r, struct model_version *v
         x->row.input.features = memcpy(at, input.features, features);
     if (visual)
         x->row.input.visual = memcpy(at + features, input.visual, visual);
-    memcpy(at + features + visual, input.text.p, input.text.n);
+    if (input.text.n)
+        memcpy(at + features + visual, input.text.p, input.text.n);
     x->row.input.text.p = at + features + visual;
     engine_outstanding_begin(x->engine);
     if (!batcher_submit(version->batcher, &x->row, &r->error)) {
