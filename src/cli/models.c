@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "cli/models_add.h"
+#include "cli/models_onnx.h"
 #include "cli/store_option.h"
 #include "cli/table.h"
 #include "store/registry.h"
@@ -12,13 +13,21 @@
 static const char help[] =
     "Usage: penstock models list\n"
     "       penstock models show NAME[@VERSION]\n"
-    "       penstock models add NAME --rules FILE --label LABEL [--label LABEL…]\n\n"
+    "       penstock models add NAME --rules FILE --label LABEL [--label LABEL…]\n"
+    "       penstock models add NAME --onnx FILE {--labels FILE | --label LABEL…} [OPTION…]\n\n"
     "  list   all models and versions, the newest first\n"
     "  show   what a version was made of and how good it was\n"
-    "  add    a version made of rules: a Lua file with classify(r), see docs/rules.md;\n"
-    "         \"penstock train\" makes those that learn\n\n"
+    "  add    a version made of rules: a Lua file with classify(r), see docs/rules.md; or of a classifier in "
+    "an\n"
+    "         ONNX file, see docs/onnx-models.md; \"penstock train\" makes those that learn\n\n"
     "      --rules FILE      the Lua file\n"
-    "      --label LABEL     an answer that the rules may give\n" STORE_OPTIONS_HELP;
+    "      --onnx FILE       the ONNX file\n"
+    "      --label LABEL     an answer that the rules may give; of an ONNX file, in the order of its scores\n"
+    "      --labels FILE     the same from a file, one a line\n"
+    "      --feature NAME    a column of an ONNX file's rows, in their order (f0, f1, …)\n"
+    "      --output NAME     the output with the scores, where an ONNX file has several\n"
+    "      --logits          its scores come before the softmax\n"
+    "      --temperature T   that such scores are divided by first (1)\n" STORE_OPTIONS_HELP;
 
 enum { OUTPUT_MAX = 64 << 20 };
 
@@ -196,8 +205,22 @@ static enum models_verb verb_of(char **words, int count) {
     return count == 2 && strcmp(words[0], "add") == 0 ? VERB_ADD : VERB_NONE;
 }
 
+struct models_command {
+    struct rules_version rules;
+    struct onnx_version onnx;
+    bool learned_file; /* --onnx or what belongs to it */
+};
+
+static bool add(struct store *store, struct models_command *c, const char *name, struct error *err) {
+    if (c->rules.rules && c->learned_file)
+        return fail(err, ERR_USAGE, "--rules and the options of --onnx exclude each other");
+    c->rules.name = c->onnx.name = name;
+    c->onnx.labels = c->rules.labels;
+    c->onnx.label_count = c->rules.label_count;
+    return c->learned_file ? models_add_onnx(store, &c->onnx, err) : models_add(store, &c->rules, err);
+}
+
 static bool run(void *ctx, const struct store_option *option, char **words, int count, struct error *err) {
-    struct rules_version *rules = ctx;
     struct store *store;
     enum models_verb verb = verb_of(words, count);
     bool ok = false;
@@ -208,31 +231,69 @@ static bool run(void *ctx, const struct store_option *option, char **words, int 
     switch (verb) {
     case VERB_LIST: ok = list(store, option->json, err); break;
     case VERB_SHOW: ok = show(store, words[1], option->json, err); break;
-    default: rules->name = words[1]; ok = models_add(store, rules, err);
+    default: ok = add(store, ctx, words[1], err);
     }
     store_close(store);
     return ok;
 }
 
-enum { OPTION_RULES = OPTION_OWN, OPTION_LABEL };
+enum {
+    OPTION_RULES = OPTION_OWN,
+    OPTION_LABEL,
+    OPTION_ONNX,
+    OPTION_LABELS,
+    OPTION_FEATURE,
+    OPTION_OUTPUT,
+    OPTION_LOGITS,
+    OPTION_TEMPERATURE
+};
+
+static bool add_name(const char **list, size_t *count, size_t most, const char *what, const char *value,
+                     struct error *err) {
+    if (*count == most)
+        return fail(err, ERR_USAGE, "there are more than %zu %s", most, what);
+    list[(*count)++] = value;
+    return true;
+}
+
+static bool read_onnx_option(struct onnx_version *v, int option, const char *value, struct error *err) {
+    switch (option) {
+    case OPTION_ONNX: v->file = value; return true;
+    case OPTION_LABELS: v->labels_file = value; return true;
+    case OPTION_OUTPUT: v->output = value; return true;
+    case OPTION_LOGITS: v->logits = true; return true;
+    case OPTION_FEATURE:
+        return add_name(v->features, &v->feature_count, ARRAY_COUNT(v->features), "features", value, err);
+    default:
+        return str_to_double(str_from(value), &v->temperature) ||
+               fail(err, ERR_USAGE, "--temperature is \"%.60s\"; expected a number", value);
+    }
+}
 
 static bool read_option(void *ctx, int option, const char *value, struct error *err) {
-    struct rules_version *rules = ctx;
-    if (option == OPTION_RULES)
-        rules->rules = value;
-    else if (rules->label_count == RULES_LABELS_MAX)
-        return fail(err, ERR_USAGE, "there are more than %d labels", RULES_LABELS_MAX);
-    else
-        rules->labels[rules->label_count++] = value;
-    return true;
+    struct models_command *c = ctx;
+    if (option == OPTION_LABEL)
+        return add_name(c->rules.labels, &c->rules.label_count, RULES_LABELS_MAX, "labels", value, err);
+    if (option == OPTION_RULES) {
+        c->rules.rules = value;
+        return true;
+    }
+    c->learned_file = true;
+    return read_onnx_option(&c->onnx, option, value, err);
 }
 
 int cli_models(int argc, char **argv) {
     static const struct option options[] = {{"rules", required_argument, NULL, OPTION_RULES},
                                             {"label", required_argument, NULL, OPTION_LABEL},
+                                            {"onnx", required_argument, NULL, OPTION_ONNX},
+                                            {"labels", required_argument, NULL, OPTION_LABELS},
+                                            {"feature", required_argument, NULL, OPTION_FEATURE},
+                                            {"output", required_argument, NULL, OPTION_OUTPUT},
+                                            {"logits", no_argument, NULL, OPTION_LOGITS},
+                                            {"temperature", required_argument, NULL, OPTION_TEMPERATURE},
                                             STORE_LONG_OPTIONS,
                                             {0}};
     static const struct store_command command = {"models", help, options, read_option, run};
-    struct rules_version rules = {0};
-    return store_command_run(&command, &rules, argc, argv);
+    struct models_command c = {.onnx.temperature = 1};
+    return store_command_run(&command, &c, argc, argv);
 }

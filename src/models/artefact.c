@@ -3,6 +3,7 @@
 #include "base/check.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 _Static_assert(sizeof(float) == 4, "floats are stored as IEEE 754 binary32");
@@ -161,5 +162,34 @@ bool artefact_done(struct artefact_cursor *c) {
     if (c->rest.n)
         return fail(c->err, ERR_ARTEFACT, "The artefact's %s section has %zu bytes too many.", c->section,
                     c->rest.n);
+    return true;
+}
+
+bool artefact_read_labels(struct str section, uint32_t most, const char ***labels, size_t *count,
+                          struct error *err) {
+    struct artefact_cursor c = {section, "labels", err};
+    uint32_t wanted;
+    if (!artefact_take_u32(&c, "count", 2, most, &wanted))
+        return false;
+    const char **list = calloc(wanted, sizeof *list);
+    if (!list)
+        return fail(err, ERR_NO_MEMORY, "out of memory");
+    bool ok = true;
+    for (uint32_t i = 0; ok && i < wanted; i++) {
+        size_t end = str_find_char(c.rest, '\0');
+        if (end == SIZE_MAX || end == 0 || !str_is_utf8(str_slice(c.rest, 0, end), NULL))
+            ok =
+                fail(err, ERR_ARTEFACT, "Label %u of the artefact is empty, not terminated or not UTF-8.", i);
+        else {
+            list[i] = c.rest.p;
+            c.rest = str_slice(c.rest, end + 1, c.rest.n);
+        }
+    }
+    if (!ok || !artefact_done(&c)) {
+        free(list);
+        return false;
+    }
+    *labels = list;
+    *count = wanted;
     return true;
 }

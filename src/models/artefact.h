@@ -1,5 +1,5 @@
-/* The file that a `linear` version is: sections in one block of bytes, made to be mapped and used in
- * place. Numbers are little-endian; IEEE 754 floats. Layout:
+/* The file that a `linear` or `onnx` version is: sections in one block of bytes, made to be mapped and used
+ * in place. Numbers are little-endian; IEEE 754 floats. Layout:
  *
  *     "PSTKLIN" NUL, u32 format, u32 byte-order mark 0x01020304, u64 size of the whole, u32 sections, u32 0
  *     per section: u32 kind, u32 0, u64 offset, u64 size
@@ -23,7 +23,9 @@ enum artefact_kind {
     ARTEFACT_VISUAL = 6,     /* mean and scale of each value of the visual vector */
     ARTEFACT_VISUAL_NETWORK = 7,
     ARTEFACT_VISUAL_CONFIDENCE = 8,
-    ARTEFACT_LOOKS = 9, /* models/looks.h; not in versions trained before there was this */
+    ARTEFACT_LOOKS = 9,          /* models/looks.h; not in versions trained before there was this */
+    ARTEFACT_ONNX = 10,          /* an ONNX file; models/onnx_backend.h */
+    ARTEFACT_ONNX_SETTINGS = 11, /* u32 logits, float temperature, the terminated name of the output */
 };
 
 struct artefact {
@@ -67,3 +69,7 @@ bool artefact_take(struct artefact_cursor *c, const char *what, size_t count, si
 bool artefact_take_floats(struct artefact_cursor *c, const char *what, size_t count,
                           const float **out) MUST_USE;  /* all finite */
 bool artefact_done(struct artefact_cursor *c) MUST_USE; /* nothing must be left but padding */
+
+/* The section ARTEFACT_LABELS: 2 to `most` names, which lead into it; the list is the caller's to free. */
+bool artefact_read_labels(struct str section, uint32_t most, const char ***labels, size_t *count,
+                          struct error *err) MUST_USE;

@@ -1,6 +1,7 @@
 #include "models/backend.h"
 
 #include "models/linear.h"
+#include "models/onnx_backend.h"
 #include "models/rules_backend.h"
 #include "models/scratch.h"
 
@@ -17,9 +18,11 @@ void scratch_free(struct scratch *s) {
 }
 
 bool backend_open(struct backend **out, const char *name, struct str bytes, struct error *err) {
-    static const char *const names[] = {"linear", "rules"};
+    static const char *const names[] = {"linear", "onnx", "rules"};
     if (str_eq(str_from(name), STR("linear")))
         return linear_open(out, bytes, err);
+    if (str_eq(str_from(name), STR("onnx")))
+        return onnx_backend_open(out, bytes, err);
     if (str_eq(str_from(name), STR("rules")))
         return rules_backend_open(out, bytes, err);
     const char *near = str_nearest(str_from(name), names, ARRAY_COUNT(names));

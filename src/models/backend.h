@@ -1,6 +1,6 @@
 /* The contract of what runs a model version. A backend is opened from an artefact's bytes, immutable
  * from then on, and may be called from any thread; what a prediction needs to write to is a struct
- * scratch, one per thread, good for every backend. Predicting allocates nothing.
+ * scratch, one per thread, good for every backend; only `rules` and `onnx` allocate while they predict.
  *
  * A backend takes text, features (tabular values in the order of its schema), a visual vector, or
  * several of them; backend_inputs() says which. */
@@ -58,6 +58,8 @@ struct backend;
 
 struct backend_ops {
     const char *name;
+    bool costly; /* nothing is known of its cost before it was measured: its first predictions are handed over
+                  */
     bool (*predict)(const struct backend *b, struct scratch *s, const struct model_input *rows, size_t count,
                     struct model_answer *answers, struct error *row_errors);
     bool (*predict_visual)(const struct backend *b, struct scratch *s, const float *visual, size_t count,

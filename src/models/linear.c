@@ -223,26 +223,6 @@ static bool predict_visual(const struct backend *b, struct scratch *s, const flo
 
 /* Opening */
 
-static bool read_labels(struct linear *l, struct str section, struct error *err) {
-    struct artefact_cursor c = {section, "labels", err};
-    uint32_t count;
-    if (!artefact_take_u32(&c, "count", 2, MODEL_LABELS_MAX, &count))
-        return false;
-    l->labels = calloc(count, sizeof *l->labels);
-    if (!l->labels)
-        return fail(err, ERR_NO_MEMORY, "out of memory");
-    l->label_count = count;
-    for (uint32_t i = 0; i < count; i++) {
-        size_t end = str_find_char(c.rest, '\0');
-        if (end == SIZE_MAX || end == 0 || !str_is_utf8(str_slice(c.rest, 0, end), NULL))
-            return fail(err, ERR_ARTEFACT, "Label %u of the artefact is empty, not terminated or not UTF-8.",
-                        i);
-        l->labels[i] = c.rest.p;
-        c.rest = str_slice(c.rest, end + 1, c.rest.n);
-    }
-    return artefact_done(&c);
-}
-
 static bool check_labels(const struct linear *l, const struct network *n, struct error *err) {
     if (n->labels == l->label_count)
         return true;
@@ -374,8 +354,9 @@ bool linear_open(struct backend **out, struct str bytes, struct error *err) {
     if (!l)
         return fail(err, ERR_NO_MEMORY, "out of memory");
     l->backend.ops = &linear_ops;
-    bool ok = read_labels(l, a.sections[ARTEFACT_LABELS], err) && read_text(l, &a, err) &&
-              read_features_part(l, &a, err) && read_visual(l, &a, err);
+    bool ok = artefact_read_labels(a.sections[ARTEFACT_LABELS], MODEL_LABELS_MAX, &l->labels, &l->label_count,
+                                   err) &&
+              read_text(l, &a, err) && read_features_part(l, &a, err) && read_visual(l, &a, err);
     if (ok && !l->takes_text && !l->takes_features && !l->takes_visual)
         ok = fail(err, ERR_ARTEFACT,
                   "The artefact has neither a vocabulary, nor a schema, nor a visual part.");

@@ -28,6 +28,8 @@ static bool open_backend(struct model_version *v, const char *folder, const char
         return false;
     if (!backend_open(&v->backend, backend, v->blob.bytes, err))
         return false;
+    if (v->backend->ops->costly)
+        v->ns_per_kilobyte = 4000000;
     v->labels = backend_labels(v->backend, &v->label_count);
     v->batcher = batcher_new(pool, v->backend);
     if (v->batcher)
