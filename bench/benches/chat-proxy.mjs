@@ -16,7 +16,7 @@ export const title = 'a chat of 1 KB through the gateway, every stage on';
 async function addPortkey(context, upstream, bodies, ours) {
     const peer = await startPortkey(context, upstream.port);
     if (!peer) {
-        context.add({ figure: "CPU per request, Portkey's gateway: could not be installed", value: Number.NaN, unit: 'µs' });
+        context.add({ figure: "Portkey's gateway could not be installed: rows", value: 0, unit: '' });
         return;
     }
     const request = { path: '/v1/chat/completions', headers: ['content-type: application/json', ...peer.headers], bodies, connections: 64, expect: ['"finish_reason":"stop"'] };

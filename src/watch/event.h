@@ -34,10 +34,13 @@ const char *cache_state_name(enum cache_state state);
 /* What only calls to language models have. */
 struct event_language {
     struct chat_usage usage;
-    uint32_t attempts;       /* calls to upstreams; 0 with has_language: the cache or a rule answered */
-    uint32_t upstream_us;    /* waited for them */
-    bool streamed;           /* to the client. Not kept in records */
-    uint32_t first_token_us; /* from arrival to the first byte of the reply; 0: none came */
+    uint32_t attempts;    /* calls to upstreams; 0 with has_language: the cache or a rule answered */
+    uint32_t upstream_us; /* waited for them */
+    /* For the metrics, on the loop; not kept in records. */
+    bool streamed;                    /* to the client */
+    struct str asked;                 /* the model that answered or was asked last; a view */
+    const char *operation, *provider; /* as OpenTelemetry calls them; constants, NULL: no model was asked */
+    uint32_t first_token_us;          /* from arrival to the first byte of the reply; 0: none came */
 };
 
 enum { EVENT_STAGES_MAX = 20, EVENT_COST_UNKNOWN = -1 };

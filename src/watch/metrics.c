@@ -180,8 +180,6 @@ static void count_outcome(struct endpoint_counts *c, const struct event *e) {
         return;
     struct model_counts *m = model_of(&c->models, e->model.n ? e->model : STR("none"));
     counter_add(&m->decisions[e->decision], 1);
-    if (e->has_language)
-        language_count(&m->language, e);
     if (e->confidence < 0)
         return;
     unsigned i = 0;
@@ -206,6 +204,9 @@ void metrics_request(struct metrics_shard *s, unsigned endpoint, const struct ev
     count_time(&c->seconds, e->total_us);
     count_stages(&c->stages, e);
     count_outcome(c, e);
+    if (e->has_language &&
+        e->language.attempts) /* also where the request failed: it took time, and may have cost */
+        language_count(&model_of(&c->models, e->language.asked)->language, e);
     counter_add(&c->cache[e->cache], 1);
     counter_add(&c->scans[e->scan], 1);
     if (e->fallback.n) {

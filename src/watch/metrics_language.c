@@ -1,6 +1,7 @@
 #include "watch/metrics_language.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* Bounds as the conventions advise them. */
 static const double durations[] = {0.01, 0.02, 0.04, 0.08,  0.16,  0.32,  0.64,
@@ -52,8 +53,10 @@ static void observe(struct language_counts *c, enum language_histogram which, ui
 void language_count(struct language_counts *c, const struct event *e) {
     const struct event_language *l = &e->language;
     uint64_t output = l->usage.output > 0 ? (uint64_t)l->usage.output : 0;
-    if (l->attempts == 0)
-        return; /* no model was asked */
+    if (!atomic_load_explicit(&c->operation, memory_order_relaxed)) {
+        atomic_store_explicit(&c->provider, l->provider, memory_order_relaxed);
+        atomic_store_explicit(&c->operation, l->operation, memory_order_release);
+    }
     observe(c, LANGUAGE_DURATION, l->upstream_us);
     observe(c, LANGUAGE_OVERHEAD, e->total_us > l->upstream_us ? e->total_us - l->upstream_us : 0);
     if (l->usage.input >= 0)
@@ -78,6 +81,11 @@ void language_merge(struct language_counts *to, const struct language_counts *fr
     }
     counter_add(&to->nanodollars, counter_read(&from->nanodollars));
     counter_add(&to->unpriced, counter_read(&from->unpriced));
+    const char *operation = atomic_load_explicit(&from->operation, memory_order_acquire);
+    if (operation) {
+        atomic_store(&to->operation, operation);
+        atomic_store(&to->provider, atomic_load_explicit(&from->provider, memory_order_relaxed));
+    }
 }
 
 /* ---- writing ---- */
@@ -100,9 +108,9 @@ void language_write_head(struct language_writing *w) {
     }
 }
 
-enum { LABELS_MAX = 11 };
+enum { LABELS_MAX = 16 };
 
-/* name_suffix{endpoint, model, and what else} */
+/* name_suffix{labels, le} */
 static void sample(struct buf *out, const char *name, const char *suffix, const char *const *labels,
                    const char *le, double value) {
     const char *all[LABELS_MAX];
@@ -137,28 +145,43 @@ static void write_histogram(struct buf *out, enum language_histogram which, cons
     sample(out, shape->name, "_count", labels, NULL, (double)count);
 }
 
+/* "main/gpt-4o#support@2": as the upstream calls it. */
+static const char *request_model(const char *reference, char out[LABEL_SIZE]) {
+    const char *slash = strchr(reference, '/'), *from = slash ? slash + 1 : reference;
+    snprintf(out, LABEL_SIZE, "%.*s", (int)strcspn(from, "#"), from);
+    return out;
+}
+
 void language_write(struct language_writing *w, const char *endpoint, const char *model,
                     const struct language_counts *c) {
-    const char *const labels[] = {"endpoint", endpoint, "gen_ai_response_model", model, NULL};
-    uint64_t asked = 0;
-    for (unsigned i = 0; i < LANGUAGE_BUCKETS; i++)
-        asked += counter_read(&c->histograms[LANGUAGE_DURATION].buckets[i]);
-    if (asked == 0)
-        return;
+    char name[LABEL_SIZE];
+    const char *operation = atomic_load(&c->operation), *provider = atomic_load(&c->provider);
+    if (!operation)
+        return; /* no model was asked */
+    const char *labels[LABELS_MAX] = {"endpoint", endpoint, "model", model, NULL};
     if (w->family == COST_FAMILY) {
         metrics_sample(w->out, "penstock_cost_dollars_total", labels,
                        (double)counter_read(&c->nanodollars) / 1e9);
-    } else if (w->family == UNPRICED_FAMILY) {
+        return;
+    }
+    if (w->family == UNPRICED_FAMILY) {
         metrics_sample(w->out, "penstock_unpriced_requests_total", labels,
                        (double)counter_read(&c->unpriced));
-    } else if (families[w->family] == LANGUAGE_INPUT) {
-        const char *const input[] = {
-            "endpoint", endpoint, "gen_ai_response_model", model, "gen_ai_token_type", "input", NULL};
-        const char *const output[] = {
-            "endpoint", endpoint, "gen_ai_response_model", model, "gen_ai_token_type", "output", NULL};
-        write_histogram(w->out, LANGUAGE_INPUT, c, input);
-        write_histogram(w->out, LANGUAGE_OUTPUT, c, output);
-    } else {
-        write_histogram(w->out, families[w->family], c, labels);
+        return;
     }
+    const char *const more[] = {"gen_ai_operation_name", operation,
+                                "gen_ai_provider_name",  provider,
+                                "gen_ai_request_model",  request_model(model, name)};
+    unsigned n = 4;
+    for (size_t i = 0; i < ARRAY_COUNT(more) && families[w->family] != LANGUAGE_OVERHEAD; i++)
+        labels[n++] = more[i];
+    if (families[w->family] != LANGUAGE_INPUT) {
+        write_histogram(w->out, families[w->family], c, labels);
+        return;
+    }
+    labels[n] = "gen_ai_token_type";
+    labels[n + 1] = "input";
+    write_histogram(w->out, LANGUAGE_INPUT, c, labels);
+    labels[n + 1] = "output";
+    write_histogram(w->out, LANGUAGE_OUTPUT, c, labels);
 }

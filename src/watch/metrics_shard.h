@@ -62,7 +62,8 @@ struct language_counts {
         counter sum;                       /* us, or tokens */
     } histograms[LANGUAGE_HISTOGRAMS];
     counter nanodollars;
-    counter unpriced; /* requests */
+    counter unpriced;                          /* requests */
+    _Atomic(const char *) operation, provider; /* of its first one */
 };
 
 struct model_slots {

@@ -30,24 +30,26 @@ test('a trace context goes through', { timeout: 30_000 }, async (t) => {
 });
 
 test('metrics of language models', { timeout: 30_000 }, async (t) => {
-  const { server, ask } = await start(t, { more: { dear: { kind: 'chat', rollout: [{ upstream: 'main', model: 'slow' }] } } });
+  const { server, ask } = await start(t, { fails: { failing: 'error500' }, more: { dear: { kind: 'chat', rollout: [{ upstream: 'main', model: 'slow' }] } } });
   for (let i = 0; i < 3; i++) assert.equal((await ask('assistant', { seed: i })).status, 200);
   assert.equal((await ask('dear', { stream: true, messages: user('slowly') })).status, 200);
+  assert.equal((await ask('failing')).status, 502);
   const { text } = await server.get('/metrics');
   const value = (name, labels = {}) => {
     const wanted = Object.entries(labels).map(([key, text]) => `${key}="${text}"`);
     const found = text.split('\n').filter((line) => line.startsWith(`${name}{`) && wanted.every((label) => line.includes(label)));
     return found.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
   };
-  const whole = { endpoint: 'assistant', gen_ai_response_model: 'main/ok' }, streamed = { endpoint: 'dear' };
+  const of = { endpoint: 'assistant', model: 'main/ok' }, whole = { ...of, gen_ai_operation_name: 'chat', gen_ai_provider_name: 'openai', gen_ai_request_model: 'ok' }, streamed = { endpoint: 'dear' };
   assert.equal(value('gen_ai_client_operation_duration_seconds_count', whole), 3);
   assert.ok(value('gen_ai_client_operation_duration_seconds_sum', whole) > 0);
   assert.equal(value('gen_ai_client_token_usage_sum', { ...whole, gen_ai_token_type: 'input' }), 36);
   assert.equal(value('gen_ai_client_token_usage_sum', { ...whole, gen_ai_token_type: 'output' }), 9);
+  assert.equal(value('gen_ai_client_operation_duration_seconds_count', { endpoint: 'failing', gen_ai_request_model: 'error500' }), 1, 'a request that fails took its time, too');
   assert.equal(value('gen_ai_server_time_to_first_token_seconds_count', whole), 0, 'a whole reply has no first token');
   assert.equal(value('gen_ai_server_time_to_first_token_seconds_count', streamed), 1);
   assert.equal(value('gen_ai_server_time_per_output_token_seconds_count', streamed), 1);
   assert.ok(value('gen_ai_server_time_per_output_token_seconds_sum', streamed) > 0.05);
-  assert.equal(value('penstock_overhead_seconds_count', whole), 3);
-  assert.equal(value('penstock_unpriced_requests_total', whole), 3, 'no price list: unknown, not free');
+  assert.equal(value('penstock_overhead_seconds_count', of), 3);
+  assert.equal(value('penstock_unpriced_requests_total', of), 3, 'no price list: unknown, not free');
 });

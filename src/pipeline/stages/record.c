@@ -100,13 +100,23 @@ static uint32_t us_of(int64_t ns) {
     return ns <= 0 ? 0 : ns / 1000 > UINT32_MAX ? UINT32_MAX : (uint32_t)(ns / 1000);
 }
 
+/* https://opentelemetry.io/docs/specs/semconv/gen-ai/: gen_ai.operation.name */
+static const char *operation_of(enum chat_surface surface) {
+    return surface == CHAT_EMBEDDINGS ? "embeddings" : surface == CHAT_LEGACY ? "text_completion" : "chat";
+}
+
 static void add_language(const struct request *r, struct event *e) {
     const struct chat *c = r->chat;
+    const struct candidate *at = chat_candidate(c);
+    const struct remote_model *asked = at ? at->remote : NULL;
     e->has_language = true;
     e->language = (struct event_language){
         .usage = c->spent.usage,
         .attempts = c->spent.calls,
         .streamed = r->streaming,
+        .asked = asked ? asked->reference : STR("none"),
+        .operation = operation_of(c->in.surface),
+        .provider = asked && asked->upstream->config->kind == UPSTREAM_ANTHROPIC ? "anthropic" : "openai",
         .upstream_us = us_of(c->spent.upstream_ns),
         .first_token_us = c->first_token_ns ? us_of(c->first_token_ns - r->started_ns) : 0,
     };
