@@ -59,9 +59,7 @@ static bool take_answer(yyjson_val *response, struct history_answer *out) {
         !str_eq(json_str_of(yyjson_obj_get(response, "status")), STR("completed")))
         return false;
     snprintf(out->id, sizeof out->id, "%.*s", STR_ARG(id));
-    json_array(&items);
-    write_items(&items, yyjson_obj_get(response, "output"));
-    json_array_end(&items);
+    json_value(&items, yyjson_obj_get(response, "output"));
     json_value(&body, response);
     return !out->output.failed && !out->body.failed;
 }
@@ -96,6 +94,23 @@ bool history_answer_read(struct str reply, bool stream, struct history_answer *o
     return good;
 }
 
+static void add_line(struct buf *out, struct str id) {
+    if (id.n == 0 || str_find_char(id, '\n') != SIZE_MAX)
+        return;
+    buf_add_str(out, id);
+    buf_add_char(out, '\n');
+}
+
+void history_answer_ids(const struct history_answer *a, struct buf *out) {
+    struct error err;
+    size_t i, max;
+    yyjson_val *item;
+    yyjson_doc *doc = json_parse(buf_str(&a->output), &err);
+    yyjson_val *items = yyjson_doc_get_root(doc);
+    yyjson_arr_foreach(items, i, max, item) add_line(out, json_str_of(yyjson_obj_get(item, "id")));
+    yyjson_doc_free(doc);
+}
+
 void history_answer_clear(struct history_answer *a) {
     buf_free(&a->output);
     buf_free(&a->body);
@@ -103,40 +118,101 @@ void history_answer_clear(struct history_answer *a) {
 
 /* ---- the next request ---- */
 
-/* "[a,b][c][]" as the inside of one array. */
+/* The next of "[a,b][c][]"; NULL at the end, or (*good) where it cannot be read. */
+static yyjson_doc *next_kept(struct str *items, struct error *err, bool *good) {
+    yyjson_read_err why;
+    if (items->n == 0)
+        return NULL;
+    yyjson_doc *doc =
+        yyjson_read_opts((char *)(uintptr_t)items->p, items->n, YYJSON_READ_STOP_WHEN_DONE, NULL, &why);
+    *good = doc || fail(err, ERR_INTERNAL, "A kept conversation cannot be read.");
+    if (doc)
+        *items = str_slice(*items, yyjson_doc_get_read_size(doc), items->n);
+    return doc;
+}
+
 static void write_kept(struct json_writer *w, struct str items, struct error *err, bool *good) {
-    while (*good && items.n) {
-        yyjson_read_err why;
-        yyjson_doc *doc =
-            yyjson_read_opts((char *)(uintptr_t)items.p, items.n, YYJSON_READ_STOP_WHEN_DONE, NULL, &why);
-        *good = doc || fail(err, ERR_INTERNAL, "A kept conversation cannot be read.");
-        if (!doc)
-            return;
-        items = str_slice(items, yyjson_doc_get_read_size(doc), items.n);
+    for (yyjson_doc *doc; (doc = next_kept(&items, err, good));) {
         write_items(w, yyjson_doc_get_root(doc));
         yyjson_doc_free(doc);
     }
 }
 
-bool history_prepend(const struct chat_request *in, struct str items, struct buf *body, struct error *err) {
-    struct json_writer w = JSON_WRITER(body);
+/* All members but those that a conversation replaces. */
+static void write_others(struct json_writer *w, const struct chat_request *in, bool keep_previous) {
     size_t i, max;
     yyjson_val *key, *value;
-    bool good = true;
-    json_object(&w);
     yyjson_obj_foreach(in->root, i, max, key, value) {
         struct str name = json_str_of(key);
-        if (str_eq(name, STR("input")) || str_eq(name, STR("previous_response_id")))
+        if (str_eq(name, STR("input")) || (!keep_previous && str_eq(name, STR("previous_response_id"))))
             continue;
-        json_str(&w, name);
-        buf_add_char(body, ':');
-        w.comma = false;
-        json_value(&w, value);
+        json_str(w, name);
+        buf_add_char(w->out, ':');
+        w->comma = false;
+        json_value(w, value);
     }
-    json_key(&w, "input");
+    json_key(w, "input");
+}
+
+bool history_prepend(const struct chat_request *in, struct str items, struct buf *body, struct error *err) {
+    struct json_writer w = JSON_WRITER(body);
+    bool good = true;
+    json_object(&w);
+    write_others(&w, in, false);
     json_array(&w);
     write_kept(&w, items, err, &good);
     write_input(&w, in);
+    json_array_end(&w);
+    json_object_end(&w);
+    return good && (!body->failed || fail(err, ERR_NO_MEMORY, "Out of memory for this request."));
+}
+
+/* ---- items by name ---- */
+
+static bool is_reference(yyjson_val *item) {
+    return has_type(item, STR("item_reference"));
+}
+
+void history_references(const struct chat_request *in, struct buf *out) {
+    size_t i, max;
+    yyjson_val *item, *input = yyjson_obj_get(in->root, "input");
+    yyjson_arr_foreach(input, i, max, item) {
+        if (is_reference(item))
+            add_line(out, json_str_of(yyjson_obj_get(item, "id")));
+    }
+}
+
+static bool write_found(struct json_writer *w, struct str id, struct str found, struct error *err) {
+    bool good = true, written = false;
+    for (yyjson_doc *doc; !written && (doc = next_kept(&found, err, &good));) {
+        size_t i, max;
+        yyjson_val *item, *items = yyjson_doc_get_root(doc);
+        yyjson_arr_foreach(items, i, max, item) {
+            if (written || !str_eq(json_str_of(yyjson_obj_get(item, "id")), id))
+                continue;
+            write_item(w, item);
+            written = true;
+        }
+        yyjson_doc_free(doc);
+    }
+    return good && (written || fail_at(err, ERR_NOT_FOUND, "input", "There is no item \"%.*s\".",
+                                       STR_ARG(str_slice(id, 0, 80))));
+}
+
+bool history_resolve(const struct chat_request *in, struct str found, struct buf *body, struct error *err) {
+    struct json_writer w = JSON_WRITER(body);
+    size_t i, max;
+    yyjson_val *item, *input = yyjson_obj_get(in->root, "input");
+    bool good = true;
+    json_object(&w);
+    write_others(&w, in, true);
+    json_array(&w);
+    yyjson_arr_foreach(input, i, max, item) {
+        if (!is_reference(item))
+            json_value(&w, item);
+        else
+            good = good && write_found(&w, json_str_of(yyjson_obj_get(item, "id")), found, err);
+    }
     json_array_end(&w);
     json_object_end(&w);
     return good && (!body->failed || fail(err, ERR_NO_MEMORY, "Out of memory for this request."));

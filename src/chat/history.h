@@ -17,7 +17,18 @@ struct history_answer {
 bool history_answer_read(struct str reply, bool stream, struct history_answer *out) MUST_USE;
 void history_answer_clear(struct history_answer *a);
 
+/* IDs of the answer's items, a line each. */
+void history_answer_ids(const struct history_answer *a, struct buf *out);
+
 /* The request with `items` (arrays, one after the other) before its own input, and without the ID that stood
  * for them. */
 bool history_prepend(const struct chat_request *in, struct str items, struct buf *body,
+                     struct error *err) MUST_USE;
+
+/* IDs of earlier answers' items that the input names instead of saying them ("item_reference"), a line each.
+ */
+void history_references(const struct chat_request *in, struct buf *out);
+/* The request with those items in the places of their names. `found`: arrays of items, one after the other,
+ * that have them all. */
+bool history_resolve(const struct chat_request *in, struct str found, struct buf *body,
                      struct error *err) MUST_USE;

@@ -33,6 +33,20 @@ bool responses_keep(struct store *s, const struct response_record *r, struct err
     return sql_run(s, q, err);
 }
 
+bool responses_keep_item(struct store *s, struct str tenant, struct str response, struct str item,
+                         struct error *err) {
+    sqlite3_stmt *q = sql_statement(s,
+                                    "INSERT INTO response_items (tenant, item, response) VALUES (?, ?, ?)"
+                                    " ON CONFLICT (tenant, item) DO UPDATE SET response = excluded.response",
+                                    err);
+    if (!q)
+        return false;
+    sql_bind_str(q, 1, tenant);
+    sql_bind_str(q, 2, item);
+    sql_bind_str(q, 3, response);
+    return sql_run(s, q, err);
+}
+
 /* One row of a tenant's, by a query whose first column is wanted. */
 static bool show(struct store *s, const char *constant_sql, struct str tenant, struct str id, int64_t now,
                  struct buf *out, struct error *err) {
@@ -64,13 +78,28 @@ bool responses_show_input(struct store *s, struct str tenant, struct str id, int
                 out, err);
 }
 
-bool responses_delete(struct store *s, struct str tenant, struct str id, struct error *err) {
-    sqlite3_stmt *q = sql_statement(s, "DELETE FROM responses WHERE tenant = ? AND id = ?", err);
+bool responses_find_item(struct store *s, struct str tenant, struct str item, int64_t now, struct buf *out,
+                         struct error *err) {
+    return show(s,
+                "SELECT output FROM response_items i JOIN responses r"
+                " ON r.tenant = i.tenant AND r.id = i.response"
+                " WHERE i.tenant = ? AND i.item = ? AND r.expires > ?",
+                tenant, item, now, out, err);
+}
+
+static bool delete_by(struct store *s, const char *constant_sql, struct str tenant, struct str id,
+                      struct error *err) {
+    sqlite3_stmt *q = sql_statement(s, constant_sql, err);
     if (!q)
         return false;
     sql_bind_str(q, 1, tenant);
     sql_bind_str(q, 2, id);
-    if (!sql_run(s, q, err))
+    return sql_run(s, q, err);
+}
+
+bool responses_delete(struct store *s, struct str tenant, struct str id, struct error *err) {
+    if (!delete_by(s, "DELETE FROM response_items WHERE tenant = ? AND response = ?", tenant, id, err) ||
+        !delete_by(s, "DELETE FROM responses WHERE tenant = ? AND id = ?", tenant, id, err))
         return false;
     return sql_changed_rows(s) > 0 || not_found(id, err);
 }
@@ -150,14 +179,22 @@ bool responses_history(struct store *s, struct str tenant, struct str id, int64_
     return good && (!out->failed || fail(err, ERR_NO_MEMORY, "Out of memory while reading a conversation."));
 }
 
-bool responses_expire(struct store *s, int64_t now, unsigned most, struct error *err) {
-    sqlite3_stmt *q = sql_statement(s,
-                                    "DELETE FROM responses WHERE (tenant, id) IN"
-                                    " (SELECT tenant, id FROM responses WHERE expires <= ? LIMIT ?)",
-                                    err);
+static bool expire(struct store *s, const char *constant_sql, int64_t now, unsigned most, struct error *err) {
+    sqlite3_stmt *q = sql_statement(s, constant_sql, err);
     if (!q)
         return false;
     sql_bind_int(q, 1, now);
     sql_bind_int(q, 2, most);
     return sql_run(s, q, err);
+}
+
+bool responses_expire(struct store *s, int64_t now, unsigned most, struct error *err) {
+    return expire(s,
+                  "DELETE FROM response_items WHERE (tenant, response) IN"
+                  " (SELECT tenant, id FROM responses WHERE expires <= ? ORDER BY expires LIMIT ?)",
+                  now, most, err) &&
+           expire(s,
+                  "DELETE FROM responses WHERE (tenant, id) IN"
+                  " (SELECT tenant, id FROM responses WHERE expires <= ? ORDER BY expires LIMIT ?)",
+                  now, most, err);
 }

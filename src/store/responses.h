@@ -21,6 +21,12 @@ enum { RESPONSES_DEPTH_MAX = 1000, RESPONSES_BYTES_MAX = 16 << 20 };
 
 /* Part of the caller's transaction. One of that ID is replaced. */
 bool responses_keep(struct store *s, const struct response_record *r, struct error *err) MUST_USE;
+/* An item of its answer can be found by its own ID, too. */
+bool responses_keep_item(struct store *s, struct str tenant, struct str response, struct str item,
+                         struct error *err) MUST_USE;
+/* Appends the items of the answer that this one is of. ERR_NOT_FOUND as below. */
+bool responses_find_item(struct store *s, struct str tenant, struct str item, int64_t now, struct buf *out,
+                         struct error *err) MUST_USE;
 
 /* Its body. ERR_NOT_FOUND for what is not there, is another's, or is over at `now`. */
 bool responses_show(struct store *s, struct str tenant, struct str id, int64_t now, struct buf *out,

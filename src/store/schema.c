@@ -77,7 +77,11 @@ static const char *const steps[] = {
     "NULL,"
     " expires INTEGER NOT NULL, input TEXT NOT NULL, output TEXT NOT NULL, body TEXT NOT NULL,"
     " PRIMARY KEY (tenant, id));"
-    "CREATE INDEX responses_expires ON responses (expires);",
+    "CREATE INDEX responses_expires ON responses (expires);"
+    /* Which response an item of an answer is of. */
+    "CREATE TABLE response_items ("
+    " tenant TEXT NOT NULL, item TEXT NOT NULL, response TEXT NOT NULL, PRIMARY KEY (tenant, item));"
+    "CREATE INDEX response_items_response ON response_items (tenant, response);",
 };
 
 enum { STEP_COUNT = ARRAY_COUNT(steps) };

@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { anthropicClient, openaiClient, start, user } from './chats.mjs';
-import { skip } from './judges.mjs';
+import { judges, skip } from './judges.mjs';
 import { createKey, folder, serve, sleep, until } from './penstock.mjs';
 import { sentence, upstream } from './upstream.mjs';
 
@@ -52,6 +52,22 @@ test('a conversation goes on by its last response', { skip, timeout: 60_000 }, a
     const { messages } = up.asked.at(-1).body;
     assert.equal(messages.at(-2).tool_calls[0].id, call.call_id);
     assert.equal(messages.at(-1).tool_call_id, call.call_id);
+  });
+  await t.test('items that are named instead of said', async () => {
+    const one = await openai.responses.create({ model: 'talk', input: 'One?' });
+    const named = (id) => [{ role: 'user', content: 'One?' }, { type: 'item_reference', id }, { role: 'user', content: 'Two?' }];
+    const two = await openai.responses.create({ model: 'talk', input: named(one.output[0].id) });
+    assert.deepEqual(said(up.asked.at(-1)), ['user: One?', `assistant: ${sentence}`, 'user: Two?']);
+    await openai.responses.create({ model: 'talk', input: 'Three?', previous_response_id: two.id });
+    assert.deepEqual(said(up.asked.at(-1)), ['user: One?', `assistant: ${sentence}`, 'user: Two?', `assistant: ${sentence}`, 'user: Three?']);
+    const unknown = await post('/v1/responses', { model: 'talk', input: named('msg_none') });
+    assert.equal(`${unknown.status} ${unknown.json.error.param}`, '404 input', unknown.text);
+  });
+  await t.test('the AI SDK goes on by itself', async () => {
+    const model = judges.createOpenAI({ baseURL: `http://127.0.0.1:${server.port}/v1`, apiKey: 'none' }).responses('talk');
+    const one = await judges.generateText({ model, messages: user('One?') });
+    await judges.generateText({ model, messages: [...user('One?'), ...one.response.messages, ...user('Two?')] });
+    assert.deepEqual(said(up.asked.at(-1)), ['user: One?', `assistant: ${sentence}`, 'user: Two?']);
   });
   await t.test('shown, its input too, and deleted', async () => {
     assert.equal((await openai.responses.retrieve(first.id)).output_text, sentence);

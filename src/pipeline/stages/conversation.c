@@ -24,10 +24,11 @@ struct work {
     int64_t now;
     /* To be kept. */
     struct buf previous, endpoint, input;
+    struct buf names; /* of its items, a line each; or of those that the input refers to */
     struct history_answer answer;
     int64_t expires;
     /* Recollected. */
-    struct buf items;
+    struct buf items, found;
     void (*come)(struct request *r, struct work *w);
 };
 
@@ -45,7 +46,8 @@ static struct work *work_new(struct request *r) {
 }
 
 static void work_free(struct work *w) {
-    struct buf *const all[] = {&w->tenant, &w->id, &w->previous, &w->endpoint, &w->input, &w->items};
+    struct buf *const all[] = {&w->tenant, &w->id,    &w->previous, &w->endpoint,
+                               &w->input,  &w->items, &w->names,    &w->found};
     for (size_t i = 0; i < ARRAY_COUNT(all); i++)
         buf_free(all[i]);
     history_answer_clear(&w->answer);
@@ -102,28 +104,61 @@ static void cancel(struct request *r) {
 
 static bool read_history(struct store_job *job, struct store *store, struct error *err) {
     struct work *w = CONTAINER_OF(job, struct work, job);
-    return responses_history(store, buf_str(&w->tenant), buf_str(&w->id), w->now, &w->items, err);
+    struct str names = buf_str(&w->names), name;
+    while (names.n) {
+        name = str_split(&names, '\n');
+        if (!responses_find_item(store, buf_str(&w->tenant), name, w->now, &w->found, err)) {
+            if (err->code == ERR_NOT_FOUND)
+                fail_at(err, ERR_NOT_FOUND, "input", "There is no item \"%.*s\".",
+                        STR_ARG(str_slice(name, 0, 80)));
+            return false;
+        }
+    }
+    if (w->found.failed)
+        return fail_at(err, ERR_CONTEXT_LENGTH, "input", "The items that the input refers to are too large.");
+    return w->id.n == 0 ||
+           responses_history(store, buf_str(&w->tenant), buf_str(&w->id), w->now, &w->items, err);
 }
 
-static bool prepend(struct request *r, struct str items) {
+/* The request is `body` from now on. */
+static bool take_body(struct request *r, const struct buf *body) {
     struct chat *c = r->chat;
-    struct chat_request longer;
-    AUTO_BUF body = BUF_INIT(4 * (c->in.body.n + items.n) + 4096);
-    if (!history_prepend(&c->in, items, &body, &r->error))
-        return false;
-    struct str kept = arena_copy(r->arena, buf_str(&body));
+    struct chat_request changed;
+    struct str kept = arena_copy(r->arena, buf_str(body));
     if (!kept.p)
         return fail_at(&r->error, ERR_CONTEXT_LENGTH, "previous_response_id",
                        "The conversation is too long for one request; begin a new one.");
-    if (!chat_request_parse(c->in.surface, kept, &longer, &r->error))
+    if (!chat_request_parse(c->in.surface, kept, &changed, &r->error))
         return false;
     chat_request_clear(&c->in);
-    c->in = longer;
+    c->in = changed;
     return true;
 }
 
+/* What of the request will be kept, before anything is put before it. */
+static bool note_question(struct request *r) {
+    struct chat *c = r->chat;
+    AUTO_BUF input = BUF_INIT(4 * c->in.body.n + 4096);
+    history_input(&c->in, &input);
+    c->asked = input.failed ? (struct str){NULL, 0} : arena_copy(r->arena, buf_str(&input));
+    return c->asked.p || fail(&r->error, ERR_NO_MEMORY, "Out of memory for this request.");
+}
+
+static bool resolve(struct request *r, struct str found) {
+    const struct chat_request *in = &r->chat->in;
+    AUTO_BUF body = BUF_INIT(4 * (in->body.n + found.n) + 4096);
+    return history_resolve(in, found, &body, &r->error) && take_body(r, &body);
+}
+
+static bool prepend(struct request *r, struct str items) {
+    const struct chat_request *in = &r->chat->in;
+    AUTO_BUF body = BUF_INIT(4 * (in->body.n + items.n) + 4096);
+    return history_prepend(in, items, &body, &r->error) && take_body(r, &body);
+}
+
 static void recollected(struct request *r, struct work *w) {
-    bool good = w->ok && prepend(r, buf_str(&w->items));
+    bool good = w->ok && (w->names.n == 0 || resolve(r, buf_str(&w->found))) && note_question(r) &&
+                (w->id.n == 0 || prepend(r, buf_str(&w->items)));
     if (!w->ok)
         r->error = w->error;
     request_resume(r, good ? STAGE_NEXT : STAGE_FAIL);
@@ -133,33 +168,22 @@ static bool is_kept_here(const struct request *r) {
     return r->chat->in.surface == CHAT_RESPONSES && r->endpoint->config->conversations > 0;
 }
 
-static bool recollect_applies(const struct request *r) {
-    return is_kept_here(r);
-}
-
-/* What of the request will be kept, before anything is put before it. */
-static bool note_question(struct request *r) {
-    struct chat *c = r->chat;
-    AUTO_BUF input = BUF_INIT(4 * c->in.body.n + 4096);
-    c->previous = arena_copy(r->arena, c->in.previous_response_id);
-    history_input(&c->in, &input);
-    c->asked = input.failed ? (struct str){NULL, 0} : arena_copy(r->arena, buf_str(&input));
-    return c->previous.p && c->asked.p;
-}
-
 static enum stage_answer recollect(struct request *r) {
     struct chat *c = r->chat;
-    if (!note_question(r))
-        return no_memory(r, NULL);
+    AUTO_BUF names = BUF_INIT(c->in.body.n + 1);
+    history_references(&c->in, &names);
+    c->previous = arena_copy(r->arena, c->in.previous_response_id);
     c->keeps = !yyjson_is_false(yyjson_obj_get(c->in.root, "store"));
-    if (c->previous.n == 0)
-        return STAGE_NEXT;
+    if (c->previous.n == 0 && names.n == 0 && !names.failed)
+        return note_question(r) ? STAGE_NEXT : STAGE_FAIL;
     struct work *w = work_new(r);
     if (!w)
         return no_memory(r, NULL);
-    w->items = BUF_INIT(RESPONSES_BYTES_MAX + 4096);
+    w->items = w->found = BUF_INIT(RESPONSES_BYTES_MAX + 4096);
+    w->names = BUF_INIT(c->in.body.n + 1);
+    buf_add_str(&w->names, buf_str(&names));
     buf_add_str(&w->id, c->previous);
-    if (w->id.failed || w->tenant.failed)
+    if (w->id.failed || w->tenant.failed || w->names.failed || names.failed)
         return no_memory(r, w);
     w->job.run = read_history;
     w->come = recollected;
@@ -183,7 +207,11 @@ static bool write_response(struct store_job *job, struct store *store, struct er
         .created = w->now,
         .expires = w->expires,
     };
-    return responses_keep(store, &record, err);
+    struct str names = buf_str(&w->names);
+    bool good = responses_keep(store, &record, err);
+    while (good && names.n)
+        good = responses_keep_item(store, record.tenant, record.id, str_split(&names, '\n'), err);
+    return good;
 }
 
 /* What was answered is answered: a client that builds on what could not be kept is told so then. */
@@ -210,10 +238,12 @@ static enum stage_answer keep(struct request *r) {
         return STAGE_NEXT; /* cut, or nothing that one could build on */
     }
     w->input = BUF_INIT(c->asked.n + 1);
+    w->names = BUF_INIT(w->answer.output.n + 1);
+    history_answer_ids(&w->answer, &w->names);
     buf_add_str(&w->input, c->asked);
     buf_add_str(&w->previous, c->previous);
     buf_add_str(&w->endpoint, r->endpoint->name);
-    if (w->input.failed || w->previous.failed || w->endpoint.failed || w->tenant.failed)
+    if (w->input.failed || w->previous.failed || w->endpoint.failed || w->tenant.failed || w->names.failed)
         return no_memory(r, w);
     w->expires = r->wall_ns + r->endpoint->config->conversations;
     w->job.run = write_response;
@@ -222,5 +252,5 @@ static enum stage_answer keep(struct request *r) {
 }
 
 const struct stage stage_recollect = {
-    .name = "recollect", .applies = recollect_applies, .run = recollect, .cancel = cancel};
+    .name = "recollect", .applies = is_kept_here, .run = recollect, .cancel = cancel};
 const struct stage stage_keep = {.name = "keep", .applies = keep_applies, .run = keep, .cancel = cancel};
