@@ -10,6 +10,7 @@
 struct api_job {
     struct str endpoint, status, after, id, label, reviewer, tenant;
     unsigned limit;
+    int64_t keep_ns; /* of what is made */
     /* Writes the reply's JSON; on the store's thread. */
     bool (*work)(struct api_job *job, struct store *store, struct buf *out, struct error *err);
     bool writes; /* needs the recorder's transaction */

@@ -10,6 +10,13 @@
 
 enum { JSON_DEPTH_MAX = 64 };
 
+/* As yyjson has it, but for an object that is not there or empty: 0.10 goes on from a null pointer. */
+#undef yyjson_obj_foreach
+#define yyjson_obj_foreach(object, index, max, key, value)                                                   \
+    for ((index) = 0, (max) = yyjson_obj_size(object),                                                       \
+        (key) = (max) ? unsafe_yyjson_get_first(object) : NULL, (value) = (max) ? (key) + 1 : NULL;          \
+         (index) < (max); (index)++, (key) = unsafe_yyjson_get_next(value), (value) = (key) + 1)
+
 /* NULL and *err (ERR_INVALID_JSON, with the byte offset) when it is not acceptable. Free with
  * yyjson_doc_free. */
 yyjson_doc *json_parse(struct str text, struct error *err) MUST_USE;

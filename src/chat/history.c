@@ -144,7 +144,8 @@ static void write_others(struct json_writer *w, const struct chat_request *in, b
     yyjson_val *key, *value;
     yyjson_obj_foreach(in->root, i, max, key, value) {
         struct str name = json_str_of(key);
-        if (str_eq(name, STR("input")) || (!keep_previous && str_eq(name, STR("previous_response_id"))))
+        bool before = str_eq(name, STR("previous_response_id")) || str_eq(name, STR("conversation"));
+        if (str_eq(name, STR("input")) || (before && !keep_previous))
             continue;
         json_str(w, name);
         buf_add_char(w->out, ':');
@@ -165,6 +166,19 @@ bool history_prepend(const struct chat_request *in, struct str items, struct buf
     json_array_end(&w);
     json_object_end(&w);
     return good && (!body->failed || fail(err, ERR_NO_MEMORY, "Out of memory for this request."));
+}
+
+bool history_join(struct str arrays, struct json_writer *w, struct error *err) {
+    bool good = true;
+    json_array(w);
+    for (yyjson_doc *doc; (doc = next_kept(&arrays, err, &good));) {
+        size_t i, max;
+        yyjson_val *item, *items = yyjson_doc_get_root(doc);
+        yyjson_arr_foreach(items, i, max, item) json_value(w, item);
+        yyjson_doc_free(doc);
+    }
+    json_array_end(w);
+    return good;
 }
 
 /* ---- items by name ---- */

@@ -21,9 +21,13 @@ void history_answer_clear(struct history_answer *a);
 void history_answer_ids(const struct history_answer *a, struct buf *out);
 
 /* The request with `items` (arrays, one after the other) before its own input, and without the ID that stood
- * for them. */
+ * for them
+ * (`previous_response_id`, `conversation`). */
 bool history_prepend(const struct chat_request *in, struct str items, struct buf *body,
                      struct error *err) MUST_USE;
+
+/* Arrays of items, one after the other, as one array with all that they say. */
+bool history_join(struct str arrays, struct json_writer *w, struct error *err) MUST_USE;
 
 /* IDs of earlier answers' items that the input names instead of saying them ("item_reference"), a line each.
  */

@@ -61,6 +61,7 @@ struct chat {
     struct loop_timer late;         /* when a hedge begins */
     enum failure failure;           /* of the candidate asked last */
     struct verifying *verifying;    /* NULL: answers go out as they come */
+    struct str conversation;        /* its ID; "" none */
     struct str previous, asked; /* of a conversation: the response before, the request's own items (JSON) */
     bool keeps;                 /* the answer is kept for later requests */
     struct chat_spending spent;

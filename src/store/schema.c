@@ -78,6 +78,10 @@ static const char *const steps[] = {
     " expires INTEGER NOT NULL, input TEXT NOT NULL, output TEXT NOT NULL, body TEXT NOT NULL,"
     " PRIMARY KEY (tenant, id));"
     "CREATE INDEX responses_expires ON responses (expires);"
+    /* A name for the last of a chain of them. */
+    "CREATE TABLE conversations ("
+    " tenant TEXT NOT NULL, id TEXT NOT NULL, last TEXT NOT NULL, created INTEGER NOT NULL,"
+    " expires INTEGER NOT NULL, metadata TEXT NOT NULL, PRIMARY KEY (tenant, id));"
     /* Which response an item of an answer is of. */
     "CREATE TABLE response_items ("
     " tenant TEXT NOT NULL, item TEXT NOT NULL, response TEXT NOT NULL, PRIMARY KEY (tenant, item));"

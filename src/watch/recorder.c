@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "review/review.h"
 #include "store/blobs.h"
-#include "store/responses.h"
+#include "store/conversations.h"
 #include "store/sql.h"
 #include "store/store.h"
 #include "watch/batch.h"
@@ -266,7 +266,8 @@ static void tick(struct recorder *r) {
         !retention_sweep(r->store, r->sweep_slice++, &err))
         log_event(LOG_WARN, "recorder.retention_failed",
                   "Kept inputs whose time is over could not be deleted. %s", err.message);
-    if (!responses_expire(r->store, clock_wall(), RETENTION_ROWS, &err))
+    if (!responses_expire(r->store, clock_wall(), RETENTION_ROWS, &err) ||
+        !conversations_expire(r->store, clock_wall(), &err))
         log_event(LOG_WARN, "recorder.retention_failed", "Old responses could not be deleted. %s",
                   err.message);
     if (r->options.journal && !spend_prune(r->store, clock_wall(), &err))

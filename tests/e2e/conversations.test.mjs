@@ -63,6 +63,32 @@ test('a conversation goes on by its last response', { skip, timeout: 60_000 }, a
     const unknown = await post('/v1/responses', { model: 'talk', input: named('msg_none') });
     assert.equal(`${unknown.status} ${unknown.json.error.param}`, '404 input', unknown.text);
   });
+  await t.test('a conversation with an ID of its own', async () => {
+    const conversation = await openai.conversations.create({ metadata: { topic: 'numbers' }, items: [{ type: 'message', role: 'user', content: 'Zero?' }] });
+    assert.match(conversation.id, /^conv_/);
+    await openai.responses.create({ model: 'talk', input: 'One?', conversation: conversation.id });
+    assert.deepEqual(said(up.asked.at(-1)), ['user: Zero?', 'user: One?']);
+    await openai.responses.create({ model: 'other', input: 'Two?', conversation: { id: conversation.id } });
+    assert.deepEqual(said(claude.asked.at(-1)).at(-1), 'user: Two?');
+    const found = await openai.conversations.retrieve(conversation.id);
+    assert.deepEqual(found.metadata, { topic: 'numbers' });
+    const items = [];
+    for await (const item of openai.conversations.items.list(conversation.id)) items.push(item);
+    assert.deepEqual(items.map(({ role }) => role), ['user', 'user', 'assistant', 'user', 'assistant']);
+
+    const both = await Promise.all([1, 2, 3].map((i) => post('/v1/responses', { model: 'talk', input: `At once ${i}?`, conversation: conversation.id })));
+    assert.ok(both.some(({ status }) => status === 200), both.map(({ text }) => text).join(' '));
+    assert.ok(both.every(({ status, json }) => status === 200 || (status === 409 && json.error.param === 'conversation')), 'who came too late is told');
+    const after = [];
+    for await (const item of openai.conversations.items.list(conversation.id)) after.push(item);
+    assert.equal(after.length, items.length + 2 * both.filter(({ status }) => status === 200).length, 'and nothing is lost');
+    const confused = await post('/v1/responses', { model: 'talk', input: '?', conversation: conversation.id, previous_response_id: first.id });
+    assert.equal(`${confused.status} ${confused.json.error.param}`, '400 conversation');
+    assert.equal((await openai.conversations.delete(conversation.id)).deleted, true);
+    const gone = await post('/v1/responses', { model: 'talk', input: '?', conversation: conversation.id });
+    assert.equal(`${gone.status} ${gone.json.error.param}`, '404 conversation');
+    for (const body of [{ items: 7 }, { metadata: [] }, []]) assert.equal((await post('/v1/conversations', body)).status, 400);
+  });
   await t.test('the AI SDK goes on by itself', async () => {
     const model = judges.createOpenAI({ baseURL: `http://127.0.0.1:${server.port}/v1`, apiKey: 'none' }).responses('talk');
     const one = await judges.generateText({ model, messages: user('One?') });

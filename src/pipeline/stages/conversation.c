@@ -6,7 +6,7 @@
 #include "chat/history.h"
 #include "pipeline/chat.h"
 #include "pipeline/stages/stages.h"
-#include "store/responses.h"
+#include "store/conversations.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +20,8 @@ struct work {
     struct engine *engine;
     bool ok;
     struct error error;
-    struct buf tenant, id; /* of the response */
+    struct buf tenant, id;   /* of the response */
+    struct buf conversation; /* its ID; "" none */
     int64_t now;
     /* To be kept. */
     struct buf previous, endpoint, input;
@@ -40,14 +41,15 @@ static struct work *work_new(struct request *r) {
     w->loop = r->loop->loop;
     w->engine = r->loop->engine;
     w->now = r->wall_ns;
-    w->tenant = w->id = w->previous = w->endpoint = BUF_INIT(4096);
+    w->tenant = w->id = w->previous = w->endpoint = w->conversation = BUF_INIT(4096);
     buf_add_str(&w->tenant, request_tenant(r));
+    buf_add_str(&w->conversation, r->chat->conversation);
     return w;
 }
 
 static void work_free(struct work *w) {
-    struct buf *const all[] = {&w->tenant, &w->id,    &w->previous, &w->endpoint,
-                               &w->input,  &w->items, &w->names,    &w->found};
+    struct buf *const all[] = {&w->conversation, &w->tenant, &w->id,    &w->previous, &w->endpoint,
+                               &w->input,        &w->items,  &w->names, &w->found};
     for (size_t i = 0; i < ARRAY_COUNT(all); i++)
         buf_free(all[i]);
     history_answer_clear(&w->answer);
@@ -102,6 +104,16 @@ static void cancel(struct request *r) {
 
 /* ---- recollect ---- */
 
+/* w->id becomes its last response. */
+static bool find_last(struct work *w, struct store *store, struct error *err) {
+    struct conversation_record found = {.last = w->id, .metadata = BUF_INIT(4 << 20)};
+    bool good = w->conversation.n == 0 || conversations_find(store, buf_str(&w->tenant),
+                                                             buf_str(&w->conversation), w->now, &found, err);
+    w->id = found.last;
+    buf_free(&found.metadata);
+    return good;
+}
+
 static bool read_history(struct store_job *job, struct store *store, struct error *err) {
     struct work *w = CONTAINER_OF(job, struct work, job);
     struct str names = buf_str(&w->names), name;
@@ -116,8 +128,9 @@ static bool read_history(struct store_job *job, struct store *store, struct erro
     }
     if (w->found.failed)
         return fail_at(err, ERR_CONTEXT_LENGTH, "input", "The items that the input refers to are too large.");
-    return w->id.n == 0 ||
-           responses_history(store, buf_str(&w->tenant), buf_str(&w->id), w->now, &w->items, err);
+    return find_last(w, store, err) &&
+           (w->id.n == 0 ||
+            responses_history(store, buf_str(&w->tenant), buf_str(&w->id), w->now, &w->items, err));
 }
 
 /* The request is `body` from now on. */
@@ -161,7 +174,23 @@ static void recollected(struct request *r, struct work *w) {
                 (w->id.n == 0 || prepend(r, buf_str(&w->items)));
     if (!w->ok)
         r->error = w->error;
+    if (good && r->chat->conversation.n) {
+        r->chat->previous = arena_copy(r->arena, buf_str(&w->id));
+        good = r->chat->previous.p || fail(&r->error, ERR_NO_MEMORY, "Out of memory for this request.");
+    }
     request_resume(r, good ? STAGE_NEXT : STAGE_FAIL);
+}
+
+/* Named by its ID, or by an object that has it. */
+static bool take_conversation(struct request *r) {
+    struct chat *c = r->chat;
+    yyjson_val *given = c->in.conversation;
+    struct str id = json_str_of(yyjson_is_obj(given) ? yyjson_obj_get(given, "id") : given);
+    c->conversation = arena_copy(r->arena, id);
+    if (id.n && c->in.previous_response_id.n)
+        return fail_at(&r->error, ERR_INVALID_FIELD, "conversation",
+                       "Send \"conversation\" or \"previous_response_id\", not both.");
+    return c->conversation.p || fail(&r->error, ERR_NO_MEMORY, "Out of memory for this request.");
 }
 
 static bool is_kept_here(const struct request *r) {
@@ -171,10 +200,12 @@ static bool is_kept_here(const struct request *r) {
 static enum stage_answer recollect(struct request *r) {
     struct chat *c = r->chat;
     AUTO_BUF names = BUF_INIT(c->in.body.n + 1);
+    if (!take_conversation(r))
+        return STAGE_FAIL;
     history_references(&c->in, &names);
     c->previous = arena_copy(r->arena, c->in.previous_response_id);
     c->keeps = !yyjson_is_false(yyjson_obj_get(c->in.root, "store"));
-    if (c->previous.n == 0 && names.n == 0 && !names.failed)
+    if (c->previous.n == 0 && c->conversation.n == 0 && names.n == 0 && !names.failed)
         return note_question(r) ? STAGE_NEXT : STAGE_FAIL;
     struct work *w = work_new(r);
     if (!w)
@@ -183,7 +214,7 @@ static enum stage_answer recollect(struct request *r) {
     w->names = BUF_INIT(c->in.body.n + 1);
     buf_add_str(&w->names, buf_str(&names));
     buf_add_str(&w->id, c->previous);
-    if (w->id.failed || w->tenant.failed || w->names.failed || names.failed)
+    if (w->id.failed || w->tenant.failed || w->names.failed || w->conversation.failed || names.failed)
         return no_memory(r, w);
     w->job.run = read_history;
     w->come = recollected;
@@ -211,6 +242,9 @@ static bool write_response(struct store_job *job, struct store *store, struct er
     bool good = responses_keep(store, &record, err);
     while (good && names.n)
         good = responses_keep_item(store, record.tenant, record.id, str_split(&names, '\n'), err);
+    if (good && w->conversation.n)
+        good = conversations_advance(store, record.tenant, buf_str(&w->conversation), record.previous,
+                                     record.id, record.expires, err);
     return good;
 }
 
@@ -218,8 +252,10 @@ static bool write_response(struct store_job *job, struct store *store, struct er
 static void kept(struct request *r, struct work *w) {
     if (!w->ok && !r->streaming) {
         r->error = w->error;
-        fail_within(&r->error, "The response could not be kept for later requests");
-        r->error.retry_after_ms = 2000;
+        if (r->error.code != ERR_CONFLICT) {
+            fail_within(&r->error, "The response could not be kept for later requests");
+            r->error.retry_after_ms = 2000;
+        }
     }
     request_resume(r, w->ok || r->streaming ? STAGE_NEXT : STAGE_FAIL);
 }
