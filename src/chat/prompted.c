@@ -109,18 +109,27 @@ static void add_instructions(struct json_writer *w, const struct chat_request *i
         json_field_str(w, "instructions", buf_str(&text));
 }
 
+/* What a prompt takes the place of, or is said anew with it; nobody else's fields are touched. */
+static bool is_replaced(enum chat_surface api, struct str name) {
+    static const char *const replaced[CHAT_SURFACE_COUNT][4] = {
+        [CHAT_COMPLETIONS] = {"messages"},
+        [CHAT_MESSAGES] = {"messages", "system"},
+        [CHAT_RESPONSES] = {"input", "instructions", "prompt"},
+    };
+    for (const char *const *one = replaced[api]; *one; one++)
+        if (str_eq(name, str_from(*one)))
+            return true;
+    return false;
+}
+
 static void add_members(struct json_writer *w, const struct chat_request *in, bool all) {
-    static const char *const own[] = {"prompt_variables", "prompt",      "messages", "input",
-                                      "system",           "instructions"};
-    size_t i, max, count = all ? 1 : ARRAY_COUNT(own);
+    size_t i, max;
     yyjson_val *key, *value;
     yyjson_obj_foreach(in->root, i, max, key, value) {
-        bool left_out = false;
-        for (size_t j = 0; j < count && !left_out; j++)
-            left_out = str_eq(json_str_of(key), str_from(own[j]));
-        if (left_out)
+        struct str name = json_str_of(key);
+        if (str_eq(name, STR("prompt_variables")) || (!all && is_replaced(in->surface, name)))
             continue;
-        json_str(w, json_str_of(key));
+        json_str(w, name);
         buf_add_char(w->out, ':');
         w->comma = false;
         json_value(w, value);

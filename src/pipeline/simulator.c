@@ -30,6 +30,10 @@ bool simulator_answer(struct request *r, const struct chat_request *in) {
     struct heard h = {.last = STR("")};
     if (in->surface == CHAT_EMBEDDINGS)
         return fail(&r->error, ERR_BAD_REQUEST, "The simulator makes no embeddings.");
+    if (in->previous_response_id.n || (in->conversation && !yyjson_is_null(in->conversation)))
+        return fail_at(&r->error, ERR_BAD_REQUEST,
+                       in->previous_response_id.n ? "previous_response_id" : "conversation",
+                       "This endpoint keeps no conversations; send the conversation so far as \"input\".");
     chat_prompt_visit(in, hear, &h);
     struct str shown = beginning(h.last, SHOWN_MAX);
     AUTO_BUF text = BUF_INIT(8192);

@@ -139,3 +139,35 @@ test('nobody else finds it, and it outlives the process', { timeout: 60_000 }, a
   assert.equal(second.status, 200, second.text);
   assert.deepEqual(said(up.asked.at(-1)), ['user: One?', `assistant: ${sentence}`, 'user: Two?']);
 });
+
+test('what was acknowledged is there after kill -9 under load', { timeout: 60_000 }, async (t) => {
+  const store = path.join(folder(t), 'store'), up = await upstream(t);
+  const config = { upstreams: { main: { kind: 'openai', url: up.url } }, endpoints: { talk: { kind: 'chat', conversations: '1h', rollout: [{ upstream: 'main', model: 'ok' }] } } };
+  const acknowledged = [], server = await serve(t, config, { store });
+  const talk = async () => {
+    for (let last; ; acknowledged.push(last)) {
+      const reply = await server.request('POST', '/v1/responses', { body: { model: 'talk', input: '?', previous_response_id: last }, check: false, agent: false }).catch(() => undefined);
+      if (!reply) return; // the server is gone
+      assert.equal(reply.status, 200, reply.text);
+      last = reply.json.id;
+    }
+  };
+  const talks = Array.from({ length: 12 }, talk);
+  await until('some answers', () => acknowledged.length > 100);
+  await server.kill();
+  await Promise.all(talks);
+  const again = await serve(t, config, { store });
+  for (const id of acknowledged) assert.equal((await again.get(`/v1/responses/${id}`)).status, 200, id);
+});
+
+test('the simulator, where nothing is kept, does not pass over a conversation', { timeout: 30_000 }, async (t) => {
+  const endpoint = (more) => ({ kind: 'chat', rollout: [{ upstream: 'sim', model: 'sim' }], ...more });
+  const server = await serve(t, { upstreams: { sim: { kind: 'simulator' } }, endpoints: { brief: endpoint(), talk: endpoint({ conversations: '1h' }) } });
+  const ask = (model, rest) => server.request('POST', '/v1/responses', { body: { model, input: 'One?', ...rest }, check: false });
+  for (const [field, value] of [['previous_response_id', 'resp_x'], ['conversation', 'conv_x']]) {
+    const reply = await ask('brief', { [field]: value });
+    assert.equal(`${reply.status} ${reply.json.error.param}`, `400 ${field}`, reply.text);
+  }
+  const first = await ask('talk');
+  assert.equal((await ask('talk', { previous_response_id: first.json.id })).status, 200);
+});

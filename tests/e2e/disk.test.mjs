@@ -7,6 +7,7 @@ import path from 'node:path';
 import test from 'node:test';
 import { atEnd, serve, sleep, storeWithModels, until } from './penstock.mjs';
 import { billingText } from './samples.mjs';
+import { upstream } from './upstream.mjs';
 
 function smallDisk(t) {
   const at = fs.mkdtempSync(path.join(os.tmpdir(), 'penstock-e2e-disk-'));
@@ -97,4 +98,37 @@ test('a full disk', { timeout: 90_000 }, async (t) => {
     for (const { review_id: id } of [before, ...answered.filter((answer) => answer.review_id)])
       assert.equal((await server.get(`/v1/review/${id}`)).status, 200, id);
   });
+});
+
+test('conversations on a full disk', { timeout: 90_000 }, async (t) => {
+  const disk = smallDisk(t);
+  if (!disk) return t.skip('mounting a small tmpfs is not permitted');
+  const up = await upstream(t);
+  const server = await serve(
+    t,
+    { upstreams: { main: { kind: 'openai', url: up.url } }, endpoints: { talk: { kind: 'chat', conversations: '1h', rollout: [{ upstream: 'main', model: 'ok' }] } } },
+    { store: path.join(disk, 'store') },
+  );
+  const ask = (previous) =>
+    server.request('POST', '/v1/responses', { body: { model: 'talk', input: 'much to keep '.repeat(500), previous_response_id: previous }, check: false });
+  const first = await ask(), acknowledged = [first.json.id], ballast = path.join(disk, 'ballast');
+  assert.equal(first.status, 200, first.text);
+  fill(ballast);
+  const refused = await until(
+    'the refusal',
+    async () => {
+      const reply = await ask(first.json.id);
+      if (reply.status === 200) acknowledged.push(reply.json.id);
+      return reply.status !== 200 && reply;
+    },
+    20_000,
+  );
+  assert.equal(`${refused.status} ${refused.json.error.code}`, '503 storage_unavailable', refused.text);
+  assert.ok(Number(refused.headers['retry-after']) >= 1);
+  fs.rmSync(ballast);
+  const again = await until('the recovery', async () => {
+    const reply = await ask(acknowledged.at(-1));
+    return reply.status === 200 && reply;
+  }, 15_000);
+  for (const id of [...acknowledged, again.json.id]) assert.equal((await server.get(`/v1/responses/${id}`)).status, 200, `${id} was acknowledged and is there`);
 });

@@ -83,7 +83,8 @@ test('an endpoint with a prompt', { skip, timeout: 60_000 }, async (t) => {
     assert.deepEqual(body.messages, [system, ...user('Where is it?')]);
     assert.equal(body.seed, 7);
     assert.ok(!('prompt_variables' in body));
-    await openai.chat.completions.create({ model: 'support', prompt_variables, messages: user('And now?') });
+    await openai.chat.completions.create({ model: 'support', prompt_variables, messages: user('And now?'), input: 'own', system: 7 });
+    assert.deepEqual([up.asked.at(-1).body.input, up.asked.at(-1).body.system], ['own', 7], 'fields that nobody here knows go on');
     assert.deepEqual(up.asked.at(-1).body.messages, [system, ...user('Where is it?'), ...user('And now?')]);
   });
   await t.test('streams', async () => {

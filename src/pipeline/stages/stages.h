@@ -1,4 +1,5 @@
-/* The stages of a prediction, one file each (document.c has the three that handle files). */
+/* The stages of predictions and of chats, one file each (document.c has the three that handle files,
+ * conversation.c the two that handle what is kept). */
 #pragma once
 
 #include "models/rules.h"
