@@ -86,6 +86,14 @@ static const char *const steps[] = {
     "CREATE TABLE response_items ("
     " tenant TEXT NOT NULL, item TEXT NOT NULL, response TEXT NOT NULL, PRIMARY KEY (tenant, item));"
     "CREATE INDEX response_items_response ON response_items (tenant, response);",
+    /* 6 */
+    /* Evaluations of versions (store/evaluations.h, with the numbers of source and verdict). */
+    "CREATE TABLE evaluations ("
+    " id TEXT PRIMARY KEY, suite TEXT NOT NULL, suite_hash TEXT NOT NULL, endpoint TEXT NOT NULL,"
+    " model TEXT NOT NULL, version INTEGER NOT NULL, baseline TEXT NOT NULL, source INTEGER NOT NULL,"
+    " cases INTEGER NOT NULL, passed INTEGER NOT NULL, verdict INTEGER NOT NULL, created INTEGER NOT NULL,"
+    " who TEXT NOT NULL, report TEXT NOT NULL);"
+    "CREATE INDEX evaluations_version ON evaluations (model, version, suite, id);",
 };
 
 enum { STEP_COUNT = ARRAY_COUNT(steps) };

@@ -284,6 +284,7 @@ static void more_endpoints_than_a_group_holds(void **state) {
 static const char first_schema[] =
     "DROP TABLE event_pages; DROP TABLE spend; DROP TABLE spend_commits; DROP TABLE prompts;"
     "DROP TABLE responses; DROP TABLE response_items; DROP TABLE conversations;"
+    "DROP TABLE evaluations;"
     "INSERT INTO stage_names VALUES (1, 'infer');"
     "INSERT INTO events (id, request_id, arrived, latency_us, status, decision, endpoint, confidence, stages,"
     " review_id) VALUES"
