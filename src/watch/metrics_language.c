@@ -20,6 +20,9 @@ struct shape {
     unsigned count;
     double unit; /* of the sum */
 };
+/* As the conventions call what has no type of its own. */
+static const char other_errors[] = "_OTHER";
+
 #define BOUNDS(list) .bounds = (list), .count = ARRAY_COUNT(list)
 
 static const struct shape shapes[LANGUAGE_HISTOGRAMS] = {
@@ -39,15 +42,41 @@ static const struct shape shapes[LANGUAGE_HISTOGRAMS] = {
                            BOUNDS(overheads), .unit = 1e-6},
 };
 
-static void observe(struct language_counts *c, enum language_histogram which, uint64_t value) {
-    const struct shape *shape = &shapes[which];
-    struct language_histogram_counts *h = &c->histograms[which];
+static void observe_in(struct language_histogram_counts *h, const struct shape *shape, uint64_t value) {
     double scaled = (double)value * shape->unit;
     unsigned i = 0;
     while (i < shape->count && scaled > shape->bounds[i])
         i++;
     counter_add(&h->buckets[i], 1);
     counter_add(&h->sum, value);
+}
+
+static void observe(struct language_counts *c, enum language_histogram which, uint64_t value) {
+    observe_in(&c->histograms[which], &shapes[which], value);
+}
+
+/* The counts of that kind of error, which is a constant; */
+static struct language_error_counts *errors_of(struct language_counts *c, const char *type) {
+    for (unsigned i = 0; i < LANGUAGE_ERRORS - 1; i++) {
+        const char *there = atomic_load_explicit(&c->errors[i].type, memory_order_acquire);
+        if (!there)
+            atomic_store_explicit(&c->errors[i].type, type, memory_order_release);
+        if (!there || strcmp(there, type) == 0)
+            return &c->errors[i];
+    }
+    struct language_error_counts *other = &c->errors[LANGUAGE_ERRORS - 1];
+    atomic_store_explicit(&other->type, other_errors, memory_order_release);
+    return other;
+}
+
+/* Where this event's duration belongs. */
+static struct language_histogram_counts *durations_of(struct language_counts *c, const struct event *e) {
+    if (!e->error_code.n)
+        return &c->histograms[LANGUAGE_DURATION];
+    for (unsigned i = 1; i < ERR_COUNT; i++)
+        if (str_eq(e->error_code, str_from(error_name((enum error_code)i))))
+            return &errors_of(c, error_name((enum error_code)i))->durations;
+    return &errors_of(c, other_errors)->durations;
 }
 
 void language_count(struct language_counts *c, const struct event *e) {
@@ -57,7 +86,7 @@ void language_count(struct language_counts *c, const struct event *e) {
         atomic_store_explicit(&c->provider, l->provider, memory_order_relaxed);
         atomic_store_explicit(&c->operation, l->operation, memory_order_release);
     }
-    observe(c, LANGUAGE_DURATION, l->upstream_us);
+    observe_in(durations_of(c, e), &shapes[LANGUAGE_DURATION], l->upstream_us);
     observe(c, LANGUAGE_OVERHEAD, e->total_us > l->upstream_us ? e->total_us - l->upstream_us : 0);
     if (l->usage.input >= 0)
         observe(c, LANGUAGE_INPUT, (uint64_t)l->usage.input);
@@ -73,11 +102,20 @@ void language_count(struct language_counts *c, const struct event *e) {
         counter_add(&c->unpriced, 1);
 }
 
+static void merge_histogram(struct language_histogram_counts *to,
+                            const struct language_histogram_counts *from) {
+    for (unsigned i = 0; i < LANGUAGE_BUCKETS; i++)
+        counter_add(&to->buckets[i], counter_read(&from->buckets[i]));
+    counter_add(&to->sum, counter_read(&from->sum));
+}
+
 void language_merge(struct language_counts *to, const struct language_counts *from) {
-    for (unsigned i = 0; i < LANGUAGE_HISTOGRAMS; i++) {
-        for (unsigned j = 0; j < LANGUAGE_BUCKETS; j++)
-            counter_add(&to->histograms[i].buckets[j], counter_read(&from->histograms[i].buckets[j]));
-        counter_add(&to->histograms[i].sum, counter_read(&from->histograms[i].sum));
+    for (unsigned i = 0; i < LANGUAGE_HISTOGRAMS; i++)
+        merge_histogram(&to->histograms[i], &from->histograms[i]);
+    for (unsigned i = 0; i < LANGUAGE_ERRORS; i++) {
+        const char *type = atomic_load_explicit(&from->errors[i].type, memory_order_acquire);
+        if (type)
+            merge_histogram(&errors_of(to, type)->durations, &from->errors[i].durations);
     }
     counter_add(&to->nanodollars, counter_read(&from->nanodollars));
     counter_add(&to->unpriced, counter_read(&from->unpriced));
@@ -129,10 +167,8 @@ static void sample(struct buf *out, const char *name, const char *suffix, const 
     metrics_sample(out, full, all, value);
 }
 
-static void write_histogram(struct buf *out, enum language_histogram which, const struct language_counts *c,
-                            const char *const *labels) {
-    const struct shape *shape = &shapes[which];
-    const struct language_histogram_counts *h = &c->histograms[which];
+static void write_histogram(struct buf *out, const struct shape *shape,
+                            const struct language_histogram_counts *h, const char *const *labels) {
     uint64_t count = 0;
     for (unsigned i = 0; i <= shape->count; i++) {
         char bound[32] = "+Inf";
@@ -143,6 +179,41 @@ static void write_histogram(struct buf *out, enum language_histogram which, cons
     }
     sample(out, shape->name, "_sum", labels, NULL, (double)counter_read(&h->sum) * shape->unit);
     sample(out, shape->name, "_count", labels, NULL, (double)count);
+}
+
+static void write_one(struct buf *out, enum language_histogram which, const struct language_counts *c,
+                      const char *const *labels) {
+    write_histogram(out, &shapes[which], &c->histograms[which], labels);
+}
+
+static void write_durations(struct buf *out, const struct language_counts *c, const char **labels,
+                            unsigned n) {
+    write_one(out, LANGUAGE_DURATION, c, labels);
+    labels[n] = "error_type";
+    for (unsigned i = 0; i < LANGUAGE_ERRORS; i++) {
+        labels[n + 1] = atomic_load_explicit(&c->errors[i].type, memory_order_acquire);
+        if (labels[n + 1])
+            write_histogram(out, &shapes[LANGUAGE_DURATION], &c->errors[i].durations, labels);
+    }
+}
+
+static void write_tokens(struct buf *out, const struct language_counts *c, const char **labels, unsigned n) {
+    labels[n] = "gen_ai_token_type";
+    labels[n + 1] = "input";
+    write_one(out, LANGUAGE_INPUT, c, labels);
+    labels[n + 1] = "output";
+    write_one(out, LANGUAGE_OUTPUT, c, labels);
+}
+
+/* `labels` has n in use, and room for more. */
+static void write_family(struct buf *out, enum language_histogram which, const struct language_counts *c,
+                         const char **labels, unsigned n) {
+    if (which == LANGUAGE_DURATION)
+        write_durations(out, c, labels, n);
+    else if (which == LANGUAGE_INPUT)
+        write_tokens(out, c, labels, n);
+    else
+        write_one(out, which, c, labels);
 }
 
 /* "main/gpt-4o#support@2": as the upstream calls it. */
@@ -158,7 +229,7 @@ void language_write(struct language_writing *w, const char *endpoint, const char
     const char *operation = atomic_load(&c->operation), *provider = atomic_load(&c->provider);
     if (!operation)
         return; /* no model was asked */
-    const char *labels[LABELS_MAX] = {"endpoint", endpoint, "model", model, NULL};
+    const char *labels[LABELS_MAX] = {"endpoint", endpoint, "model", model};
     if (w->family == COST_FAMILY) {
         metrics_sample(w->out, "penstock_cost_dollars_total", labels,
                        (double)counter_read(&c->nanodollars) / 1e9);
@@ -175,13 +246,5 @@ void language_write(struct language_writing *w, const char *endpoint, const char
     unsigned n = 4;
     for (size_t i = 0; i < ARRAY_COUNT(more) && families[w->family] != LANGUAGE_OVERHEAD; i++)
         labels[n++] = more[i];
-    if (families[w->family] != LANGUAGE_INPUT) {
-        write_histogram(w->out, families[w->family], c, labels);
-        return;
-    }
-    labels[n] = "gen_ai_token_type";
-    labels[n + 1] = "input";
-    write_histogram(w->out, LANGUAGE_INPUT, c, labels);
-    labels[n + 1] = "output";
-    write_histogram(w->out, LANGUAGE_OUTPUT, c, labels);
+    write_family(w->out, families[w->family], c, labels, n);
 }

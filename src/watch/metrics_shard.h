@@ -54,13 +54,21 @@ enum language_histogram {
     LANGUAGE_OVERHEAD,
     LANGUAGE_HISTOGRAMS
 };
-enum { LANGUAGE_BUCKETS = 17 }; /* at most 16 bounds, and one above them */
+enum {
+    LANGUAGE_BUCKETS = 17, /* at most 16 bounds, and one above them */
+    LANGUAGE_ERRORS = 6    /* kinds told apart, the last: any other */
+};
 
 struct language_counts {
     struct language_histogram_counts {
         counter buckets[LANGUAGE_BUCKETS]; /* not cumulative */
         counter sum;                       /* us, or tokens */
     } histograms[LANGUAGE_HISTOGRAMS];
+    /* Durations of what ended in an error, which `histograms` has not; filled in order. */
+    struct language_error_counts {
+        _Atomic(const char *) type; /* a constant; NULL: not used yet */
+        struct language_histogram_counts durations;
+    } errors[LANGUAGE_ERRORS];
     counter nanodollars;
     counter unpriced;                          /* requests */
     _Atomic(const char *) operation, provider; /* of its first one */

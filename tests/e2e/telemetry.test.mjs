@@ -46,6 +46,8 @@ test('metrics of language models', { timeout: 30_000 }, async (t) => {
   assert.equal(value('gen_ai_client_token_usage_sum', { ...whole, gen_ai_token_type: 'input' }), 36);
   assert.equal(value('gen_ai_client_token_usage_sum', { ...whole, gen_ai_token_type: 'output' }), 9);
   assert.equal(value('gen_ai_client_operation_duration_seconds_count', { endpoint: 'failing', gen_ai_request_model: 'error500' }), 1, 'a request that fails took its time, too');
+  assert.equal(value('gen_ai_client_operation_duration_seconds_count', { endpoint: 'failing', error_type: 'upstream_failed' }), 1, 'and what it failed of is said');
+  assert.equal(text.split('\n').filter((line) => line.includes('error_type') && line.includes('"assistant"')).length, 0, 'a good one has no such label');
   assert.equal(value('gen_ai_server_time_to_first_token_seconds_count', whole), 0, 'a whole reply has no first token');
   assert.equal(value('gen_ai_server_time_to_first_token_seconds_count', streamed), 1);
   assert.equal(value('gen_ai_server_time_per_output_token_seconds_count', streamed), 1);

@@ -122,6 +122,46 @@ static void failures_are_counted_by_their_kind(void **state) {
     event_free(e);
 }
 
+/* `type` NULL: it went well. */
+static void count_call(unsigned loop, const char *type) {
+    struct event *e = make_event();
+    e->has_language = true;
+    e->language = (struct event_language){.attempts = 1,
+                                          .upstream_us = 300000,
+                                          .asked = STR("main/gpt#tone@1"),
+                                          .operation = "chat",
+                                          .provider = "openai"};
+    e->error_code = str_from(type);
+    metrics_request(metrics_shard(metrics, loop), metrics_endpoint(metrics, "assistant"), e);
+    event_free(e);
+}
+
+#define CALLS(kind, labels)                                                                                  \
+    "gen_ai_client_operation_duration_seconds_" kind                                                         \
+    "{endpoint=\"assistant\",model=\"main/gpt#tone@1\",gen_ai_operation_name=\"chat\","                      \
+    "gen_ai_provider_name=\"openai\",gen_ai_request_model=\"gpt\"" labels "} "
+
+static void durations_of_language_models_name_their_errors(void **state) {
+    for (unsigned loop = 0; loop < LOOPS; loop++) {
+        count_call(loop, NULL);
+        count_call(loop, loop ? "upstream_failed" : "deadline_exceeded");
+        count_call(loop, "deadline_exceeded");
+        count_call(loop, "of another program");
+    }
+    assert_line(CALLS("count", "") "2");
+    assert_line(CALLS("bucket", ",error_type=\"deadline_exceeded\",le=\"0.16\"") "0");
+    assert_line(CALLS("bucket", ",error_type=\"deadline_exceeded\",le=\"0.32\"") "3");
+    assert_line(CALLS("sum", ",error_type=\"deadline_exceeded\"") "0.9");
+    assert_line(CALLS("count", ",error_type=\"upstream_failed\"") "1");
+    assert_line(CALLS("count", ",error_type=\"_OTHER\"") "2");
+    for (int i = 1; i < ERR_COUNT; i++) /* more kinds than are told apart */
+        count_call(0, error_name((enum error_code)i));
+    unsigned kinds = 0;
+    for (const char *at = scrape(); (at = strstr(at, "duration_seconds_count{endpoint=\"assistant\"")); at++)
+        kinds++;
+    assert_int_equal(kinds, 7);
+}
+
 static void counters_live_through_a_reload(void **state) {
     unsigned a = metrics_endpoint(metrics, "a"), b = metrics_endpoint(metrics, "b");
     assert_int_not_equal(a, METRICS_NO_ENDPOINT);
@@ -254,6 +294,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_request_is_counted_everywhere, setup, teardown),
         cmocka_unit_test_setup_teardown(failures_are_counted_by_their_kind, setup, teardown),
+        cmocka_unit_test_setup_teardown(durations_of_language_models_name_their_errors, setup, teardown),
         cmocka_unit_test_setup_teardown(counters_live_through_a_reload, setup, teardown),
         cmocka_unit_test_setup_teardown(labels_are_bounded_in_number, setup, teardown),
         cmocka_unit_test_setup_teardown(a_hostile_name_stays_one_label, setup, teardown),
