@@ -100,15 +100,15 @@ static void fit_factors(struct confidence *c, const struct calibration_row *rows
 
 static unsigned signals_of(const struct confidence *c, const struct observation *seen, size_t labels,
                            float *probabilities, struct confidence_signals *signals) {
-    struct linear_scores scores = {.labels = labels,
-                                   .linear = seen->linear,
-                                   .hidden = seen->hidden,
-                                   .looks = seen->looks,
-                                   .known_words = seen->known_words,
-                                   .known_grams = seen->known_grams,
-                                   .scarcity = seen->scarcity,
-                                   .words = seen->words};
-    return linear_signals(&scores, c, probabilities, signals);
+    struct label_scores scores = {.labels = labels,
+                                  .linear = seen->linear,
+                                  .hidden = seen->hidden,
+                                  .looks = seen->looks,
+                                  .known_words = seen->known_words,
+                                  .known_grams = seen->known_grams,
+                                  .scarcity = seen->scarcity,
+                                  .words = seen->words};
+    return scores_signals(&scores, c, probabilities, signals);
 }
 
 struct shares {

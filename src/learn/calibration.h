@@ -3,7 +3,7 @@
 #pragma once
 
 #include "learn/crossval.h"
-#include "models/linear.h"
+#include "models/scores.h"
 
 struct calibration_row {
     const struct observation *seen;

@@ -49,7 +49,7 @@ static bool observe_main(const struct backend *b, struct scratch *s, const struc
                          struct observation *o, float **room, struct error *err) {
     const struct data_row *row = &source->data->rows[o->row];
     struct model_input input = {.text = row->text, .ocr_confidence = row->ocr_confidence};
-    struct linear_scores scores;
+    struct label_scores scores;
     char *changed = NULL;
     if (source->schema) {
         input.feature_count = source->schema->tabular.count;
@@ -65,7 +65,7 @@ static bool observe_main(const struct backend *b, struct scratch *s, const struc
         else
             input.text.n = fragment(row->text, o->row, changed);
     }
-    bool ok = linear_score(b, s, &input, &scores, err);
+    bool ok = backend_score(b, s, &input, &scores, err);
     free(changed);
     if (!ok)
         return false;
@@ -80,7 +80,7 @@ static bool observe_main(const struct backend *b, struct scratch *s, const struc
 
 static void observe_visual(const struct backend *b, struct scratch *s, const struct dataset *d,
                            struct observation *o, float **room) {
-    struct linear_scores scores;
+    struct label_scores scores;
     const float *visual = d->rows[o->row].visual;
     bool whole = o->kind == OBSERVED_ROW || o->kind == OBSERVED_STRANGER;
     if (!visual || !whole || !linear_score_visual(b, s, visual, d->visual_count, &scores))

@@ -55,6 +55,7 @@ void scratch_free(struct scratch *s);       /* NULL is fine */
 enum model_inputs { MODEL_TAKES_TEXT = 1, MODEL_TAKES_FEATURES = 2, MODEL_TAKES_VISUAL = 4 };
 
 struct backend;
+struct label_scores;
 
 struct backend_ops {
     const char *name;
@@ -64,6 +65,9 @@ struct backend_ops {
                     struct model_answer *answers, struct error *row_errors);
     bool (*predict_visual)(const struct backend *b, struct scratch *s, const float *visual, size_t count,
                            struct model_answer *answer);
+    /* NULL: nothing is fitted to its scores */
+    bool (*score)(const struct backend *b, struct scratch *s, const struct model_input *row,
+                  struct label_scores *out, struct error *err);
     bool (*read_features)(const struct backend *b, yyjson_val *object, struct feature_value *out, size_t room,
                           size_t *count, struct error *err);
     void (*write_schema)(const struct backend *b, struct json_writer *w);
@@ -93,6 +97,13 @@ static inline bool backend_predict(const struct backend *b, struct scratch *s, c
 static inline bool backend_predict_visual(const struct backend *b, struct scratch *s, const float *visual,
                                           size_t count, struct model_answer *answer) {
     return b->ops->predict_visual(b, s, visual, count, answer);
+}
+
+/* For training and tests: what a backend that is trained here (`linear`, `boosted`) gives to each label
+ * before confidence; models/scores.h. */
+static inline bool backend_score(const struct backend *b, struct scratch *s, const struct model_input *row,
+                                 struct label_scores *out, struct error *err) {
+    return b->ops->score(b, s, row, out, err);
 }
 
 /* {"features": OBJECT} to values in the schema's order, or ERR_INVALID_FEATURES saying which feature,

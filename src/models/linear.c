@@ -55,8 +55,8 @@ static bool sees(const struct linear *l, const float *visual, size_t count) {
     return l->takes_visual && visual && count == l->visual_count;
 }
 
-bool linear_score(const struct backend *b, struct scratch *s, const struct model_input *row,
-                  struct linear_scores *out, struct error *err) {
+static bool score(const struct backend *b, struct scratch *s, const struct model_input *row,
+                  struct label_scores *out, struct error *err) {
     const struct linear *l = linear_of(b);
     struct text_signals signals = {.known_words = 1, .known_grams = 1};
     if (l->takes_features) {
@@ -70,19 +70,19 @@ bool linear_score(const struct backend *b, struct scratch *s, const struct model
     }
     network_finish(&l->network, s->sums, s->linear, s->hidden);
     const float *looks = sees(l, row->visual, row->visual_count) ? see(l, s, row->visual) : NULL;
-    *out = (struct linear_scores){.labels = l->label_count,
-                                  .looks = looks,
-                                  .linear = s->linear,
-                                  .hidden = s->hidden,
-                                  .known_words = signals.known_words,
-                                  .known_grams = signals.known_grams,
-                                  .scarcity = signals.scarcity,
-                                  .words = signals.words};
+    *out = (struct label_scores){.labels = l->label_count,
+                                 .looks = looks,
+                                 .linear = s->linear,
+                                 .hidden = s->hidden,
+                                 .known_words = signals.known_words,
+                                 .known_grams = signals.known_grams,
+                                 .scarcity = signals.scarcity,
+                                 .words = signals.words};
     return true;
 }
 
 bool linear_score_visual(const struct backend *b, struct scratch *s, const float *visual, size_t count,
-                         struct linear_scores *out) {
+                         struct label_scores *out) {
     const struct linear *l = linear_of(b);
     if (!sees(l, visual, count))
         return false;
@@ -92,107 +92,36 @@ bool linear_score_visual(const struct backend *b, struct scratch *s, const float
     for (size_t i = 0; i < count; i++)
         network_add(n, s->sums, (uint32_t)i, s->visual[i]);
     network_finish(n, s->sums, s->linear, s->hidden);
-    *out = (struct linear_scores){.labels = l->label_count,
-                                  .looks = looks,
-                                  .linear = s->linear,
-                                  .hidden = s->hidden,
-                                  .known_words = 1,
-                                  .known_grams = 1};
+    *out = (struct label_scores){.labels = l->label_count,
+                                 .looks = looks,
+                                 .linear = s->linear,
+                                 .hidden = s->hidden,
+                                 .known_words = 1,
+                                 .known_grams = 1};
     return true;
-}
-
-static size_t index_of(const float *values, size_t n, float value) {
-    for (size_t i = 0; i < n; i++)
-        if (values[i] == value)
-            return i;
-    return 0; /* only where a damaged artefact made scores that are no numbers */
-}
-
-unsigned linear_signals(const struct linear_scores *scores, const struct confidence *c, float *p,
-                        struct confidence_signals *out) {
-    size_t n = scores->labels;
-    for (size_t i = 0; i < n; i++)
-        p[i] = c->linear_factor * scores->linear[i] + c->hidden_factor * scores->hidden[i];
-    float top = vector_max(p, n);
-    size_t best = index_of(p, n, top);
-    float factor = 1 / vector_exp(p, top, n);
-    for (size_t i = 0; i < n; i++)
-        p[i] *= factor;
-    float first = p[best];
-    p[best] = 0;
-    *out = (struct confidence_signals){
-        .best = first,
-        .second = vector_max(p, n),
-        .decision = scores->linear[best],
-        .known_words = scores->known_words,
-        .known_grams = scores->known_grams,
-        .scarcity = scores->scarcity,
-        .strangeness =
-            scores->looks && scores->looks[best] > 0 ? logf(scores->looks[best]) : STRANGENESS_USUAL,
-        .parts_agree = c->hidden_factor <= 0 || (scores->linear[best] >= vector_max(scores->linear, n) &&
-                                                 scores->hidden[best] >= vector_max(scores->hidden, n)),
-    };
-    p[best] = first;
-    return (unsigned)best;
 }
 
 /* Answers */
 
-static void keep_best(struct model_answer *a, unsigned label, float p) {
-    size_t at = a->top_count < MODEL_TOP_MAX ? a->top_count++ : MODEL_TOP_MAX - 1;
-    while (at > 0 && a->top[at - 1].confidence < p) {
-        a->top[at] = a->top[at - 1];
-        at--;
-    }
-    a->top[at] = (struct model_top){label, p};
-}
-
-/* The first label gets the confidence; what is left of 1 goes to the others in proportion to their
- * probabilities, but never makes one of them surer than it was relative to the first. */
-static void spread(struct model_answer *a) {
-    float first = a->top[0].confidence;
-    float factor = a->confidence / first;
-    if (factor > 1)
-        factor = first < 1 ? (1 - a->confidence) / (1 - first) : 0;
-    for (size_t i = 1; i < a->top_count; i++)
-        a->top[i].confidence *= factor;
-    a->top[0].confidence = a->confidence;
-}
-
-static void answer_from(const struct linear_scores *scores, const struct confidence *c, float *probabilities,
-                        struct model_answer *out) {
-    struct confidence_signals signals;
-    struct model_answer a = {.label = linear_signals(scores, c, probabilities, &signals)};
-    a.novelty = confidence_novelty(c, &signals);
-    a.confidence = confidence_of(c, &signals, a.novelty);
-    keep_best(&a, a.label, probabilities[a.label]);
-    for (unsigned i = 0; i < scores->labels; i++)
-        if (i != a.label &&
-            (a.top_count < MODEL_TOP_MAX || probabilities[i] > a.top[MODEL_TOP_MAX - 1].confidence))
-            keep_best(&a, i, probabilities[i]);
-    spread(&a);
-    *out = a;
-}
-
 /* Not like the pages of the label, or the label had too few pages to say what they are like. */
-static bool strange(const struct linear_scores *scores, unsigned label) {
+static bool strange(const struct label_scores *scores, unsigned label) {
     return scores->looks && !looks_near(scores->looks[label]);
 }
 
 static bool predict_row(const struct linear *l, struct scratch *s, const struct model_input *row,
                         struct model_answer *answer, struct error *err) {
-    struct linear_scores scores;
+    struct label_scores scores;
     if (!l->takes_text && !l->takes_features) {
         if (!linear_score_visual(&l->backend, s, row->visual, row->visual_count, &scores))
             return fail(err, ERR_INVALID_FIELD,
                         "This model takes a page image (visual vector of %zu values).", l->visual_count);
-        answer_from(&scores, &l->visual_confidence, s->probabilities, answer);
+        scores_answer(&scores, &l->visual_confidence, s->probabilities, answer);
         answer->visual_only = true;
         return true;
     }
-    if (!linear_score(&l->backend, s, row, &scores, err))
+    if (!score(&l->backend, s, row, &scores, err))
         return false;
-    answer_from(&scores, &l->confidence, s->probabilities, answer);
+    scores_answer(&scores, &l->confidence, s->probabilities, answer);
     return true;
 }
 
@@ -209,11 +138,11 @@ static bool predict(const struct backend *b, struct scratch *s, const struct mod
 static bool predict_visual(const struct backend *b, struct scratch *s, const float *visual, size_t count,
                            struct model_answer *answer) {
     const struct linear *l = linear_of(b);
-    struct linear_scores scores;
+    struct label_scores scores;
     struct model_answer a;
     if (!linear_score_visual(b, s, visual, count, &scores))
         return false;
-    answer_from(&scores, &l->visual_confidence, s->probabilities, &a);
+    scores_answer(&scores, &l->visual_confidence, s->probabilities, &a);
     if (a.confidence < l->visual_confidence.gate || strange(&scores, a.label))
         return false;
     a.visual_only = true;
@@ -339,6 +268,7 @@ static const struct backend_ops linear_ops = {
     .name = "linear",
     .predict = predict,
     .predict_visual = predict_visual,
+    .score = score,
     .read_features = read_features,
     .write_schema = write_schema,
     .labels = linear_labels,

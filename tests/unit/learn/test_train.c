@@ -188,9 +188,9 @@ static void test_quantised_decides_as_float(void **state) {
         for (size_t k = design.offsets[i]; k < design.offsets[i + 1]; k++)
             vector_add(exact, solution.weights + design.items[k].feature * width, design.items[k].value,
                        width);
-        struct linear_scores scores;
+        struct label_scores scores;
         struct model_input input = {.text = d.rows[i].text};
-        assert_true(linear_score(b, s, &input, &scores, &err));
+        assert_true(backend_score(b, s, &input, &scores, &err));
         for (size_t k = 0; k < d.label_count; k++)
             assert_true(fabsf(scores.linear[k] - exact[k]) < 0.02f);
     }
