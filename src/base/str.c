@@ -9,6 +9,12 @@ static char lower(char c) {
     return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
 }
 
+int str_compare(struct str a, struct str b) {
+    size_t n = a.n < b.n ? a.n : b.n;
+    int difference = n ? memcmp(a.p, b.p, n) : 0;
+    return difference ? difference : (a.n > b.n) - (a.n < b.n);
+}
+
 bool str_eq_nocase(struct str a, struct str b) {
     if (str_eq(a, b)) /* mostly they do not differ in case either */
         return true;
@@ -152,6 +158,13 @@ bool str_is_utf8(struct str s, size_t *bad_at) {
         i += step;
     }
     return true;
+}
+
+void str_put(struct str s, char *to, size_t size) {
+    size_t n = s.n < size ? s.n : size - 1;
+    if (n)
+        memcpy(to, s.p, n);
+    to[n] = '\0';
 }
 
 char *str_dup(struct str s) {

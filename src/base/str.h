@@ -24,6 +24,8 @@ static inline struct str str_from(const char *terminated) { /* NULL gives the em
 static inline bool str_eq(struct str a, struct str b) {
     return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }
+/* The order of their bytes: below 0, 0 or above. */
+int str_compare(struct str a, struct str b);
 bool str_eq_nocase(struct str a, struct str b); /* ASCII letters only, as HTTP wants */
 bool str_starts(struct str s, struct str prefix);
 bool str_ends(struct str s, struct str suffix);
@@ -57,6 +59,8 @@ bool str_is_utf8(struct str s, size_t *bad_at);
 /* Is there a byte below 0x20 (a tab counts) or 0x7f? */
 bool str_has_control(struct str s);
 
+/* A terminated copy in `to`, cut where it does not fit. */
+void str_put(struct str s, char *to, size_t size);
 /* A malloc'ed, terminated copy, or NULL when memory is out. */
 char *str_dup(struct str s) MUST_USE;
 

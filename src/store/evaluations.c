@@ -31,24 +31,20 @@ void evaluation_record_clear(struct evaluation_record *r) {
     *r = (struct evaluation_record){0};
 }
 
-static void copy_text(char *to, size_t size, struct str from) {
-    snprintf(to, size, "%.*s", (int)(from.n < size ? from.n : size - 1), from.p);
-}
-
 static void read_columns(sqlite3_stmt *q, struct evaluation_record *r) {
-    copy_text(r->id, sizeof r->id, sql_str_at(q, 0));
-    copy_text(r->suite, sizeof r->suite, sql_str_at(q, 1));
-    copy_text(r->suite_hash, sizeof r->suite_hash, sql_str_at(q, 2));
-    copy_text(r->endpoint, sizeof r->endpoint, sql_str_at(q, 3));
-    copy_text(r->model, sizeof r->model, sql_str_at(q, 4));
+    str_put(sql_str_at(q, 0), r->id, sizeof r->id);
+    str_put(sql_str_at(q, 1), r->suite, sizeof r->suite);
+    str_put(sql_str_at(q, 2), r->suite_hash, sizeof r->suite_hash);
+    str_put(sql_str_at(q, 3), r->endpoint, sizeof r->endpoint);
+    str_put(sql_str_at(q, 4), r->model, sizeof r->model);
     r->version = (unsigned)sql_int_at(q, 5);
-    copy_text(r->baseline, sizeof r->baseline, sql_str_at(q, 6));
+    str_put(sql_str_at(q, 6), r->baseline, sizeof r->baseline);
     r->source = (enum evaluation_source)sql_int_at(q, 7);
     r->cases = (unsigned)sql_int_at(q, 8);
     r->passed = (unsigned)sql_int_at(q, 9);
     r->verdict = (enum evaluation_verdict)sql_int_at(q, 10);
     r->created = sql_int_at(q, 11);
-    copy_text(r->who, sizeof r->who, sql_str_at(q, 12));
+    str_put(sql_str_at(q, 12), r->who, sizeof r->who);
 }
 
 static bool insert(struct store *s, const struct evaluation_record *r, struct error *err) {

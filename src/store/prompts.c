@@ -1,12 +1,11 @@
 #include "store/prompts.h"
 
 #include "base/clock.h"
+#include "store/reference.h"
 #include "store/sql.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-enum { NAMES_MAX = 256 };
 
 void prompt_record_clear(struct prompt_record *r) {
     free(r->text);
@@ -98,42 +97,6 @@ bool prompts_add(struct store *s, const char *name, struct str text, unsigned *v
 
 /* ---- finding ---- */
 
-struct names {
-    char *list[NAMES_MAX];
-    size_t count;
-    unsigned newest; /* of the name that is looked for */
-    struct str wanted;
-};
-
-static void note_name(const struct prompt_record *r, void *ctx) {
-    struct names *n = ctx;
-    bool again = n->count && strcmp(n->list[n->count - 1], r->name) == 0;
-    if (str_eq(str_from(r->name), n->wanted) && r->version > n->newest)
-        n->newest = r->version;
-    char *copy = again || n->count == NAMES_MAX ? NULL : str_dup(str_from(r->name));
-    if (copy)
-        n->list[n->count++] = copy;
-}
-
-static bool not_found(struct store *s, const char *name, unsigned version, struct error *err) {
-    struct names names = {.wanted = str_from(name)};
-    if (prompts_list(s, note_name, &names, err)) {
-        const char *near = str_nearest(names.wanted, (const char *const *)names.list, names.count);
-        if (names.newest)
-            fail(err, ERR_NOT_FOUND, "The prompt %s@%u does not exist; the newest version is %s@%u.", name,
-                 version, name, names.newest);
-        else if (near)
-            fail(err, ERR_NOT_FOUND, "There is no prompt \"%.80s\"; did you mean \"%s\"?", name, near);
-        else
-            fail(err, ERR_NOT_FOUND,
-                 "There is no prompt \"%.80s\" in %s; `penstock prompts list` shows them all.", name,
-                 store_folder(s));
-    }
-    for (size_t i = 0; i < names.count; i++)
-        free(names.list[i]);
-    return false;
-}
-
 bool prompts_find(struct store *s, const char *name, unsigned version, struct prompt_record *out,
                   struct error *err) {
     sqlite3_stmt *q =
@@ -151,7 +114,8 @@ bool prompts_find(struct store *s, const char *name, unsigned version, struct pr
     if (!sql_step(s, q, &row, err))
         return false;
     if (!row)
-        return not_found(s, name, version, err);
+        return reference_not_found(s, "SELECT name, max(version) FROM prompts GROUP BY name", "prompt",
+                                   str_from(name), version, err);
     read_columns(q, &found);
     found.text = str_dup(sql_str_at(q, 4));
     sql_end(q);

@@ -1,11 +1,11 @@
 #include "store/registry.h"
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "store/blobs.h"
+#include "store/reference.h"
 #include "store/sql.h"
 
-#include <ctype.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,118 +15,140 @@ void version_record_clear(struct version_record *r) {
     *r = (struct version_record){0};
 }
 
-static bool check_name(struct str name, struct error *err) {
-    bool ok = name.n > 0 && name.n <= MODEL_NAME_MAX;
-    for (size_t i = 0; ok && i < name.n; i++)
-        ok = isalnum((unsigned char)name.p[i]) || (name.p[i] && strchr("-_.", name.p[i]));
-    if (ok)
-        return true;
-    return fail(err, ERR_USAGE, "\"%.*s\" is no model name; use 1 to %d letters, digits, - _ and .",
-                (int)(name.n > 80 ? 80 : name.n), name.p, MODEL_NAME_MAX);
+/* The dataset that a version's manifest names, from the dataset's end. */
+static bool note_dataset(struct store *s, const struct version_record *r, struct error *err) {
+    struct error problem = {0};
+    yyjson_doc *doc = json_parse(str_from(r->manifest), &problem);
+    if (!doc && problem.code == ERR_NO_MEMORY)
+        return fail(err, ERR_NO_MEMORY, "Out of memory for a model's manifest.");
+    yyjson_val *dataset = doc ? yyjson_obj_get(yyjson_doc_get_root(doc), "dataset") : NULL;
+    struct str manifest = json_str_of(yyjson_obj_get(dataset, "manifest"));
+    unsigned char digest[SHA256_SIZE];
+    bool good = true;
+    if (sha256_from_hex(manifest, digest)) {
+        sqlite3_stmt *q =
+            sql_statement(s, "INSERT INTO version_datasets (name, version, manifest) VALUES (?, ?, ?)", err);
+        if (q) {
+            sql_bind_str(q, 1, str_from(r->name));
+            sql_bind_int(q, 2, r->version);
+            sql_bind_str(q, 3, manifest);
+        }
+        good = q && sql_run(s, q, err);
+    }
+    yyjson_doc_free(doc);
+    return good;
 }
 
-static void copy_text(char *to, size_t size, struct str from) {
-    snprintf(to, size, "%.*s", (int)(from.n < size ? from.n : size - 1), from.p);
-}
-
-static bool insert_version(struct store *s, struct str name, struct str backend, const char *artefact,
-                           struct str manifest, unsigned *version, struct error *err) {
-    sqlite3_stmt *q = sql_statement(s, "SELECT max(version) FROM versions WHERE name = ?", err);
+/* The version that is wanted where it is free (0: none is), else the next one. */
+static bool choose_version(struct store *s, struct version_record *r, struct error *err) {
+    sqlite3_stmt *q = sql_statement(
+        s, "SELECT max(version), max(CASE WHEN version = ? THEN 1 ELSE 0 END) FROM versions WHERE name = ?",
+        err);
     bool row;
     if (!q)
         return false;
-    sql_bind_str(q, 1, name);
+    sql_bind_int(q, 1, r->version);
+    sql_bind_str(q, 2, str_from(r->name));
     if (!sql_step(s, q, &row, err))
         return false;
-    int64_t next = row ? sql_int_at(q, 0) + 1 : 1;
+    if (row && (r->version == 0 || sql_int_at(q, 1)))
+        r->version = (unsigned)sql_int_at(q, 0) + 1;
     sql_end(q);
-    q = sql_statement(s,
+    return true;
+}
+
+static bool insert_version(struct store *s, const struct version_record *r, struct error *err) {
+    sqlite3_stmt *q =
+        sql_statement(s,
                       "INSERT INTO versions (name, version, backend, artefact, created, manifest)"
                       " VALUES (?, ?, ?, ?, ?, ?)",
                       err);
     if (!q)
         return false;
-    sql_bind_str(q, 1, name);
-    sql_bind_int(q, 2, next);
-    sql_bind_str(q, 3, backend);
-    sql_bind_str(q, 4, str_from(artefact));
-    sql_bind_int(q, 5, clock_wall());
-    sql_bind_str(q, 6, manifest);
-    if (!sql_run(s, q, err))
-        return false;
-    *version = (unsigned)next;
-    return store_note_change(s, err);
+    sql_bind_str(q, 1, str_from(r->name));
+    sql_bind_int(q, 2, r->version);
+    sql_bind_str(q, 3, str_from(r->backend));
+    sql_bind_str(q, 4, str_from(r->artefact));
+    sql_bind_int(q, 5, r->created);
+    sql_bind_str(q, 6, str_from(r->manifest));
+    return sql_run(s, q, err) && note_dataset(s, r, err) && store_note_change(s, err);
 }
 
 bool registry_add_version(struct store *s, const char *name, const char *backend, struct str artefact,
                           struct str manifest, unsigned *version, struct error *err) {
-    char hex[SHA256_HEX_SIZE];
-    struct version_record shape;
-    if (!check_name(str_from(name), err))
+    struct version_record r = {.created = clock_wall()};
+    if (!reference_check_name(str_from(name), "model", err))
         return false;
-    if (backend[0] == '\0' || strlen(backend) >= sizeof shape.backend)
+    if (backend[0] == '\0' || strlen(backend) >= sizeof r.backend)
         return fail(err, ERR_USAGE, "A version's backend needs a name of 1 to %zu bytes.",
-                    sizeof shape.backend - 1);
+                    sizeof r.backend - 1);
+    str_put(str_from(name), r.name, sizeof r.name);
+    str_put(str_from(backend), r.backend, sizeof r.backend);
+    r.manifest = str_dup(manifest);
+    bool good = r.manifest || fail(err, ERR_NO_MEMORY, "Out of memory for a model's manifest.");
     /* The artefact first: a row never names a blob that is not there. */
-    if (!blob_put(store_folder(s), artefact, hex, err) || !store_begin(s, true, err))
-        return false;
-    if (!insert_version(s, str_from(name), str_from(backend), hex, manifest, version, err)) {
-        store_rollback(s);
-        return false;
+    if (good && blob_put(store_folder(s), artefact, r.artefact, err) && store_begin(s, true, err)) {
+        good = choose_version(s, &r, err) && insert_version(s, &r, err);
+        if (good)
+            good = store_commit(s, err);
+        else
+            store_rollback(s);
+    } else {
+        good = false;
     }
-    return store_commit(s, err);
+    if (good)
+        *version = r.version;
+    version_record_clear(&r);
+    return good;
 }
 
-enum { NAMES_MAX = 256 };
-
-/* The versions of a name that has some, else the nearest name. */
-static bool not_found(struct store *s, struct str name, unsigned version, struct error *err) {
-    sqlite3_stmt *q = sql_statement(
-        s, "SELECT name, max(version) FROM versions GROUP BY name ORDER BY name LIMIT 256", err);
+/* A version of its name with the same backend, artefact and manifest. */
+static bool same_version(struct store *s, const struct version_record *r, int64_t *version,
+                         struct error *err) {
+    sqlite3_stmt *q =
+        sql_statement(s,
+                      "SELECT version FROM versions WHERE name = ? AND artefact = ? AND backend = ?"
+                      " AND manifest = ? ORDER BY version LIMIT 1",
+                      err);
+    bool row;
     if (!q)
         return false;
-    static const char *const nothing = "";
-    const char *names[NAMES_MAX];
-    size_t count = 0;
-    int64_t newest = 0;
-    bool row;
-    while (count < NAMES_MAX && sql_step(s, q, &row, err) && row) {
-        struct str found = sql_str_at(q, 0);
-        if (str_eq(found, name))
-            newest = sql_int_at(q, 1);
-        names[count] = str_dup(found);
-        if (!names[count])
-            names[count] = nothing;
-        count++;
-    }
-    sql_end(q);
-    const char *near = str_nearest(name, names, count);
-    if (newest)
-        fail(err, ERR_NOT_FOUND, "%.*s@%u does not exist; the newest version is %.*s@%lld.", STR_ARG(name),
-             version, STR_ARG(name), (long long)newest);
-    else if (near)
-        fail(err, ERR_NOT_FOUND, "There is no model \"%.*s\"; did you mean \"%s\"?", STR_ARG(name), near);
-    else
-        fail(err, ERR_NOT_FOUND, "There is no model \"%.*s\" in %s; `penstock models list` shows them all.",
-             STR_ARG(name), store_folder(s));
-    for (size_t i = 0; i < count; i++)
-        if (names[i] != nothing)
-            free((char *)(uintptr_t)names[i]);
-    return false;
+    sql_bind_str(q, 1, str_from(r->name));
+    sql_bind_str(q, 2, str_from(r->artefact));
+    sql_bind_str(q, 3, str_from(r->backend));
+    sql_bind_str(q, 4, str_from(r->manifest));
+    if (!sql_step(s, q, &row, err))
+        return false;
+    *version = row ? sql_int_at(q, 0) : 0;
+    if (row)
+        sql_end(q);
+    return true;
+}
+
+bool registry_restore(struct store *s, struct version_record *r, bool *added, struct error *err) {
+    int64_t there;
+    if (!reference_check_name(str_from(r->name), "model", err) || !same_version(s, r, &there, err))
+        return false;
+    if (there)
+        r->version = (unsigned)there;
+    else if (!choose_version(s, r, err) || !insert_version(s, r, err))
+        return false;
+    *added = there == 0;
+    return true;
 }
 
 static void read_columns(sqlite3_stmt *q, struct version_record *r) {
-    copy_text(r->name, sizeof r->name, sql_str_at(q, 0));
+    str_put(sql_str_at(q, 0), r->name, sizeof r->name);
     r->version = (unsigned)sql_int_at(q, 1);
-    copy_text(r->backend, sizeof r->backend, sql_str_at(q, 2));
-    copy_text(r->artefact, sizeof r->artefact, sql_str_at(q, 3));
+    str_put(sql_str_at(q, 2), r->backend, sizeof r->backend);
+    str_put(sql_str_at(q, 3), r->artefact, sizeof r->artefact);
     r->created = sql_int_at(q, 4);
 }
 
 bool registry_find(struct store *s, const char *name, unsigned version, struct version_record *out,
                    struct error *err) {
     struct str wanted = str_from(name);
-    if (!check_name(wanted, err))
+    if (!reference_check_name(wanted, "model", err))
         return false;
     sqlite3_stmt *q =
         sql_statement(s,
@@ -142,7 +164,8 @@ bool registry_find(struct store *s, const char *name, unsigned version, struct v
     if (!sql_step(s, q, &row, err))
         return false;
     if (!row)
-        return not_found(s, wanted, version, err);
+        return reference_not_found(s, "SELECT name, max(version) FROM versions GROUP BY name", "model",
+                                   wanted, version, err);
     struct version_record found = {0};
     read_columns(q, &found);
     found.manifest = str_dup(sql_str_at(q, 5));
@@ -155,23 +178,35 @@ bool registry_find(struct store *s, const char *name, unsigned version, struct v
 
 bool registry_parse_reference(struct str reference, char name[MODEL_NAME_MAX + 1], unsigned *version,
                               struct error *err) {
-    struct str rest = reference, model = str_split(&rest, '@');
-    uint64_t number = 0;
-    if (!check_name(model, err))
-        return false;
-    bool numbered = model.n < reference.n;
-    if (numbered && (!str_to_u64(rest, &number) || number == 0 || number > INT_MAX))
-        return fail(err, ERR_USAGE, "\"%.*s\" names no version; write NAME or NAME@NUMBER, like documents@3.",
-                    (int)(reference.n > 80 ? 80 : reference.n), reference.p);
-    copy_text(name, MODEL_NAME_MAX + 1, model);
-    *version = (unsigned)number;
-    return true;
+    return reference_parse(reference, "model", name, version, err);
 }
 
-bool registry_list(struct store *s, void (*visit)(const struct version_record *r, void *ctx), void *ctx,
-                   struct error *err) {
-    sqlite3_stmt *q = sql_statement(
-        s, "SELECT name, version, backend, artefact, created FROM versions ORDER BY name, version DESC", err);
+/* One statement for each kind of page, so that each is a walk along versions_listing. */
+static sqlite3_stmt *page_statement(struct store *s, const struct version_page *p, struct error *err) {
+#define LISTING "SELECT name, version, backend, artefact, created FROM versions "
+    int64_t limit = p->limit ? (int64_t)p->limit : -1;
+    sqlite3_stmt *q;
+    if (p->name)
+        q = sql_statement(
+            s, LISTING "WHERE name = ?3 AND version < ?2 AND ?1 = ?1 ORDER BY version DESC LIMIT ?4", err);
+    else
+        q = sql_statement(s,
+                          LISTING "WHERE name >= ?1 AND (name > ?1 OR version < ?2) AND ?3 = ?3"
+                                  " ORDER BY name, version DESC LIMIT ?4",
+                          err);
+    if (!q)
+        return NULL;
+    sql_bind_str(q, 1, str_from(p->after));
+    sql_bind_int(q, 2, p->after ? (int64_t)p->after_version : INT64_MAX);
+    sql_bind_str(q, 3, str_from(p->name));
+    sql_bind_int(q, 4, limit);
+    return q;
+#undef LISTING
+}
+
+bool registry_page(struct store *s, const struct version_page *page,
+                   void (*visit)(const struct version_record *r, void *ctx), void *ctx, struct error *err) {
+    sqlite3_stmt *q = page_statement(s, page, err);
     if (!q)
         return false;
     for (;;) {
@@ -184,4 +219,9 @@ bool registry_list(struct store *s, void (*visit)(const struct version_record *r
         read_columns(q, &found);
         visit(&found, ctx);
     }
+}
+
+bool registry_list(struct store *s, void (*visit)(const struct version_record *r, void *ctx), void *ctx,
+                   struct error *err) {
+    return registry_page(s, &(struct version_page){0}, visit, ctx, err);
 }

@@ -5,9 +5,10 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "store/reference.h"
 #include "store/store.h"
 
-enum { MODEL_NAME_MAX = 64 };
+enum { MODEL_NAME_MAX = REFERENCE_NAME_MAX };
 
 struct version_record {
     char name[MODEL_NAME_MAX + 1]; /* letters, digits, - _ . */
@@ -28,6 +29,22 @@ bool registry_find(struct store *s, const char *name, unsigned version, struct v
 /* "documents@3" or "documents" (newest). */
 bool registry_parse_reference(struct str reference, char name[MODEL_NAME_MAX + 1], unsigned *version,
                               struct error *err) MUST_USE;
-/* Calls visit for every version, newest first per name, without the manifest. */
+/* For import: the row as it was elsewhere, its artefact already among the blobs, within the caller's
+ * transaction. r->version is the number that is wanted, and what it got: another one when that is taken by
+ * another version, and with *added false the one of a version that is the same. */
+bool registry_restore(struct store *s, struct version_record *r, bool *added, struct error *err) MUST_USE;
+
+/* Which versions, and where to go on; {0}: all. */
+struct version_page {
+    const char *name;  /* only this model's; NULL: any */
+    const char *after; /* go on behind this one: name and number of the last one that was seen */
+    unsigned after_version;
+    unsigned limit; /* 0: no limit */
+};
+/* Calls visit for every version of the page, newest first per name, without the manifest. */
+bool registry_page(struct store *s, const struct version_page *page,
+                   void (*visit)(const struct version_record *r, void *ctx), void *ctx,
+                   struct error *err) MUST_USE;
+/* The same for all. */
 bool registry_list(struct store *s, void (*visit)(const struct version_record *r, void *ctx), void *ctx,
                    struct error *err) MUST_USE;
