@@ -1,15 +1,13 @@
 #include "cli/cli.h"
 
+#include "cli/data_option.h"
 #include "cli/store_option.h"
-#include "learn/document_rows.h"
-#include "learn/train.h"
-#include "store/registry.h"
+#include "learn/registration.h"
 
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static const char help[] =
@@ -21,38 +19,26 @@ static const char help[] =
     "  -c, --config FILE        the configuration that names the store\n"
     "      --store FOLDER       the store itself\n"
     "      --demo               the store of what ./quickstart prepared\n"
-    "      --label COLUMN       the column with the answer (label, category, intent, class or target)\n"
-    "      --text COLUMN        the column with the text (text, message, body or content)\n"
-    "      --ignore COLUMN      leave a tabular column out; may be repeated\n"
-    "      --only COLUMN=VALUE  only rows that have this value; may be repeated, all must hold\n"
-    "      --except COLUMN=VALUE  only rows that have another value\n"
-    "      --split VALUE        the same as --only split=VALUE\n"
+    "      --dataset NAME       what the dataset is called where nobody has named it yet (as the "
+    "model)\n" DATA_OPTIONS_HELP
     "      --accept N           confidence from which answers go straight out (0.85)\n"
     "      --review N           confidence below which a person decides (0.60)\n"
     "      --folds N            parts of the cross-validation (5)\n"
     "      --threads N          at most so many cores (2)\n"
     "      --max-rejected N     give up when more than this share of the rows is no good (0.05)\n";
 
-enum { IGNORED_MAX = 200 };
-
 struct train_command {
-    const char *name, *data;
+    const char *name, *dataset;
     struct store_option store;
-    struct csv_rows_options csv;
-    const char *ignored[IGNORED_MAX];
+    struct data_option data;
     struct train_options train;
 };
 
-static const struct option options[] = {{"data", required_argument, NULL, 'd'},
+static const struct option options[] = {DATA_LONG_OPTIONS,
+                                        {"dataset", required_argument, NULL, 'D'},
                                         {"config", required_argument, NULL, 'c'},
                                         {"store", required_argument, NULL, OPTION_STORE},
                                         {"demo", no_argument, NULL, OPTION_DEMO},
-                                        {"label", required_argument, NULL, 'l'},
-                                        {"text", required_argument, NULL, 't'},
-                                        {"ignore", required_argument, NULL, 'i'},
-                                        {"only", required_argument, NULL, 'o'},
-                                        {"except", required_argument, NULL, 'e'},
-                                        {"split", required_argument, NULL, 'p'},
                                         {"accept", required_argument, NULL, 'A'},
                                         {"review", required_argument, NULL, 'R'},
                                         {"folds", required_argument, NULL, 'F'},
@@ -78,41 +64,17 @@ static bool count(const char *option, const char *text, unsigned least, unsigned
     return true;
 }
 
-/* "COLUMN=VALUE"; the argument is cut in place. */
-static bool filter(struct train_command *c, char *text, bool except, struct error *err) {
-    char *equals = strchr(text, '=');
-    if (!equals || equals == text)
-        return fail(err, ERR_USAGE, "\"%s\": expected COLUMN=VALUE.", text);
-    if (c->csv.filter_count == ROW_FILTERS_MAX)
-        return fail(err, ERR_USAGE, "More than %d filters.", ROW_FILTERS_MAX);
-    *equals = '\0';
-    c->csv.filters[c->csv.filter_count++] = (struct row_filter){text, equals + 1, except};
-    return true;
-}
-
-static bool add_ignored(struct train_command *c, const char *column, struct error *err) {
-    if (c->csv.ignore_count == IGNORED_MAX)
-        return fail(err, ERR_USAGE, "More than %d ignored columns.", IGNORED_MAX);
-    c->ignored[c->csv.ignore_count++] = column;
-    return true;
-}
-
 static bool take_option(struct train_command *c, int option, char *value, struct error *err) {
+    bool known;
+    if (!data_option_take(&c->data, option, value, &known, err))
+        return false;
+    if (known)
+        return true;
     switch (option) {
-    case 'd': c->data = value; return true;
+    case 'D': c->dataset = value; return true;
     case 'c': c->store.config = value; return true;
     case OPTION_STORE: c->store.folder = value; return true;
     case OPTION_DEMO: c->store.demo = true; return true;
-    case 'l': c->csv.label = value; return true;
-    case 't': c->csv.text = value; return true;
-    case 'i': return add_ignored(c, value, err);
-    case 'o': return filter(c, value, false, err);
-    case 'e': return filter(c, value, true, err);
-    case 'p':
-        if (c->csv.filter_count == ROW_FILTERS_MAX)
-            return fail(err, ERR_USAGE, "More than %d filters.", ROW_FILTERS_MAX);
-        c->csv.filters[c->csv.filter_count++] = (struct row_filter){"split", value, false};
-        return true;
     case 'A': return number("--accept", value, 0, 1, &c->train.accept, err);
     case 'R': return number("--review", value, 0, 1, &c->train.review, err);
     case 'F': return count("--folds", value, 2, 20, &c->train.folds, err);
@@ -127,11 +89,12 @@ static void show_progress(void *ctx, size_t done, size_t all) {
         fprintf(stderr, "\rtraining: %zu of %zu runs%s", done, all, done == all ? "\n" : "");
 }
 
-static void print_result(const struct train_command *c, const struct trained *t, unsigned version) {
+static void print_result(const struct train_command *c, const struct trained *t, const struct registered *r) {
     const struct quality *m = &t->quality;
-    printf("%s@%u\n", c->name, version);
+    printf("%s@%u\n", c->name, r->version);
     printf("  rows          %zu (%zu rejected), %zu labels\n", t->rows, t->rejected, m->label_count);
-    printf("  dataset       %s\n", t->dataset);
+    if (r->dataset[0])
+        printf("  dataset       %s, %.12s\n", r->dataset, t->noted.hash);
     printf("  artefact      %.1f MB\n", (double)t->artefact.n / 1e6);
     printf("  trained in    %.1f s\n\n", t->seconds);
     puts("  Cross-validated, on rows that neither model nor calibration had seen:");
@@ -151,37 +114,30 @@ static void print_result(const struct train_command *c, const struct trained *t,
                t->visual_accuracy);
 }
 
-static bool add_version(const struct train_command *c, const struct trained *t, unsigned *version,
+static bool add_version(const struct train_command *c, const struct trained *t, struct registered *out,
                         struct error *err) {
     struct store *store;
+    struct registration r = {c->name, "linear", c->data.path, c->dataset};
     if (!store_option_open(&c->store, true, &store, err))
         return false;
-    bool ok = registry_add_version(store, c->name, "linear", buf_str(&t->artefact), buf_str(&t->manifest),
-                                   version, err);
+    bool ok = registration_add(store, &r, t, out, err);
     store_close(store);
     return ok;
 }
 
-static struct row_reader *open_rows(const struct train_command *c, struct error *err) {
-    struct stat st;
-    if (stat(c->data, &st) == 0 && S_ISDIR(st.st_mode))
-        return document_rows_open(c->data, err);
-    return csv_rows_open(c->data, &c->csv, err);
-}
-
 static bool run(struct train_command *c, struct error *err) {
-    struct row_reader *reader = open_rows(c, err);
+    struct row_reader *reader = data_option_open(&c->data, true, err);
     if (!reader)
         return false;
     struct trained trained;
-    unsigned version = 0;
+    struct registered registered;
     bool ok = learn_train(&c->train, reader, &trained, err);
     row_reader_free(reader);
     if (!ok)
         return false;
-    ok = add_version(c, &trained, &version, err);
+    ok = add_version(c, &trained, &registered, err);
     if (ok)
-        print_result(c, &trained, version);
+        print_result(c, &trained, &registered);
     trained_free(&trained);
     return ok;
 }
@@ -205,12 +161,11 @@ int cli_train(int argc, char **argv) {
     }
     if (optind + 1 != argc)
         return usage("name one model to train");
-    if (!c.data)
+    if (!c.data.path)
         return usage("say with --data what to learn from");
     if ((c.store.config != NULL) + (c.store.folder != NULL) + c.store.demo != 1)
         return usage("say where to store the version: either -c FILE, or --store FOLDER, or --demo");
     c.name = argv[optind];
-    c.csv.ignore = c.ignored;
     c.train.name = c.name;
     c.train.progress = show_progress;
     if (run(&c, &err))

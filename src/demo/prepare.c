@@ -5,8 +5,7 @@
 #include "demo/folder.h"
 #include "documents/documents.h"
 #include "learn/document_rows.h"
-#include "learn/train.h"
-#include "store/registry.h"
+#include "learn/registration.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -97,22 +96,22 @@ static bool write_data(const struct demo_folder *folder, struct error *err) {
 }
 
 /* Trains on what the reader gives (which is freed) and stores the next version of `name`. */
-static bool train(struct store *store, const char *name, struct row_reader *reader, char reference[80],
-                  struct error *err) {
+static bool train(struct store *store, const char *name, const char *source, struct row_reader *reader,
+                  char reference[80], struct error *err) {
     char what[128];
     snprintf(what, sizeof what, "training %s", name);
     int64_t start = begin(what);
     struct train_options options = {.name = name};
+    struct registration registration = {.name = name, .backend = "linear", .source = source};
+    struct registered registered;
     struct trained trained;
-    unsigned version;
     bool good = learn_train(&options, reader, &trained, err);
     row_reader_free(reader);
     if (!good)
         return fail_within(err, "training %s", name);
-    good = registry_add_version(store, name, "linear", buf_str(&trained.artefact), buf_str(&trained.manifest),
-                                &version, err);
+    good = registration_add(store, &registration, &trained, &registered, err);
     if (good) {
-        snprintf(reference, 80, "%s@%u", name, version);
+        snprintf(reference, 80, "%s@%u", name, registered.version);
         printf("%.1f s: %s, %zu rows, accuracy %.1f %% (cross-validated)\n", since(start), reference,
                trained.rows, trained.quality.accuracy * 100);
     }
@@ -126,7 +125,7 @@ static bool train_support(const struct demo_folder *folder, struct store *store,
     if (!demo_path(folder, path, err, "%s", file))
         return false;
     struct row_reader *reader = csv_rows_open(path, &(struct csv_rows_options){0}, err);
-    return reader && train(store, "support", reader, reference, err);
+    return reader && train(store, "support", path, reader, reference, err);
 }
 
 static bool train_documents(const struct demo_folder *folder, struct store *store, char reference[80],
@@ -135,7 +134,7 @@ static bool train_documents(const struct demo_folder *folder, struct store *stor
     if (!demo_path(folder, path, err, "documents"))
         return false;
     struct row_reader *reader = document_rows_open(path, err);
-    return reader && train(store, "documents", reader, reference, err);
+    return reader && train(store, "documents", path, reader, reference, err);
 }
 
 /* The first version of support knows half of the texts: something for the second to be better than. */

@@ -23,6 +23,7 @@ struct csv_rows {
     size_t columns[CSV_COLUMNS_MAX];    /* and where they are */
     struct str cells[CSV_COLUMNS_MAX];
     char source[512], reason[256];
+    struct row_file file;
 };
 
 static void csv_rows_free(struct row_reader *r) {
@@ -84,7 +85,8 @@ static enum row_status csv_rows_next(struct row_reader *r, struct training_row *
         return reject(c, row, fault);
     for (size_t i = 0; i < r->column_count; i++)
         c->cells[i] = str_trim(csv->cells[c->columns[i]]);
-    *row = (struct training_row){.label = str_trim(csv->cells[c->label]), .source = str_from(c->source)};
+    *row = (struct training_row){
+        .label = str_trim(csv->cells[c->label]), .source = str_from(c->source), .line = csv->line};
     if (c->text != SIZE_MAX)
         row->text = csv->cells[c->text];
     else
@@ -212,6 +214,9 @@ struct row_reader *csv_rows_open(const char *path, const struct csv_rows_options
     if (!c->name)
         fail(err, ERR_NO_MEMORY, "out of memory");
     if (c->bytes && c->name) {
+        c->file = (struct row_file){.path = STR(""), .size = n};
+        sha256((struct str){c->bytes, n}, c->file.sha256); /* before it is unquoted in place */
+        c->reader.table = &c->file;
         csv_begin(&c->csv, c->name, c->bytes, n);
         if (read_header(c, o, err))
             return &c->reader;

@@ -21,6 +21,7 @@ struct reading {
     const char *label; /* in the path, its last two parts: not terminated there */
     size_t label_length;
     char *bytes;
+    struct row_file file;
     bool over;
     struct document_result *result; /* NULL: see error */
     struct error error;
@@ -28,7 +29,7 @@ struct reading {
 
 struct document_rows {
     struct row_reader reader;
-    struct parser_pool *pool;
+    struct parser_pool *pool; /* NULL: files are read and not understood */
     struct reading *list;
     size_t count, room;
     size_t submitted, given; /* the first so many */
@@ -75,6 +76,14 @@ static void reading_over(void *ctx, struct document_result *result, const struct
 static void submit(struct document_rows *d, struct reading *reading) {
     size_t n = 0;
     reading->bytes = file_text(reading->path, DOCUMENT_MAX, &n, &reading->error);
+    if (reading->bytes) {
+        reading->file = (struct row_file){.path = str_from(reading->label), .size = n};
+        sha256((struct str){reading->bytes, n}, reading->file.sha256);
+    }
+    if (!d->pool) {
+        reading->over = true;
+        return;
+    }
     struct parser_job job = {
         .bytes = {reading->bytes, n},
         .want = DOCUMENT_TEXT_EMBEDDED | DOCUMENT_VISUAL | DOCUMENT_OCR_QUICK,
@@ -116,7 +125,10 @@ static enum row_status document_rows_next(struct row_reader *r, struct training_
     await(d, reading);
     const struct document_result *result = reading->result;
     *row = (struct training_row){.label = {reading->label, reading->label_length},
-                                 .source = str_from(reading->label)};
+                                 .source = str_from(reading->label),
+                                 .file = reading->bytes ? &reading->file : NULL};
+    if (reading->bytes && !d->pool)
+        return ROW_GOOD;
     if (!result) {
         row->reason = str_from(reading->error.message);
         return ROW_REJECTED;
@@ -205,7 +217,7 @@ static bool start_pool(struct document_rows *d, struct error *err) {
     return d->pool != NULL;
 }
 
-struct row_reader *document_rows_open(const char *path, struct error *err) {
+static struct row_reader *open_rows(const char *path, bool understand, struct error *err) {
     struct document_rows *d = calloc(1, sizeof *d);
     if (!d) {
         fail(err, ERR_NO_MEMORY, "out of memory");
@@ -215,8 +227,17 @@ struct row_reader *document_rows_open(const char *path, struct error *err) {
     d->reader.free = document_rows_free;
     pthread_mutex_init(&d->lock, NULL);
     pthread_cond_init(&d->ended, NULL);
-    if (list_documents(d, path, err) && start_pool(d, err))
+    d->ahead = 1;
+    if (list_documents(d, path, err) && (!understand || start_pool(d, err)))
         return &d->reader;
     document_rows_free(&d->reader);
     return NULL;
+}
+
+struct row_reader *document_rows_open(const char *path, struct error *err) {
+    return open_rows(path, true, err);
+}
+
+struct row_reader *document_files_open(const char *path, struct error *err) {
+    return open_rows(path, false, err);
 }

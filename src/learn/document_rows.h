@@ -9,3 +9,5 @@
 
 /* Starts a parser pool of its own. NULL and *err when there are no classes or no parser. */
 struct row_reader *document_rows_open(const char *path, struct error *err) MUST_USE;
+/* The same rows with nothing but their labels and files: for naming a dataset, not for training on it. */
+struct row_reader *document_files_open(const char *path, struct error *err) MUST_USE;

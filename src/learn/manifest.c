@@ -6,6 +6,8 @@ static void write_dataset(struct json_writer *w, const struct manifest_facts *f)
     const struct dataset *d = f->source->data;
     json_key(w, "dataset");
     json_object(w);
+    if (f->dataset_manifest[0])
+        json_field_text(w, "manifest", f->dataset_manifest);
     json_field_text(w, "sha256", f->dataset_hash);
     json_field_int(w, "rows", (int64_t)d->count);
     json_field_int(w, "rejected", (int64_t)d->rejected);

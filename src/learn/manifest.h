@@ -12,6 +12,7 @@ struct manifest_facts {
     const struct fit_options *fit;
     const struct fit_source *source;
     const char *dataset_hash;
+    const char *dataset_manifest;     /* hash (store/datasets.h); "" unknown */
     const struct judged_part *part;   /* the one that the version's figures are about */
     const struct judged_part *visual; /* NULL: no visual part */
     const struct gate *gate;

@@ -5,7 +5,15 @@
 #pragma once
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/str.h"
+
+/* A file as it was read. */
+struct row_file {
+    struct str path; /* below the folder that was named; "" for the file that was named itself */
+    uint64_t size;
+    unsigned char sha256[SHA256_SIZE];
+};
 
 /* Borrowed until the next call of next(). */
 struct training_row {
@@ -17,6 +25,9 @@ struct training_row {
     float ocr_confidence;
     struct str source; /* "file.csv:12" or a file's name, for messages */
     struct str reason; /* of a rejected row */
+    const struct row_file
+        *file;     /* of a row that is a file, rejected ones too where it could be read; or NULL */
+    uint64_t line; /* of a table's record, where it begins; or 0 */
 };
 
 enum row_status { ROW_GOOD, ROW_REJECTED, ROW_END, ROW_FAILED };
@@ -25,6 +36,7 @@ struct row_reader {
     /* Names of the tabular columns, without the label's; 0 for a reader of texts. Terminated. */
     const char *const *columns;
     size_t column_count;
+    const struct row_file *table; /* what all rows are records of, or NULL */
     enum row_status (*next)(struct row_reader *r, struct training_row *row, struct error *err);
     void (*free)(struct row_reader *r);
 };

@@ -17,6 +17,7 @@ struct training {
     struct train_options o;
     struct fit_options fit;
     struct dataset data;
+    struct noted_rows noted;
     struct corpus corpus;
     struct learned_schema schema;
     struct fit_source source;
@@ -141,6 +142,7 @@ static bool write_manifest(struct training *t, struct trained *r, struct error *
                                    .fit = &t->fit,
                                    .source = &t->source,
                                    .dataset_hash = r->dataset,
+                                   .dataset_manifest = t->noted.hash,
                                    .part = t->main_part.rows ? &t->main_part : &t->visual,
                                    .visual = t->visual.rows ? &t->visual : NULL,
                                    .gate = &t->gate};
@@ -166,6 +168,8 @@ static void take_results(struct training *t, struct trained *r) {
     r->has_visual = t->visual.rows != NULL;
     r->visual_accuracy = t->visual.quality.accuracy;
     r->gate = t->gate;
+    r->noted = t->noted;
+    t->noted = (struct noted_rows){0};
 }
 
 static bool deliver(struct training *t, struct trained *out, struct error *err) {
@@ -184,9 +188,17 @@ static bool deliver(struct training *t, struct trained *out, struct error *err) 
     return true;
 }
 
-static bool run(struct training *t, struct row_reader *reader, struct error *err) {
+static bool load(struct training *t, struct row_reader *reader, struct error *err) {
     struct dataset_limits limits = {.rejected_share = t->o.rejected_share, .least_per_label = 2};
-    if (!dataset_load(&t->data, reader, &limits, err) || !prepare_source(t, err))
+    struct row_reader *noting = noting_reader_open(reader, err);
+    bool good =
+        noting && dataset_load(&t->data, noting, &limits, err) && noted_rows_take(noting, &t->noted, err);
+    row_reader_free(noting);
+    return good;
+}
+
+static bool run(struct training *t, struct row_reader *reader, struct error *err) {
+    if (!load(t, reader, err) || !prepare_source(t, err))
         return false;
     t->fit = t->o.fit ? *t->o.fit : fit_defaults(t->data.count);
     return plan_runs(t, err) &&
@@ -214,6 +226,7 @@ bool learn_train(const struct train_options *o, struct row_reader *reader, struc
     free(t->fold);
     corpus_free(&t->corpus);
     schema_free(&t->schema);
+    noted_rows_free(&t->noted);
     dataset_free(&t->data);
     free(t);
     return ok;
@@ -226,4 +239,5 @@ void trained_free(struct trained *t) {
     buf_free(&t->artefact);
     buf_free(&t->manifest);
     quality_free(&t->quality);
+    noted_rows_free(&t->noted);
 }

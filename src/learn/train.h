@@ -7,6 +7,7 @@
 #pragma once
 
 #include "learn/judging.h"
+#include "learn/noted_rows.h"
 #include "learn/quality.h"
 
 struct train_options {
@@ -30,7 +31,9 @@ struct trained {
     bool has_visual;
     double visual_accuracy; /* of the visual part alone */
     struct gate gate;       /* of the visual part */
-    char dataset[65];       /* hash */
+    char dataset[65]; /* hash of what was learned from: texts as they were read, without rejected rows */
+    struct noted_rows
+        noted; /* of the files or the table that it was read from; the manifest names its hash */
     double seconds;
 };
 

@@ -94,6 +94,25 @@ static const char *const steps[] = {
     " cases INTEGER NOT NULL, passed INTEGER NOT NULL, verdict INTEGER NOT NULL, created INTEGER NOT NULL,"
     " who TEXT NOT NULL, report TEXT NOT NULL);"
     "CREATE INDEX evaluations_version ON evaluations (model, version, suite, id);",
+    /* 7 */
+    /* manifest: the hash of a blob (store/dataset_manifest.h). Rows are only ever added. */
+    "CREATE TABLE datasets ("
+    " name TEXT NOT NULL, version INTEGER NOT NULL, manifest TEXT NOT NULL, kind INTEGER NOT NULL,"
+    " rows INTEGER NOT NULL, bytes INTEGER NOT NULL, labels INTEGER NOT NULL, source TEXT NOT NULL,"
+    " created INTEGER NOT NULL, PRIMARY KEY (name, version));"
+    "CREATE INDEX datasets_manifest ON datasets (manifest, name);"
+    /* Which versions learned from which dataset: what their manifests say, to be found from the other end. */
+    "CREATE TABLE version_datasets ("
+    " name TEXT NOT NULL, version INTEGER NOT NULL, manifest TEXT NOT NULL, PRIMARY KEY (name, version));"
+    "CREATE INDEX version_datasets_manifest ON version_datasets (manifest, name, version);"
+    /* The newest row of a key holds (store/tags.h). value NULL: the tag was taken away. version 0: of the
+       name. */
+    "CREATE TABLE tags ("
+    " id INTEGER PRIMARY KEY, subject INTEGER NOT NULL, name TEXT NOT NULL, version INTEGER NOT NULL,"
+    " key TEXT NOT NULL, value TEXT, created INTEGER NOT NULL);"
+    "CREATE INDEX tags_subject ON tags (subject, name, version, key, id);"
+    /* All that a listing of versions shows, since the manifests beside it are long. */
+    "CREATE INDEX versions_listing ON versions (name, version DESC, backend, artefact, created);",
 };
 
 enum { STEP_COUNT = ARRAY_COUNT(steps) };

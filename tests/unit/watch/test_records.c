@@ -285,6 +285,7 @@ static const char first_schema[] =
     "DROP TABLE event_pages; DROP TABLE spend; DROP TABLE spend_commits; DROP TABLE prompts;"
     "DROP TABLE responses; DROP TABLE response_items; DROP TABLE conversations;"
     "DROP TABLE evaluations;"
+    "DROP TABLE datasets; DROP TABLE version_datasets; DROP TABLE tags; DROP INDEX versions_listing;"
     "INSERT INTO stage_names VALUES (1, 'infer');"
     "INSERT INTO events (id, request_id, arrived, latency_us, status, decision, endpoint, confidence, stages,"
     " review_id) VALUES"
