@@ -21,6 +21,7 @@ static const char help[] =
     "      --demo               the store of what ./quickstart prepared\n"
     "      --dataset NAME       what the dataset is called where nobody has named it yet (as the "
     "model)\n" DATA_OPTIONS_HELP
+    "      --backend NAME       linear, or boosted: gradient-boosted trees over tabular columns (linear)\n"
     "      --accept N           confidence from which answers go straight out (0.85)\n"
     "      --review N           confidence below which a person decides (0.60)\n"
     "      --folds N            parts of the cross-validation (5)\n"
@@ -43,6 +44,7 @@ static const struct option options[] = {DATA_LONG_OPTIONS,
                                         {"review", required_argument, NULL, 'R'},
                                         {"folds", required_argument, NULL, 'F'},
                                         {"threads", required_argument, NULL, 'T'},
+                                        {"backend", required_argument, NULL, 'b'},
                                         {"max-rejected", required_argument, NULL, 'M'},
                                         {"help", no_argument, NULL, 'h'},
                                         {0}};
@@ -64,6 +66,18 @@ static bool count(const char *option, const char *text, unsigned least, unsigned
     return true;
 }
 
+static bool backend(const char *name, enum trained_backend *out, struct error *err) {
+    static const char *const names[] = {[TRAINED_LINEAR] = "linear", [TRAINED_BOOSTED] = "boosted"};
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++)
+        if (strcmp(name, names[i]) == 0) {
+            *out = (enum trained_backend)i;
+            return true;
+        }
+    const char *near = str_nearest(str_from(name), names, ARRAY_COUNT(names));
+    return fail(err, ERR_USAGE, "--backend is \"%.40s\"; expected linear or boosted%s%s%s.", name,
+                near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
+}
+
 static bool take_option(struct train_command *c, int option, char *value, struct error *err) {
     bool known;
     if (!data_option_take(&c->data, option, value, &known, err))
@@ -79,6 +93,7 @@ static bool take_option(struct train_command *c, int option, char *value, struct
     case 'R': return number("--review", value, 0, 1, &c->train.review, err);
     case 'F': return count("--folds", value, 2, 20, &c->train.folds, err);
     case 'T': return count("--threads", value, 1, 16, &c->train.threads, err);
+    case 'b': return backend(value, &c->train.backend, err);
     case 'M': return number("--max-rejected", value, 0, 1, &c->train.rejected_share, err);
     default: return fail(err, ERR_USAGE, "See penstock train --help.");
     }
@@ -117,7 +132,7 @@ static void print_result(const struct train_command *c, const struct trained *t,
 static bool add_version(const struct train_command *c, const struct trained *t, struct registered *out,
                         struct error *err) {
     struct store *store;
-    struct registration r = {c->name, "linear", c->data.path, c->dataset};
+    struct registration r = {c->name, trained_backend_name(c->train.backend), c->data.path, c->dataset};
     if (!store_option_open(&c->store, true, &store, err))
         return false;
     bool ok = registration_add(store, &r, t, out, err);

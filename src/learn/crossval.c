@@ -93,7 +93,7 @@ static bool observe(struct training_run *r, const struct fit_source *source, str
     enum { SCORES_PER_ROW = 4 };
     size_t labels = source->data->label_count;
     struct backend *b;
-    if (!backend_open(&b, "linear", buf_str(&r->artefact), err))
+    if (!backend_open(&b, trained_backend_name(source->backend), buf_str(&r->artefact), err))
         return false;
     struct scratch *s = scratch_new();
     r->scores = malloc((r->seen_count + 1) * SCORES_PER_ROW * labels * sizeof *r->scores);

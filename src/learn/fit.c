@@ -8,6 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *trained_backend_name(enum trained_backend backend) {
+    return backend == TRAINED_BOOSTED ? "boosted" : "linear";
+}
+
 struct fit_options fit_defaults(size_t rows) {
     size_t passes = 100000 / (rows + 1); /* few rows need more passes: it is steps that count */
     return (struct fit_options){
@@ -23,6 +27,7 @@ struct fit_options fit_defaults(size_t rows) {
                    .start = 0.05f,
                    .seed = 1},
         .visual = {.cost = 10, .passes = 100},
+        .boosted = boosted_defaults(),
     };
 }
 
@@ -70,6 +75,14 @@ static bool fit_main(struct artefact_writer *w, const struct fit_source *source,
     return ok;
 }
 
+static bool fit_boosted(struct artefact_writer *w, const struct fit_source *source, const uint32_t *chosen,
+                        size_t count, const struct fit_options *o, struct error *err) {
+    if (!boosted_fit(w, source->schema, source->data, chosen, count, &o->boosted, err))
+        return false;
+    write_plain_confidence(w, ARTEFACT_CONFIDENCE, false);
+    return true;
+}
+
 static bool fit_visual(struct artefact_writer *w, const struct fit_source *source, const uint32_t *chosen,
                        size_t count, const struct fit_options *o, struct error *err) {
     struct design d;
@@ -100,7 +113,10 @@ bool fit_artefact(struct buf *out, const struct fit_source *source, const uint32
     struct artefact_writer w;
     artefact_begin(&w, out);
     write_labels(&w, source->data);
-    if ((source->corpus || source->schema) && !fit_main(&w, source, chosen, count, o, err))
+    bool boosted = source->backend == TRAINED_BOOSTED;
+    if (boosted && !fit_boosted(&w, source, chosen, count, o, err))
+        return false;
+    if (!boosted && (source->corpus || source->schema) && !fit_main(&w, source, chosen, count, o, err))
         return false;
     if (source->visual && !fit_visual(&w, source, chosen, count, o, err))
         return false;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/buf.h"
+#include "learn/boosted_fit.h"
 #include "learn/solver.h"
 #include "models/confidence.h"
 
@@ -12,10 +13,15 @@ struct fit_options {
     struct linear_options linear;
     struct hidden_options hidden;
     struct linear_options visual;
+    struct boosted_options boosted;
 };
+
+enum trained_backend { TRAINED_LINEAR, TRAINED_BOOSTED };
+const char *trained_backend_name(enum trained_backend backend);
 
 /* What a version is made of: texts or tabular features or neither, and visual vectors or none. */
 struct fit_source {
+    enum trained_backend backend; /* boosted: features and nothing else */
     const struct dataset *data;
     const struct corpus *corpus;         /* NULL: no texts */
     const struct learned_schema *schema; /* NULL: no features */

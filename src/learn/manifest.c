@@ -1,6 +1,7 @@
 #include "learn/manifest.h"
 
 #include "learn/profile.h"
+#include "models/boosted.h"
 
 static void write_dataset(struct json_writer *w, const struct manifest_facts *f) {
     const struct dataset *d = f->source->data;
@@ -34,11 +35,7 @@ static void write_confidence(struct json_writer *w, const struct confidence *c) 
     write_numbers(w, "confidence_weights", c->correct, CONFIDENCE_TERMS);
 }
 
-static void write_parameters(struct json_writer *w, const struct manifest_facts *f) {
-    const struct fit_options *o = f->fit;
-    json_key(w, "parameters");
-    json_object(w);
-    json_field_int(w, "folds", f->options->folds);
+static void write_linear_parameters(struct json_writer *w, const struct fit_options *o) {
     json_field_fixed(w, "cost", (double)o->linear.cost, 4);
     json_field_int(w, "linear_passes", o->linear.passes);
     json_field_int(w, "hidden_units", o->hidden.units);
@@ -47,6 +44,36 @@ static void write_parameters(struct json_writer *w, const struct manifest_facts 
     json_field_fixed(w, "input_dropout", (double)o->hidden.input_dropout, 4);
     json_field_fixed(w, "unit_dropout", (double)o->hidden.unit_dropout, 4);
     json_field_int(w, "seed", (int64_t)o->hidden.seed);
+}
+
+/* Rounds as the final run had them. */
+static void write_boosted_parameters(struct json_writer *w, const struct manifest_facts *f) {
+    const struct xgboost_options *o = &f->fit->boosted.train;
+    struct backend *b;
+    json_field_text(w, "xgboost", xgboost_version());
+    if (backend_open(&b, "boosted", f->artefact, NULL)) {
+        json_field_int(w, "rounds", boosted_rounds(b));
+        backend_free(b);
+    }
+    json_field_int(w, "most_rounds", o->rounds);
+    json_field_int(w, "patience", o->patience);
+    json_field_int(w, "depth", o->depth);
+    json_field_fixed(w, "step", (double)o->step, 4);
+    json_field_fixed(w, "row_share", (double)o->row_share, 4);
+    json_field_fixed(w, "column_share", (double)o->column_share, 4);
+    json_field_fixed(w, "least_weight", (double)o->least_weight, 4);
+    json_field_fixed(w, "ridge", (double)o->ridge, 4);
+    json_field_int(w, "seed", o->seed);
+}
+
+static void write_parameters(struct json_writer *w, const struct manifest_facts *f) {
+    json_key(w, "parameters");
+    json_object(w);
+    json_field_int(w, "folds", f->options->folds);
+    if (f->source->backend == TRAINED_BOOSTED)
+        write_boosted_parameters(w, f);
+    else
+        write_linear_parameters(w, f->fit);
     write_confidence(w, &f->part->confidence);
     json_object_end(w);
 }
@@ -199,7 +226,7 @@ void manifest_write(struct buf *out, const struct manifest_facts *f) {
     struct json_writer w = JSON_WRITER(out);
     json_object(&w);
     json_field_text(&w, "model", f->options->name);
-    json_field_text(&w, "backend", "linear");
+    json_field_text(&w, "backend", trained_backend_name(f->source->backend));
     write_labels_and_inputs(&w, f->source);
     write_dataset(&w, f);
     write_parameters(&w, f);

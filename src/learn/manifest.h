@@ -16,6 +16,7 @@ struct manifest_facts {
     const struct judged_part *part;   /* the one that the version's figures are about */
     const struct judged_part *visual; /* NULL: no visual part */
     const struct gate *gate;
+    struct str artefact; /* of the final run */
 };
 
 void manifest_write(struct buf *out, const struct manifest_facts *f);

@@ -71,7 +71,13 @@ static bool visual_usable(const struct dataset *d) {
 
 static bool prepare_source(struct training *t, struct error *err) {
     struct error problem = {0};
-    t->source = (struct fit_source){.data = &t->data, .visual = visual_usable(&t->data)};
+    bool boosted = t->o.backend == TRAINED_BOOSTED;
+    if (boosted && !t->data.column_count)
+        return fail(err, ERR_DATA,
+                    "The rows have no tabular columns, which is what a boosted model learns from; "
+                    "expected a CSV file with a column for each feature and one for the label.");
+    t->source = (struct fit_source){
+        .backend = t->o.backend, .data = &t->data, .visual = !boosted && visual_usable(&t->data)};
     if (t->data.column_count) {
         t->source.schema = &t->schema;
         return schema_learn(&t->schema, &t->data, err);
@@ -145,7 +151,8 @@ static bool write_manifest(struct training *t, struct trained *r, struct error *
                                    .dataset_manifest = t->noted.hash,
                                    .part = t->main_part.rows ? &t->main_part : &t->visual,
                                    .visual = t->visual.rows ? &t->visual : NULL,
-                                   .gate = &t->gate};
+                                   .gate = &t->gate,
+                                   .artefact = buf_str(&t->runs[0].artefact)};
     r->manifest = BUF_INIT(MANIFEST_MAX);
     manifest_write(&r->manifest, &facts);
     return !r->manifest.failed ||
@@ -198,6 +205,9 @@ static bool load(struct training *t, struct row_reader *reader, struct error *er
 }
 
 static bool run(struct training *t, struct row_reader *reader, struct error *err) {
+    /* Said before minutes of reading. */
+    if (t->o.backend == TRAINED_BOOSTED && !xgboost_ready(err))
+        return false;
     if (!load(t, reader, err) || !prepare_source(t, err))
         return false;
     t->fit = t->o.fit ? *t->o.fit : fit_defaults(t->data.count);

@@ -16,6 +16,7 @@ struct train_options {
     unsigned folds;                /* 0: 5 */
     unsigned threads;              /* 0: 2, or 1 where there is one core */
     double rejected_share;         /* more bad rows than this share is an error; 0: 0.05 */
+    enum trained_backend backend;  /* boosted: rows with tabular columns only */
     const struct fit_options *fit; /* NULL: fit_defaults() */
     training_progress *progress;
     void *ctx;

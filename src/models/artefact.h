@@ -1,5 +1,5 @@
-/* The file that a `linear` or `onnx` version is: sections in one block of bytes, made to be mapped and used
- * in place. Numbers are little-endian; IEEE 754 floats. Layout:
+/* The file that a `linear`, `boosted` or `onnx` version is: sections in one block of bytes, made to be mapped
+ * and used in place. Numbers are little-endian; IEEE 754 floats. Layout:
  *
  *     "PSTKLIN" NUL, u32 format, u32 byte-order mark 0x01020304, u64 size of the whole, u32 sections, u32 0
  *     per section: u32 kind, u32 0, u64 offset, u64 size
@@ -26,6 +26,7 @@ enum artefact_kind {
     ARTEFACT_LOOKS = 9,          /* models/looks.h; not in versions trained before there was this */
     ARTEFACT_ONNX = 10,          /* an ONNX file; models/onnx_backend.h */
     ARTEFACT_ONNX_SETTINGS = 11, /* u32 logits, float temperature, the terminated name of the output */
+    ARTEFACT_TREES = 12,         /* models/trees.h, over the schema */
 };
 
 struct artefact {

@@ -1,5 +1,6 @@
 #include "models/backend.h"
 
+#include "models/boosted.h"
 #include "models/linear.h"
 #include "models/onnx_backend.h"
 #include "models/rules_backend.h"
@@ -18,9 +19,11 @@ void scratch_free(struct scratch *s) {
 }
 
 bool backend_open(struct backend **out, const char *name, struct str bytes, struct error *err) {
-    static const char *const names[] = {"linear", "onnx", "rules"};
+    static const char *const names[] = {"linear", "boosted", "onnx", "rules"};
     if (str_eq(str_from(name), STR("linear")))
         return linear_open(out, bytes, err);
+    if (str_eq(str_from(name), STR("boosted")))
+        return boosted_open(out, bytes, err);
     if (str_eq(str_from(name), STR("onnx")))
         return onnx_backend_open(out, bytes, err);
     if (str_eq(str_from(name), STR("rules")))

@@ -19,6 +19,7 @@ struct scratch {
     alignas(64) float sums[2 * SCRATCH_STRIDE];
     alignas(64) float linear[SCRATCH_LABELS], hidden[SCRATCH_LABELS], probabilities[SCRATCH_LABELS];
     float visual[MODEL_VISUAL_MAX], looks[SCRATCH_LABELS];
+    float row[MODEL_FEATURES_MAX];
     struct tabular_item items[TABULAR_ITEMS_PER_COLUMN * MODEL_FEATURES_MAX];
     struct text_tokens tokens;
 };
