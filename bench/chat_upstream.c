@@ -62,8 +62,7 @@ static void on_time(struct loop_timer *timer) {
     s->left--;
     write_event(s->x);
     loop_timer_arm(s->x->loop, timer, s->due_ns);
-    if (!exchange_stream_flush(s->x))
-        return; /* on_gone has disarmed the timer */
+    exchange_stream_flush(s->x);
 }
 
 static void begin_stream(struct exchange *x) {

@@ -63,7 +63,8 @@ static void on_body(struct http_call *call, struct str bytes) {
         return;
     }
     exchange_stream_write(p->x, bytes);
-    if (exchange_stream_flush(p->x) && exchange_stream_is_full(p->x))
+    exchange_stream_flush(p->x);
+    if (exchange_stream_is_full(p->x))
         http_call_pause(call);
 }
 

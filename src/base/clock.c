@@ -21,8 +21,14 @@ static int64_t real_wall(void) {
 static const struct clock_source real = {real_monotonic, real_wall};
 static const struct clock_source *source = &real;
 
+static _Thread_local int64_t recent;
+
 int64_t clock_monotonic(void) {
-    return source->monotonic();
+    return recent = source->monotonic();
+}
+
+int64_t clock_recent(void) {
+    return recent ? recent : clock_monotonic();
 }
 
 int64_t clock_wall(void) {

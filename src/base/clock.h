@@ -13,6 +13,9 @@ struct clock_source {
 };
 
 int64_t clock_monotonic(void);
+/* What clock_monotonic last said on this thread: for who handles an event, at whose beginning it was asked.
+ */
+int64_t clock_recent(void);
 int64_t clock_wall(void);
 
 /* NULL restores the real clocks. */

@@ -156,8 +156,11 @@ static void read_choice(yyjson_val *choice, const char *body, struct chat_facts 
     yyjson_val *message = yyjson_obj_get(choice, body), *content = yyjson_obj_get(message, "content");
     if (!content)
         content = yyjson_obj_get(choice, "text"); /* legacy */
-    if (finish)
-        snprintf(facts->finish, sizeof facts->finish, "%.31s", finish);
+    if (finish) {
+        size_t n = strnlen(finish, sizeof facts->finish - 1);
+        memcpy(facts->finish, finish, n);
+        facts->finish[n] = '\0';
+    }
     facts->calls_tool |= yyjson_arr_size(yyjson_obj_get(message, "tool_calls")) > 0 || has(finish, "_call");
     facts->refuses |= yyjson_get_len(yyjson_obj_get(message, "refusal")) > 0 || has(finish, "content_filter");
     if (text && yyjson_is_str(content))

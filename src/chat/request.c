@@ -225,6 +225,16 @@ void chat_request_essence(const struct chat_request *r, struct buf *out) {
     add_members(r->body, no_matter, ARRAY_COUNT(no_matter) - 1, out);
 }
 
+bool chat_request_is_essence(const struct chat_request *r) {
+    size_t i, max;
+    yyjson_val *key, *value;
+    yyjson_obj_foreach(r->root, i, max, key, value) {
+        if (is_one_of(json_str_of(key), no_matter + 1, ARRAY_COUNT(no_matter) - 2))
+            return false;
+    }
+    return true;
+}
+
 static bool is_plain(yyjson_val *message) {
     return yyjson_obj_size(message) == 2 && yyjson_is_str(yyjson_obj_get(message, "content")) &&
            yyjson_is_str(yyjson_obj_get(message, "role"));

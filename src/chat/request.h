@@ -50,6 +50,9 @@ void chat_request_clear(struct chat_request *r); /* one that was not filled is f
  * caller's own user and metadata, and whether the usage of a stream is wanted. For cache keys. */
 void chat_request_essence(const struct chat_request *r, struct buf *out);
 
+/* Nothing but the endpoint's name would be left out: the whole body serves as well. */
+bool chat_request_is_essence(const struct chat_request *r) MUST_USE;
+
 /* The last thing that the user says, where that is a plain text and all turns before it are too: what a
  * semantic cache compares. `rest` receives all else that is asked. False: it is not so simple. */
 bool chat_request_question(const struct chat_request *r, struct str *question, struct buf *rest);

@@ -126,7 +126,7 @@ void pool_keep(struct client_connection *c) {
         c->next->link = &c->next;
     pool->idle = c;
     pool->idle_count++;
-    loop_timer_arm(pool->client->loop, &c->timer, clock_monotonic() + pool->client->idle_ms * NS_PER_MS);
+    loop_timer_arm(pool->client->loop, &c->timer, clock_recent() + pool->client->idle_ms * NS_PER_MS);
     client_connection_watch(c);
 }
 
@@ -152,6 +152,7 @@ static void resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *lis
     struct pool *pool = resolution->pool;
     free(resolution);
     if (pool) {
+        (void)loop_begin_event(pool->client->loop);
         pool->resolution = NULL;
         if (status == 0)
             take_addresses(pool, list);
@@ -287,8 +288,8 @@ static void start_connecting(struct http_call *call) {
     struct pool *pool = call->pool;
     call->connected_ns = 0;
     call->reused = false;
-    wait_for(call, clock_monotonic(), call->connect_ns);
-    if (pool->address_count && pool->addresses_until_ns > clock_monotonic()) {
+    wait_for(call, clock_recent(), call->connect_ns);
+    if (pool->address_count && pool->addresses_until_ns > clock_recent()) {
         connect_call(call, 0);
     } else if (start_resolution(pool)) {
         call->next = pool->waiting;
@@ -361,12 +362,12 @@ static void wait_for_reply(struct http_call *call, int64_t from_ns) {
 }
 
 void call_connected(struct http_call *call) {
-    call->connected_ns = clock_monotonic();
+    call->connected_ns = clock_recent();
     wait_for_reply(call, call->connected_ns);
 }
 
 void call_heard(struct http_call *call) {
-    int64_t now = clock_monotonic();
+    int64_t now = clock_recent();
     if (!call->replied_ns)
         call->replied_ns = now;
     wait_for_reply(call, now);
@@ -379,7 +380,7 @@ void call_ended(struct http_call *call) {
 
 void http_call_start(struct http_client *client, struct http_call *call) {
     call->client = client;
-    call->started_ns = clock_monotonic();
+    call->started_ns = clock_recent();
     call->timer = (struct loop_timer){.fire = on_time};
     call->pool = pool_of(client, call->origin);
     if (!call->pool) {

@@ -71,6 +71,8 @@ static void try_next_address(struct client_connection *c, int error) {
     call_try_next_address(call, address, error);
 }
 
+static void send_deferred(struct loop_task *task);
+
 static void on_time(struct loop_timer *timer) {
     struct client_connection *c = CONTAINER_OF(timer, struct client_connection, timer);
     if (c->state == CONNECTION_CONNECTING)
@@ -110,6 +112,7 @@ int connection_start(struct pool *pool, struct http_call *call, unsigned index, 
     c->pool = pool;
     pool->users++;
     c->timer.fire = on_time;
+    c->send.run = send_deferred;
     c->out.cap = SIZE_MAX / 2; /* the caller's own request */
     c->address = index;
     c->call = call;
@@ -123,9 +126,13 @@ int connection_start(struct pool *pool, struct http_call *call, unsigned index, 
 
 /* ---- what is waited for ---- */
 
-static bool is_sending(const struct client_connection *c) {
+static bool has_unsent(const struct client_connection *c) {
     return !c->broken &&
            (c->out_at < c->out.n || (c->state == CONNECTION_BUSY && c->call && c->body_at < c->call->body.n));
+}
+
+static bool is_sending(const struct client_connection *c) {
+    return !c->deferred && has_unsent(c);
 }
 
 /* A handshake goes on. */
@@ -252,6 +259,13 @@ static void flush(struct client_connection *c) {
     client_connection_watch(c);
 }
 
+static void send_deferred(struct loop_task *task) {
+    struct client_connection *c = CONTAINER_OF(task, struct client_connection, send);
+    c->deferred = false;
+    if (c->state == CONNECTION_BUSY)
+        flush(c);
+}
+
 /* ---- the reply ---- */
 
 static struct client_connection *connection_of(struct reply_reader *r) {
@@ -277,7 +291,7 @@ static const struct reply_events reply_events = {on_head, on_body};
 static void reply_is_whole(struct client_connection *c, bool nothing_behind) {
     struct http_call *call = c->call;
     bool keep =
-        reply_keeps_connection(&c->reply) && nothing_behind && !c->ended && !c->broken && !is_sending(c);
+        reply_keeps_connection(&c->reply) && nothing_behind && !c->ended && !c->broken && !has_unsent(c);
     c->call = NULL;
     call->connection = NULL;
     if (keep)
@@ -330,10 +344,12 @@ static void begin_request(struct client_connection *c) {
     c->broken = false;
     reply_begin(&c->reply, &reply_events, client_of(c)->headers, str_eq(c->call->method, STR("HEAD")));
     call_connected(c->call);
-    if (!put_together(c))
+    if (!put_together(c)) {
         fail_connection(c, HTTP_FAILURE_NO_MEMORY, NULL);
-    else
-        flush(c);
+    } else {
+        c->deferred = true;
+        loop_defer(client_of(c)->loop, &c->send);
+    }
 }
 
 static void receive_tls(struct client_connection *c, struct str cipher) {
@@ -408,6 +424,9 @@ static void read_rest(struct client_connection *c) {
 
 static void on_poll(uv_poll_t *poll, int status, int events) {
     struct client_connection *c = poll->data;
+    if (c->state == CONNECTION_CLOSED)
+        return;
+    (void)loop_begin_event(client_of(c)->loop);
     if (c->state == CONNECTION_CLOSED)
         return;
     if (c->state == CONNECTION_CONNECTING) {

@@ -52,6 +52,7 @@ struct client_connection {
     struct pool *pool;
     struct client_connection *next, **link; /* in pool->idle */
     struct loop_timer timer;                /* while idle; for one of several addresses, while connecting */
+    struct loop_task send;                  /* deferred: the request is in `out` */
     struct tls *tls;
     struct http_call *call; /* NULL while idle, and closed */
     struct reply_reader reply;
@@ -60,6 +61,7 @@ struct client_connection {
     unsigned address;
     uint8_t state, interest;
     bool ended, broken; /* broken: the socket takes nothing more */
+    bool deferred;      /* `send` is due */
 };
 
 /* ---- client_connection.c ---- */

@@ -35,6 +35,7 @@ static void name_peer(struct connection *c, const struct sockaddr_storage *peer)
 }
 
 static void on_deadline(struct loop_timer *timer);
+static void send_deferred(struct loop_task *task);
 
 static struct connection *new_connection(struct server_loop *home) {
     struct connection *c = home->spare_connections;
@@ -44,7 +45,7 @@ static struct connection *new_connection(struct server_loop *home) {
         c = malloc(sizeof *c);
     if (!c)
         return NULL;
-    *c = (struct connection){.home = home, .timer.fire = on_deadline};
+    *c = (struct connection){.home = home, .timer.fire = on_deadline, .send.run = send_deferred};
     /* Part of a head, and what one read (with the rest of a TLS record) brought behind it. */
     c->held.cap = options_of(c)->head_max + READ_BODY_SIZE + 2 * READ_SIZE;
     c->out.cap = c->tail.cap = SIZE_MAX / 2; /* what a service replies is its own affair */
@@ -52,6 +53,7 @@ static struct connection *new_connection(struct server_loop *home) {
 }
 
 static void recycle(struct connection *c) {
+    CHECK(!c->deferred);
     c->next = c->home->spare_connections;
     c->home->spare_connections = c;
 }
@@ -187,7 +189,10 @@ static void on_deadline(struct loop_timer *timer) {
     case PHASE_HEAD: refuse_late(c, "head"); break;
     case PHASE_BODY: refuse_late(c, "body"); break;
     case PHASE_WRITE:
-    case PHASE_STREAM: /* a reader that does not read */
+    case PHASE_STREAM:
+        if (c->deferred) /* nothing was sent that it could read */
+            break;
+        /* a reader that does not read */
         count_up(&c->home->refused_total);
         connection_lost(c);
         break;
@@ -216,7 +221,10 @@ static void wait_for(struct connection *c, int events) {
 void connection_watch(struct connection *c) {
     switch ((enum phase)c->phase) {
     case PHASE_CLOSED: break;
-    case PHASE_WRITE: wait_for(c, UV_WRITABLE); break;
+    case PHASE_WRITE:
+        if (!c->deferred) /* else as PHASE_BUSY */
+            wait_for(c, UV_WRITABLE);
+        break;
     /* Nobody streams to a client that said that it is gone, and what it sends ahead stays in the socket. */
     case PHASE_STREAM: wait_for(c, c->out.n ? UV_DISCONNECT | UV_WRITABLE : UV_DISCONNECT); break;
     /* Left as it is: nearly always the reply comes before the next bytes, and that saves two system calls. */
@@ -290,11 +298,15 @@ static void read_some(struct connection *c) {
 
 static void on_poll(uv_poll_t *poll, int status, int events) {
     struct connection *c = poll->data;
-    c->home->now_ns = clock_monotonic();
+    c->home->now_ns = loop_begin_event(c->home->loop);
+    if (c->phase == PHASE_CLOSED)
+        return;
     if (status < 0)
         connection_lost(c);
     else if (c->phase == PHASE_BUSY)
         busy_event(c, events);
+    else if (c->phase == PHASE_WRITE && c->deferred)
+        return;
     else if (c->phase == PHASE_WRITE)
         connection_write_more(c);
     else if (c->phase == PHASE_STREAM)
@@ -302,4 +314,25 @@ static void on_poll(uv_poll_t *poll, int status, int events) {
     else
         read_some(c);
     connection_watch(c);
+}
+
+static void send_deferred(struct loop_task *task) {
+    struct connection *c = CONTAINER_OF(task, struct connection, send);
+    c->deferred = false;
+    c->home->now_ns = clock_recent();
+    if (c->phase == PHASE_WRITE) {
+        connection_write_more(c);
+        if (c->phase == PHASE_WRITE && !c->deferred)
+            connection_wait_for_reader(c);
+    } else if (c->phase == PHASE_STREAM) {
+        stream_write_more(c);
+    }
+    connection_watch(c);
+}
+
+void connection_send_later(struct connection *c) {
+    if (c->deferred)
+        return;
+    c->deferred = true;
+    loop_defer(c->home->loop, &c->send);
 }

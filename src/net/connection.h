@@ -67,6 +67,7 @@ enum phase {
 struct connection {
     uv_poll_t poll;
     struct loop_timer timer; /* of the present phase; ignored while busy */
+    struct loop_task send;   /* deferred: what is in `out`, or in the streamed reply */
     struct server_loop *home;
     struct connection *next, **link; /* all of this loop; `next` also of the spare ones */
     struct live_exchange *live;      /* from PHASE_ASKING to the reply, else NULL */
@@ -75,6 +76,7 @@ struct connection {
     struct buf out;  /* bytes for the wire that the socket did not take yet, from out_at */
     struct buf tail; /* plaintext of a TLS reply behind `out`, from tail_at */
     size_t out_at, tail_at;
+    size_t unread; /* while consuming: bytes from the request being answered on */
     int64_t started_ns;
     uint64_t skip_left; /* bytes to drop in PHASE_SKIP; dropped ones in PHASE_LINGER */
     struct head_scan scan;
@@ -86,6 +88,7 @@ struct connection {
     bool half_closed;  /* … and there may be something to read */
     bool sends_little; /* the kernel takes few bytes ahead of the reader (stream.c) */
     bool consuming;    /* connection_consume is on the stack and goes on after a reply */
+    bool deferred;     /* `send` is due */
     bool loopback;
     uint8_t peer_length;
     char peer[PEER_TEXT];
@@ -150,6 +153,8 @@ void connection_set_idle(struct connection *c);
 void connection_set_phase(struct connection *c, enum phase phase, int64_t deadline_ns);
 /* Waits for the events of the present phase. */
 void connection_watch(struct connection *c);
+/* Sends what there is at the end of this turn of the loop, together with what others have. */
+void connection_send_later(struct connection *c);
 
 /* ---- request.c ---- */
 
@@ -185,6 +190,8 @@ void stream_write_more(struct connection *c);
 /* Answers with an error of the server's own and ends the connection. Forgets the exchange, if there is one.
  */
 void connection_refuse(struct connection *c, const struct error *why);
+/* The rest of the reply has write_timeout from here. */
+void connection_wait_for_reader(struct connection *c);
 /* The socket takes bytes again. */
 void connection_write_more(struct connection *c);
 /* Sends at once or closes: for the few bytes of handshakes. false: it is closed. */

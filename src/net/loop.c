@@ -9,10 +9,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* So many deferred tasks are run together at the most. */
+enum { DEFERRED_MAX = 16 };
+
+struct task_list {
+    struct loop_task *first, **last;
+};
+
 struct loop {
     uv_loop_t uv;
     uv_async_t wake;
     uv_timer_t alarm;
+    uv_prepare_t before_wait; /* deferred by timers and the like */
+    uv_check_t after_events;  /* deferred by sockets */
     unsigned index;
     pthread_t thread;
     bool running;
@@ -20,17 +29,28 @@ struct loop {
     struct timer_wheel wheel;
     int64_t alarm_ns; /* when `alarm` goes off at the latest; INT64_MAX: it is off */
 
+    struct task_list deferred;
+    unsigned deferred_count;
+
     pthread_mutex_t lock;
-    struct loop_task *first; /* under the lock, as the next two */
-    struct loop_task **last;
+    struct task_list posted; /* under the lock, as the next */
     bool closed;
 };
 
+static void list_clear(struct task_list *list) {
+    *list = (struct task_list){.last = &list->first};
+}
+
+static void list_add(struct task_list *list, struct loop_task *task) {
+    task->next = NULL;
+    *list->last = task;
+    list->last = &task->next;
+}
+
 static struct loop_task *take_tasks(struct loop *loop, bool close) {
     pthread_mutex_lock(&loop->lock);
-    struct loop_task *tasks = loop->first;
-    loop->first = NULL;
-    loop->last = &loop->first;
+    struct loop_task *tasks = loop->posted.first;
+    list_clear(&loop->posted);
     if (close)
         loop->closed = true;
     pthread_mutex_unlock(&loop->lock);
@@ -46,7 +66,24 @@ static void run_tasks(struct loop_task *task) {
 }
 
 static void on_wake(uv_async_t *wake) {
+    (void)loop_begin_event(wake->data);
     run_tasks(take_tasks(wake->data, false));
+}
+
+static void run_deferred(struct loop *loop) {
+    struct loop_task *tasks = loop->deferred.first;
+    list_clear(&loop->deferred);
+    loop->deferred_count = 0;
+    run_tasks(tasks);
+}
+
+static void on_before_wait(uv_prepare_t *prepare) {
+    while (((struct loop *)prepare->data)->deferred.first)
+        run_deferred(prepare->data);
+}
+
+static void on_after_events(uv_check_t *check) {
+    run_deferred(check->data);
 }
 
 static void set_alarm(struct loop *loop, int64_t at_ns);
@@ -89,9 +126,14 @@ struct loop *loop_new(unsigned index, struct error *err) {
         return NULL;
     }
     CHECK(uv_timer_init(&loop->uv, &loop->alarm) == 0);
-    loop->wake.data = loop->alarm.data = loop;
+    CHECK(uv_prepare_init(&loop->uv, &loop->before_wait) == 0);
+    CHECK(uv_check_init(&loop->uv, &loop->after_events) == 0);
+    CHECK(uv_prepare_start(&loop->before_wait, on_before_wait) == 0);
+    CHECK(uv_check_start(&loop->after_events, on_after_events) == 0);
+    loop->wake.data = loop->alarm.data = loop->before_wait.data = loop->after_events.data = loop;
     loop->index = index;
-    loop->last = &loop->first;
+    list_clear(&loop->posted);
+    list_clear(&loop->deferred);
     loop->alarm_ns = INT64_MAX;
     wheel_init(&loop->wheel, clock_monotonic());
     pthread_mutex_init(&loop->lock, NULL);
@@ -101,6 +143,8 @@ struct loop *loop_new(unsigned index, struct error *err) {
 static void close_own_handles(struct loop *loop) {
     uv_close((uv_handle_t *)&loop->wake, NULL);
     uv_close((uv_handle_t *)&loop->alarm, NULL);
+    uv_close((uv_handle_t *)&loop->before_wait, NULL);
+    uv_close((uv_handle_t *)&loop->after_events, NULL);
 }
 
 static void *loop_main(void *arg) {
@@ -133,6 +177,7 @@ struct stop_task {
 static void run_stop(struct loop_task *task) {
     struct loop *loop = CONTAINER_OF(task, struct stop_task, task)->loop;
     run_tasks(take_tasks(loop, true));
+    run_deferred(loop);
     close_own_handles(loop);
 }
 
@@ -167,12 +212,10 @@ uv_loop_t *loop_uv(struct loop *loop) {
 }
 
 void loop_post(struct loop *loop, struct loop_task *task) {
-    task->next = NULL;
     pthread_mutex_lock(&loop->lock);
     if (!loop->closed) {
-        bool was_empty = !loop->first;
-        *loop->last = task;
-        loop->last = &task->next;
+        bool was_empty = !loop->posted.first;
+        list_add(&loop->posted, task);
         /* Under the lock: the handle is closed only after `closed` was set there. */
         if (was_empty)
             uv_async_send(&loop->wake);
@@ -187,4 +230,15 @@ void loop_timer_arm(struct loop *loop, struct loop_timer *timer, int64_t deadlin
 
 void loop_timer_disarm(struct loop *loop, struct loop_timer *timer) {
     wheel_disarm(&loop->wheel, timer);
+}
+
+void loop_defer(struct loop *loop, struct loop_task *task) {
+    list_add(&loop->deferred, task);
+    loop->deferred_count++;
+}
+
+int64_t loop_begin_event(struct loop *loop) {
+    if (loop->deferred_count >= DEFERRED_MAX)
+        run_deferred(loop);
+    return clock_monotonic();
 }

@@ -37,3 +37,11 @@ void loop_post(struct loop *loop, struct loop_task *task);
  * already armed is moved. Zero a timer before its first use. Both: the loop's thread only. */
 void loop_timer_arm(struct loop *loop, struct loop_timer *timer, int64_t deadline_ns);
 void loop_timer_disarm(struct loop *loop, struct loop_timer *timer); /* one not armed is fine */
+
+/* Runs the task before the loop waits for events again: what is cheaper done together, as sends, which wake
+ * the other side. Whatever was closed in the meantime is still there then, as libuv tells of that later. The
+ * loop's thread only, as the next. */
+void loop_defer(struct loop *loop, struct loop_task *task);
+/* For whoever handles an event, first: runs what was deferred when that is enough, so that a long row of
+ * events does not hold it up. Returns the monotonic clock, which clock_recent says from here. */
+int64_t loop_begin_event(struct loop *loop);

@@ -13,7 +13,8 @@
 
 enum {
     TOGETHER_MAX = 16384, /* bodies up to this size are copied behind their head, for one plain send */
-    TLS_PIECE = 65536
+    TLS_PIECE = 65536,
+    HEAD_GUESS = 512 /* most heads are smaller */
 };
 
 static const struct server_shared *shared_of(const struct connection *c) {
@@ -197,10 +198,10 @@ bool connection_send_interim(struct connection *c, int status) {
     buf_clear(text);
     add_status_line(text, status);
     buf_add_str(text, STR("\r\n"));
-    if (!c->tls)
+    if (!c->tls && !text->failed)
         return connection_send_now(c, buf_str(text));
     buf_clear(&c->home->wire);
-    if (tls_send(c->tls, buf_str(text), &c->home->wire))
+    if (!text->failed && tls_send(c->tls, buf_str(text), &c->home->wire))
         return connection_send_now(c, buf_str(&c->home->wire));
     connection_lost(c);
     return false;
@@ -244,13 +245,15 @@ enum sent connection_send(struct connection *c, struct str bytes) {
     return c->tls ? send_encrypted(c, bytes, STR("")) : send_plain(c, bytes, STR(""));
 }
 
+void connection_wait_for_reader(struct connection *c) {
+    connection_set_phase(c, PHASE_WRITE,
+                         c->home->now_ns + shared_of(c)->options.write_timeout_ms * NS_PER_MS);
+}
+
 void connection_after_sending(struct connection *c, enum sent sent) {
     switch (sent) {
     case SENT_ALL: reply_is_out(c); break;
-    case SENT_PART:
-        connection_set_phase(c, PHASE_WRITE,
-                             c->home->now_ns + shared_of(c)->options.write_timeout_ms * NS_PER_MS);
-        break;
+    case SENT_PART: connection_wait_for_reader(c); break;
     case SENT_FAILED: connection_close(c); break;
     }
 }
@@ -286,10 +289,36 @@ void connection_write_more(struct connection *c) {
 
 /* ---- replies ---- */
 
+/* Not where more requests came along with this one: each would wait for another turn. */
+static bool may_wait(const struct connection *c, const struct live_exchange *live) {
+    return live && c->phase == PHASE_BUSY &&
+           (!c->consuming ||
+            (live->x.body_at_once && c->unread == c->scan.length + live->head.content_length));
+}
+
+/* What home->text holds goes out at the end of the turn. */
+static void send_text_later(struct connection *c) {
+    struct buf *text = &c->home->text;
+    bool good = true;
+    if (c->tls) {
+        good = tls_send(c->tls, buf_str(text), &c->out) && !c->out.failed;
+    } else {
+        c->out = *text;
+        *text = BUF_INIT(text->cap);
+    }
+    if (!good) {
+        connection_close(c);
+        return;
+    }
+    c->phase = PHASE_WRITE;
+    connection_send_later(c);
+}
+
 static void send_reply(struct connection *c, int status, const struct http_header *headers, size_t count,
                        struct str body, const struct live_exchange *live) {
     struct buf *text = &c->home->text;
     buf_clear(text);
+    buf_reserve(text, HEAD_GUESS + (body.n <= TOGETHER_MAX ? body.n : 0));
     connection_add_head(c, live, status, headers, count, (int64_t)body.n);
     if ((live && live->head.method == METHOD_HEAD) || has_no_body(status))
         body = STR("");
@@ -301,8 +330,11 @@ static void send_reply(struct connection *c, int status, const struct http_heade
         connection_close(c); /* out of memory */
         return;
     }
-    connection_after_sending(c, c->tls ? send_encrypted(c, buf_str(text), body)
-                                       : send_plain(c, buf_str(text), body));
+    if (body.n == 0 && may_wait(c, live))
+        send_text_later(c);
+    else
+        connection_after_sending(c, c->tls ? send_encrypted(c, buf_str(text), body)
+                                           : send_plain(c, buf_str(text), body));
 }
 
 /* In PHASE_ASKING the body is still to come: sets c->keep and c->skip_left for what becomes of it. */
@@ -328,7 +360,7 @@ void exchange_reply(struct exchange *x, int status, const struct http_header *he
     CHECK(status >= 200 && status <= 599);
     bool later = !c->consuming;
     if (later)
-        c->home->now_ns = clock_monotonic();
+        c->home->now_ns = clock_recent();
     connection_decide_end(c, live);
     c->live = NULL;
     send_reply(c, status, headers, count, body, live);

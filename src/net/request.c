@@ -263,6 +263,7 @@ static size_t consume(struct connection *c, struct str bytes) {
     while (used < bytes.n && !stuck) {
         struct str rest = str_slice(bytes, used, bytes.n);
         size_t step = 0;
+        c->unread = rest.n;
         switch ((enum phase)c->phase) {
         case PHASE_IDLE:
         case PHASE_HEAD:

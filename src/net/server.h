@@ -95,9 +95,8 @@ void exchange_reply(struct exchange *x, int status, const struct http_header *he
  * always it closed its socket, and upstreams are paid for what nobody reads. */
 void exchange_stream_begin(struct exchange *x, int status, const struct http_header *headers, size_t count);
 void exchange_stream_write(struct exchange *x, struct str bytes); /* copied; sent by a later flush */
-/* Sends what was written, as one chunk. May call on_gone for x: look at nothing of it when it returns false.
- */
-bool exchange_stream_flush(struct exchange *x) MUST_USE;
+/* Sends what was written by the end of this turn of the loop, as one chunk. */
+void exchange_stream_flush(struct exchange *x);
 /* The client does not read as fast as is written: hold back until on_drained. */
 bool exchange_stream_is_full(struct exchange *x);
 void exchange_stream_end(struct exchange *x);

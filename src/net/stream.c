@@ -108,6 +108,7 @@ void exchange_stream_begin(struct exchange *x, int status, const struct http_hea
     buf_clear(&c->home->text);
     connection_add_head(c, live, status, headers, count, -1);
     buf_add_str(&live->stream, buf_str(&c->home->text));
+    live->stream.failed |= c->home->text.failed;
     live->stream_head = live->stream.n;
     live->chunked_reply &= live->head.method != METHOD_HEAD;
     send_little_ahead(c);
@@ -125,19 +126,10 @@ bool exchange_stream_is_full(struct exchange *x) {
     return live->stream_full;
 }
 
-bool exchange_stream_flush(struct exchange *x) {
-    struct live_exchange *live = live_of(x);
-    struct connection *c = live->connection;
-    c->home->now_ns = clock_monotonic();
-    if (c->out.n)
-        return true; /* goes on when the socket takes bytes again */
-    if (send_gathered(live) == SENT_FAILED) {
-        connection_lost(c);
-        return false;
-    }
-    wait_for_reader(c);
-    connection_watch(c);
-    return true;
+void exchange_stream_flush(struct exchange *x) {
+    struct connection *c = live_of(x)->connection;
+    if (!c->out.n) /* else it goes on when the socket takes bytes again */
+        connection_send_later(c);
 }
 
 /* For a slow reader: the rest follows what is under way. */
@@ -164,9 +156,9 @@ void exchange_stream_end(struct exchange *x) {
     struct live_exchange *live = live_of(x);
     struct connection *c = live->connection;
     bool later = !c->consuming;
-    c->home->now_ns = clock_monotonic();
+    c->home->now_ns = clock_recent();
     live->last_chunk_due = live->chunked_reply;
-    enum sent sent = c->out.n ? SENT_PART : send_gathered(live);
+    enum sent sent = c->out.n || c->deferred ? SENT_PART : send_gathered(live);
     hand_over_end(live, sent == SENT_PART ? keep_gathered(live) : sent);
     if (!later || c->phase == PHASE_CLOSED)
         return;
@@ -182,6 +174,8 @@ void exchange_stream_abort(struct exchange *x) {
         struct linger hard = {1, 0};
         setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
     }
+    if (c->deferred && !c->out.n)
+        (void)send_gathered(live);
     c->live = NULL;
     live_exchange_free(c->home, live);
     connection_close(c);

@@ -31,7 +31,7 @@ static struct upstream *upstream_of(const struct asking *a) {
 /* The upstream was not asked after all. */
 static void forget_token(struct asking *a) {
     struct upstream *u = upstream_of(a);
-    breaker_settle(&u->breaker, &u->breaker_options, &a->token, BREAKER_CANCELLED, 0, clock_monotonic());
+    breaker_settle(&u->breaker, &u->breaker_options, &a->token, BREAKER_CANCELLED, 0, clock_recent());
 }
 
 static void end(struct asking *a, enum failure failure) {
@@ -44,7 +44,7 @@ static void end(struct asking *a, enum failure failure) {
 static void leave_place(struct asking *a, int64_t took_ns) {
     struct place *p = a->place;
     a->place = NULL;
-    concurrency_exit(p->concurrency, took_ns, clock_monotonic());
+    concurrency_exit(p->concurrency, took_ns, clock_recent());
     concurrency_unref(p->concurrency);
     free(p);
 }
@@ -110,7 +110,7 @@ static void got_place(struct loop_task *task) {
         return;
     }
     if (p->granted)
-        concurrency_exit(p->concurrency, -1, clock_monotonic());
+        concurrency_exit(p->concurrency, -1, clock_recent());
     drop_place(p);
     if (!a)
         return;
@@ -157,7 +157,7 @@ static enum failure take_place(struct asking *a) {
     a->wait = ASKING_FOR_PLACE;
     engine_outstanding_begin(p->engine);
     enum concurrency_verdict verdict = concurrency_enter(p->concurrency, &p->waiter, a->question->deadline_ns,
-                                                         clock_monotonic(), &a->attempt.error);
+                                                         clock_recent(), &a->attempt.error);
     if (verdict == CONCURRENCY_WAIT)
         return FAILURE_NONE;
     engine_outstanding_end(loop->engine);
@@ -169,7 +169,7 @@ static enum failure take_place(struct asking *a) {
 static bool breaker_lets(struct asking *a) {
     struct upstream *u = upstream_of(a);
     int64_t wait_ns;
-    if (breaker_allow(&u->breaker, &u->breaker_options, clock_monotonic(), &a->token, &wait_ns))
+    if (breaker_allow(&u->breaker, &u->breaker_options, clock_recent(), &a->token, &wait_ns))
         return true;
     fail(&a->attempt.error, ERR_OVERLOADED, "Upstream \"%s\" failed lately and is left alone for %lld ms.",
          u->config->name, (long long)(wait_ns / NS_PER_MS));
@@ -178,7 +178,7 @@ static bool breaker_lets(struct asking *a) {
 }
 
 static bool has_quota(struct asking *a) {
-    int64_t wait_ns = upstream_quota_wait(a->remote->experience, clock_monotonic());
+    int64_t wait_ns = upstream_quota_wait(a->remote->experience, clock_recent());
     if (wait_ns == 0)
         return true;
     fail(&a->attempt.error, ERR_UPSTREAM,

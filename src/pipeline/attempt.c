@@ -113,7 +113,7 @@ static void on_head(struct http_call *call, int status, const struct http_header
 static void on_body(struct http_call *call, struct str bytes) {
     struct attempt *a = attempt_of(call);
     if (!a->first_byte_ns)
-        a->first_byte_ns = clock_monotonic();
+        a->first_byte_ns = clock_recent();
     if (a->event_stream && wants_stream(a))
         take_stream(a, bytes);
     else if (call->status == 200 || a->heard.n < TROUBLE_BODY_MAX)
@@ -194,7 +194,7 @@ static enum failure judge(struct attempt *a) {
 
 /* What is known of the call by now, partial usage included. */
 static void close_call(struct attempt *a) {
-    a->ended_ns = clock_monotonic();
+    a->ended_ns = clock_recent();
     if (a->event_stream && a->stream)
         a->facts = *chat_stream_facts(a->stream);
 }
@@ -261,11 +261,12 @@ static void add_headers(struct attempt *a) {
 
 static bool set_path(struct attempt *a) {
     const char *path = chat_surface_path(a->to), *base = a->remote->upstream->base;
-    size_t n = strlen(base) + strlen(path) + 1;
-    a->path = arena_alloc(a->question->arena, n);
+    size_t before = strlen(base), n = strlen(path);
+    a->path = arena_alloc(a->question->arena, before + n + 1);
     if (!a->path)
         return fail(&a->error, ERR_NO_MEMORY, "Out of memory for this request.");
-    snprintf(a->path, n, "%s%s", base, path);
+    memcpy(a->path, base, before);
+    memcpy(a->path + before, path, n + 1);
     return true;
 }
 
@@ -318,7 +319,7 @@ bool attempt_start(struct attempt *a, const struct question *question, const str
     if (!render(a) || !set_path(a) || !set_answer_id(a) || (wants_stream(a) && !start_stream(a)))
         return false;
     add_headers(a);
-    a->started_ns = clock_monotonic();
+    a->started_ns = clock_recent();
     a->call = (struct http_call){
         .events = &call_events,
         .origin = u->origin,

@@ -60,7 +60,10 @@ void chat_say(struct chat *c, struct str bytes) {
 }
 
 bool chat_flush(struct chat *c) {
-    return !c->begun || exchange_stream_flush(c->r->exchange);
+    if (!c->begun)
+        return false;
+    exchange_stream_flush(c->r->exchange);
+    return exchange_stream_is_full(c->r->exchange);
 }
 
 bool chat_say_text(struct request *r, struct str text, const struct chat_usage *usage) {

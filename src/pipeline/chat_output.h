@@ -10,7 +10,7 @@ void chat_set_decision(struct request *r);
 
 /* Bytes of the client's stream, which begins with the first of them. */
 void chat_say(struct chat *c, struct str bytes);
-/* Sends what was said. False: the client left, and c is no more. */
+/* Sends what was said. True: the client takes no more for now. */
 bool chat_flush(struct chat *c) MUST_USE;
 /* A text of this server's own, whole or as a stream. False: r->error says why. */
 bool chat_say_text(struct request *r, struct str text, const struct chat_usage *usage) MUST_USE;

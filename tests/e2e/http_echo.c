@@ -162,8 +162,7 @@ static void stream_more(struct delayed *d) {
         exchange_stream_write(d->x, (struct str){d->bytes, n});
         d->left -= n;
         streamed += n;
-        if (!exchange_stream_flush(d->x))
-            return;
+        exchange_stream_flush(d->x);
     }
     if (d->left)
         return;
@@ -203,8 +202,7 @@ static void drip(struct loop_timer *timer) {
         if (!d->ms)
             continue;
         loop_timer_arm(d->x->loop, &d->timer, clock_monotonic() + (int64_t)d->ms * NS_PER_MS);
-        if (!exchange_stream_flush(d->x))
-            return; /* on_gone has disarmed it */
+        exchange_stream_flush(d->x);
         return;
     }
     waiting--;
@@ -226,8 +224,8 @@ static void reply_drip(struct exchange *x) {
 static void reply_cut(struct exchange *x) {
     begin_stream(x);
     exchange_stream_write(x, STR("part"));
-    if (exchange_stream_flush(x))
-        exchange_stream_abort(x);
+    exchange_stream_flush(x);
+    exchange_stream_abort(x);
 }
 
 static bool on_head(void *loop_ctx, struct exchange *x, size_t *body_max) {

@@ -68,7 +68,7 @@ static void on_end(struct request *r) {
     struct str key = cache_key(r, r->version);
     if (key.n)
         exact_cache_put(r->loop->parts->cache, key, (struct str){(const char *)r->answer, sizeof *r->answer},
-                        clock_monotonic() + r->endpoint->config->cache_ttl);
+                        clock_recent() + r->endpoint->config->cache_ttl);
 }
 
 const struct stage stage_cache = {.name = "cache", .applies = applies, .run = run, .on_end = on_end};

@@ -112,8 +112,7 @@ static void on_output(struct asking *a, struct str bytes) {
 }
 
 static void on_read(struct asking *a) {
-    struct chat *c = chat_of(a);
-    if (chat_flush(c) && c->begun && exchange_stream_is_full(c->r->exchange))
+    if (chat_flush(chat_of(a)))
         attempt_pause(&a->attempt);
 }
 
@@ -217,7 +216,7 @@ static void hedge(struct loop_timer *timer) {
     struct upstream *u = chat_candidate(c)->remote->upstream;
     unsigned candidate = hedge_candidate(c);
     struct error kept = c->r->error;
-    if (c->begun || !hedge_start(&u->retry_budget, &u->retry_options, clock_monotonic()))
+    if (c->begun || !hedge_start(&u->retry_budget, &u->retry_options, clock_recent()))
         return;
     if (candidate == c->next)
         c->next++;
@@ -233,7 +232,7 @@ static void arm_hedge(struct request *r) {
     struct hedge_options options = {.on = quantile > 0, .quantile = quantile};
     if (!options.on || verifying_effort(c).samples > 1) /* those are several already */
         return;
-    int64_t now = clock_monotonic(), after = hedge_after(&options, &u->latency, now, r->deadline_ns);
+    int64_t now = clock_recent(), after = hedge_after(&options, &u->latency, now, r->deadline_ns);
     if (after < 0)
         return;
     c->late.fire = hedge;

@@ -30,13 +30,23 @@ static void add_circumstances(struct request *r, struct buf *out) {
     buf_add(out, &r->endpoint->policy, sizeof r->endpoint->policy);
 }
 
+/* The body as it came has its hash already. */
+static bool hash_of_asked(const struct request *r, unsigned char hash[SHA256_SIZE]) {
+    const struct chat_request *in = &r->chat->in;
+    if (in->body.p == r->input.bytes.p && chat_request_is_essence(in)) {
+        memcpy(hash, r->input.hash, SHA256_SIZE);
+        return true;
+    }
+    AUTO_BUF text = BUF_INIT(in->body.n + 4096);
+    chat_request_essence(in, &text);
+    sha256(buf_str(&text), hash);
+    return !text.failed;
+}
+
 static struct str key_of(struct request *r) {
     unsigned char asked[SHA256_SIZE];
-    AUTO_BUF text = BUF_INIT(r->chat->in.body.n + 4096);
-    chat_request_essence(&r->chat->in, &text);
-    sha256(buf_str(&text), asked);
-    bool whole = !text.failed;
-    buf_clear(&text);
+    AUTO_BUF text = BUF_INIT(4096);
+    bool whole = hash_of_asked(r, asked);
     add_circumstances(r, &text);
     buf_add(&text, asked, sizeof asked);
     return whole && !text.failed ? arena_copy(r->arena, buf_str(&text)) : (struct str){NULL, 0};
@@ -83,8 +93,8 @@ bool chat_recall(struct request *r, bool stale) {
     buf_clear(value);
     if (!c->cache_key.p || !buf_reserve(value, EXACT_CACHE_VALUE_MAX))
         return false;
-    enum exact_result found = exact_cache_get(r->loop->parts->cache, c->cache_key, clock_monotonic(),
-                                              value->p, EXACT_CACHE_VALUE_MAX, &used);
+    enum exact_result found = exact_cache_get(r->loop->parts->cache, c->cache_key, clock_recent(), value->p,
+                                              EXACT_CACHE_VALUE_MAX, &used);
     if (found == EXACT_MISS || (found == EXACT_STALE && !stale))
         return false;
     value->n = used;
@@ -103,7 +113,7 @@ static bool recall_alike(struct request *r) {
     if (!r->chat->question.p || !buf_reserve(value, SEMANTIC_VALUE_MAX))
         return false;
     struct semantic_query query = query_of(r);
-    if (semantic_cache_get(r->loop->parts->semantic, r->endpoint->tuning, &query, clock_monotonic(), value->p,
+    if (semantic_cache_get(r->loop->parts->semantic, r->endpoint->tuning, &query, clock_recent(), value->p,
                            SEMANTIC_VALUE_MAX, &used, NULL) != SEMANTIC_HIT)
         return false;
     value->n = used;
@@ -130,7 +140,7 @@ static void on_end(struct request *r) {
     bool sure = r->outcome.decision == DECISION_ACCEPTED || r->outcome.decision == DECISION_VERIFIED;
     if (r->failed || r->outcome.cached || !sure || !c->cache_key.p)
         return;
-    int64_t expires = clock_monotonic() + r->endpoint->config->cache_ttl;
+    int64_t expires = clock_recent() + r->endpoint->config->cache_ttl;
     exact_cache_put(r->loop->parts->cache, c->cache_key, buf_str(&c->reply), expires);
     struct semantic_query query = query_of(r);
     if (c->question.p)

@@ -55,7 +55,7 @@ static bool keeps_input(const struct request *r) {
 static void add_times(const struct request *r, struct event *e) {
     for (unsigned i = 0; i < r->timed_count; i++)
         event_add_stage(e, r->stages[r->timed[i].stage]->name, r->timed[i].us);
-    e->pushed_ns = clock_monotonic();
+    e->pushed_ns = clock_recent();
     e->total_us = (uint32_t)((e->pushed_ns - r->started_ns) / 1000);
 }
 

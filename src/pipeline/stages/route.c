@@ -38,7 +38,7 @@ static void add_ordered(struct request *r, enum route_by by) {
     const struct endpoint *e = r->endpoint;
     struct route_target targets[ROUTE_MAX];
     unsigned order[ROUTE_MAX], count = e->share_count < ROUTE_MAX ? e->share_count : ROUTE_MAX;
-    int64_t now = clock_monotonic();
+    int64_t now = clock_recent();
     for (unsigned i = 0; i < count; i++) {
         const struct remote_model *m = e->shares[i].remote;
         struct upstream *u = m->upstream;
