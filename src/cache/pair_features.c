@@ -4,11 +4,11 @@
 #include <string.h>
 
 const char *const pair_feature_names[PAIR_FEATURES] = {
-    "code_cosine",     "word_cosine",     "gram_cosine", "wording_cosine",    "words_shared",
-    "words_contained", "pairs_shared",    "alignment",   "soft_least",        "soft_most",
-    "length_ratio",    "length",          "rarest_only", "rarest_only_least", "only",
-    "only_least",      "question",        "first_word",  "plain_shared",      "unknown",
-    "code_and_words",  "direction_shared"};
+    "code_cosine",     "word_cosine",      "gram_cosine",  "wording_cosine",    "words_shared",
+    "words_contained", "pairs_shared",     "alignment",    "soft_least",        "soft_most",
+    "length_ratio",    "length",           "rarest_only",  "rarest_only_least", "only",
+    "only_least",      "question",         "first_word",   "plain_shared",      "unknown",
+    "code_and_words",  "direction_shared", "vector_cosine"};
 
 /* ---- portraits ---- */
 
@@ -181,7 +181,7 @@ static float share(float part, float whole) {
 }
 
 void pair_features(const struct portrait *a, const struct portrait *b, const struct code_table *t,
-                   float out[PAIR_FEATURES]) {
+                   float cosine, float out[PAIR_FEATURES]) {
     const struct wording *v = &a->wording, *w = &b->wording;
     struct side s = measure(a, b, t), r = measure(b, a, t);
     float least = fminf(s.all, r.all), soft = share(s.soft, s.all), soft_other = share(r.soft, r.all);
@@ -210,6 +210,7 @@ void pair_features(const struct portrait *a, const struct portrait *b, const str
         s.unknown + r.unknown,
         code * shared,
         share(s.directions_shared + r.directions_shared, s.directions + r.directions),
+        cosine,
     };
     memcpy(out, values, sizeof values);
 }

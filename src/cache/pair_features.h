@@ -10,7 +10,8 @@ enum {
     CODE_BITS = 15, /* tokens are known by so many bits of their hashes */
     CODE_BUCKETS = 1 << CODE_BITS,
     PORTRAIT_GRAMS = 1024,
-    PAIR_FEATURES = 22,
+    WORDING_FEATURES = 22,
+    PAIR_FEATURES, /* and the last one: how near the vectors of another model lie */
 };
 
 /* The learned part: a row of the code for each bucket, and how rare its tokens were (1 + ln((n + 1)/(df +
@@ -40,7 +41,8 @@ void portrait_read(struct portrait *p, const struct code_table *t, struct str te
 /* The same, with a code that was made elsewhere, or NULL for none. */
 void portrait_set_code(struct portrait *p, const float *code);
 
+/* `cosine`: of those vectors; 0 where there are none. */
 void pair_features(const struct portrait *a, const struct portrait *b, const struct code_table *t,
-                   float out[PAIR_FEATURES]);
+                   float cosine, float out[PAIR_FEATURES]);
 /* For people who look into a tuning. */
 extern const char *const pair_feature_names[PAIR_FEATURES];

@@ -243,7 +243,7 @@ static const struct semantic_row *second_look(const struct tuning *t, const stru
             continue;
         if (!str_eq(row->text, q->text)) {
             tuning_portrait(t, &other, row->text);
-            here.score = tuning_judge(t, asked, &other, &here.reason);
+            here.score = tuning_judge(t, asked, &other, here.cosine, &here.reason);
         }
         if (here.reason && (*refused)++ == 0 && !best)
             *look = here;
@@ -272,7 +272,7 @@ enum semantic_result semantic_cache_get(struct semantic_cache *c, const struct t
     unsigned refused = 0;
     look = look ? look : &ignored;
     *look = (struct semantic_look){0};
-    if (!t || !fits(q))
+    if (!t || !fits(q) || (q->vector ? q->dimensions : 0) != tuning_dimensions(t))
         return SEMANTIC_MISS;
     hold(c, q, &held);
     enum semantic_result result = SEMANTIC_MISS;

@@ -34,7 +34,8 @@ struct semantic_query {
     const unsigned char *partition; /* 32 bytes: a SHA-256 */
     struct str text;                /* the last user turn's text, UTF-8 */
     const float *vector;            /* from an embedding model; NULL: the built-in wording vector */
-    size_t dimensions;              /* of `vector`; rows with another number are another partition */
+    size_t dimensions;              /* of `vector`; rows with another number are another partition. Where
+                                       it is not what the tuning was made for, nothing is found */
 };
 
 enum semantic_result {

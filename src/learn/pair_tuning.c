@@ -46,7 +46,7 @@ static void look(const struct work *w, const struct pair_code *code, unsigned pa
             continue;
         portrait_read(&portraits[0], &table, w->p->texts[w->p->pairs[i].a].text);
         portrait_read(&portraits[1], &table, w->p->texts[w->p->pairs[i].b].text);
-        pair_features(&portraits[0], &portraits[1], &table, to[i].features);
+        pair_features(&portraits[0], &portraits[1], &table, 0, to[i].features);
         float cosine = (float)vector_product(portraits[0].vector, portraits[1].vector, WORDING_DIMENSIONS) *
                        portraits[0].factor * portraits[1].factor;
         to[i].ruled_out = cosine < LEAST_COSINE ||

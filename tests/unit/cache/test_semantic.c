@@ -115,30 +115,78 @@ static void a_partition_has_so_many_rows(void **state) {
     semantic_cache_free(c);
 }
 
+static enum semantic_result get_with(struct semantic_cache *c, const struct tuning *t,
+                                     const struct semantic_query *q) {
+    return semantic_cache_get(c, t, q, 1, value, sizeof value, &used, &look);
+}
+
 static void vectors_may_come_from_elsewhere(void **state) {
     struct semantic_cache *c = semantic_cache_new(16 << 20);
+    static const char *const known[] = {"how do i block my card stop the plastic", NULL};
+    struct tuning *t = make_tuning_for("main/embed", 3, 0.9F, known);
+    assert_string_equal(tuning_vectors(t), "main/embed");
+    assert_int_equal(tuning_dimensions(t), 3);
+    assert_int_equal(tuning_dimensions(tuning), 0);
     float up[3] = {0, 0, 2}, right[3] = {1, 0, 0}, nothing[3] = {0, 0, 0}, broken[3] = {1, 0.0F / 0.0F, 0};
     struct semantic_query q = ask("how do I block my card");
     q.vector = up;
     q.dimensions = 3;
     semantic_cache_put(c, &q, STR("up"), 100);
+    q.text = STR("stop the plastic"); /* not a word in common, and the vectors say that it is the same */
+    assert_int_equal(get_with(c, t, &q), SEMANTIC_HIT);
+    assert_float_equal(look.cosine, 1, 0.01);
     q.text = STR("how can I block my card");
-    assert_int_equal(semantic_cache_get(c, tuning, &q, 1, value, sizeof value, &used, NULL), SEMANTIC_HIT);
     q.vector = right; /* alike in words, but the vectors say otherwise */
-    assert_int_equal(semantic_cache_get(c, tuning, &q, 1, value, sizeof value, &used, NULL), SEMANTIC_MISS);
+    assert_int_equal(get_with(c, t, &q), SEMANTIC_MISS);
     q.vector = nothing;
-    assert_int_equal(semantic_cache_get(c, tuning, &q, 1, value, sizeof value, &used, NULL), SEMANTIC_MISS);
+    assert_int_equal(get_with(c, t, &q), SEMANTIC_MISS);
     q.vector = broken;
     semantic_cache_put(c, &q, STR("broken"), 100);
-    q.vector = up;
-    q.dimensions = 2;
-    assert_int_equal(semantic_cache_get(c, tuning, &q, 1, value, sizeof value, &used, NULL), SEMANTIC_MISS);
-    q.vector = NULL;
-    assert_int_equal(semantic_cache_get(c, tuning, &q, 1, value, sizeof value, &used, NULL), SEMANTIC_MISS);
     struct semantic_cache_state s;
     semantic_cache_state(c, &s);
     assert_int_equal(s.rows, 1);
     semantic_cache_free(c);
+    tuning_unref(t);
+}
+
+static void vectors_decide_within_what_the_rules_allow(void **state) {
+    struct semantic_cache *c = semantic_cache_new(16 << 20);
+    struct tuning *t = make_tuning_for("main/embed", 3, 0.9F, NULL);
+    float up[3] = {0, 0, 2}, near[3] = {0, 0.1F, 1}, half[3] = {0, 1, 1};
+    struct semantic_query q = ask("how do I send 100 euros");
+    q.vector = up;
+    q.dimensions = 3;
+    semantic_cache_put(c, &q, STR("up"), 100);
+    q.text = STR("what does it take to send 100 euros");
+    q.vector = near;
+    assert_int_equal(get_with(c, t, &q), SEMANTIC_HIT);
+    q.text = STR("how do I send 1000 euros");
+    assert_int_equal(get_with(c, t, &q), SEMANTIC_REFUSED);
+    assert_string_equal(look.reason, "numbers differ");
+    q.text = STR("how can I send 100 euros");
+    q.vector = half;
+    assert_int_equal(get_with(c, t, &q), SEMANTIC_REFUSED);
+    assert_float_equal(look.cosine, 0.707, 0.01);
+    assert_string_equal(look.reason, "not sure enough");
+    semantic_cache_free(c);
+    tuning_unref(t);
+}
+
+/* Whatever a caller does: a vector is compared with its like only, and judged by what was tuned for it. */
+static void other_vectors_than_the_tunings_find_nothing(void **state) {
+    struct semantic_cache *c = semantic_cache_new(16 << 20);
+    struct tuning *t = make_tuning_for("main/embed", 3, 0.5F, NULL);
+    float up[4] = {0, 0, 2, 0};
+    struct semantic_query q = ask("how do I block my card");
+    semantic_cache_put(c, &q, STR("by wording"), 100);
+    assert_int_equal(get_with(c, t, &q), SEMANTIC_MISS);
+    for (q.vector = up, q.dimensions = 2; q.dimensions <= 4; q.dimensions++) {
+        semantic_cache_put(c, &q, STR("by vector"), 100);
+        assert_int_equal(get_with(c, tuning, &q), SEMANTIC_MISS);
+        assert_int_equal(get_with(c, t, &q), q.dimensions == 3 ? SEMANTIC_HIT : SEMANTIC_MISS);
+    }
+    semantic_cache_free(c);
+    tuning_unref(t);
 }
 
 static void what_cannot_be_kept_is_not(void **state) {
@@ -224,11 +272,47 @@ static void a_damaged_tuning_is_refused(void **state) {
     assert_false(tuning_open(&t, buf_str(&bytes), &err));
     assert_int_equal(err.code, ERR_ARTEFACT);
     assert_non_null(strstr(err.message, "cache tune"));
-    bytes.p[8] = TUNING_FORMAT;
+    bytes.p[8] = TUNING_FORMAT_VECTORS; /* and no vectors */
+    assert_false(tuning_open(&t, buf_str(&bytes), &err));
+    bytes.p[8] = TUNING_FORMAT_WORDING;
     memset(bytes.p + bytes.n - sizeof(struct tuning_tree), 0xff, 4); /* a feature that there is not */
     assert_false(tuning_open(&t, buf_str(&bytes), &err));
     memset(bytes.p + bytes.n - 4, 0xff, 4); /* a leaf that is no number */
     assert_false(tuning_open(&t, buf_str(&bytes), &err));
+}
+
+static void a_damaged_tuning_for_vectors_is_refused(void **state) {
+    enum { FORMAT_AT = 8, FEATURES_AT = 24, DIMENSIONS_AT = 44, NAME_AT = 48 };
+    AUTO_BUF bytes = BUF_INIT(4 << 20);
+    struct tuning *t;
+    struct error err;
+    write_tuning_for(&bytes, "main/embed", 3, 0.5F, NULL);
+    for (size_t n = 0; n < bytes.n; n += n < 400 ? 1 : 97003)
+        assert_false(tuning_open(&t, (struct str){bytes.p, n}, &err));
+    static const struct {
+        size_t at;
+        char byte;
+    } damage[] = {{FORMAT_AT, TUNING_FORMAT_WORDING},
+                  {FORMAT_AT, 3},
+                  {FEATURES_AT, WORDING_FEATURES},
+                  {DIMENSIONS_AT, 0},
+                  {DIMENSIONS_AT + 1, 0x7f},
+                  {NAME_AT, 0},
+                  {NAME_AT + 1, '\n'},
+                  {NAME_AT + 2, (char)0xff}};
+    for (size_t i = 0; i < ARRAY_COUNT(damage); i++) {
+        char good = bytes.p[damage[i].at];
+        bytes.p[damage[i].at] = damage[i].byte;
+        assert_false(tuning_open(&t, buf_str(&bytes), &err));
+        assert_int_equal(err.code, ERR_ARTEFACT);
+        bytes.p[damage[i].at] = good;
+    }
+    memset(bytes.p + NAME_AT, 'a', TUNING_VECTORS_SIZE); /* without an end */
+    assert_false(tuning_open(&t, buf_str(&bytes), &err));
+    bytes.p[NAME_AT + TUNING_VECTORS_SIZE - 1] = '\0';
+    assert_true(tuning_open(&t, buf_str(&bytes), &err));
+    assert_int_equal(strlen(tuning_vectors(t)), TUNING_VECTORS_SIZE - 1);
+    tuning_unref(t);
 }
 
 static int set_up(void **state) {
@@ -251,9 +335,12 @@ int main(void) {
         cmocka_unit_test(stays_within_its_bytes),
         cmocka_unit_test(a_partition_has_so_many_rows),
         cmocka_unit_test(vectors_may_come_from_elsewhere),
+        cmocka_unit_test(vectors_decide_within_what_the_rules_allow),
+        cmocka_unit_test(other_vectors_than_the_tunings_find_nothing),
         cmocka_unit_test(what_cannot_be_kept_is_not),
         cmocka_unit_test(threads_find_whole_answers),
         cmocka_unit_test(a_damaged_tuning_is_refused),
+        cmocka_unit_test(a_damaged_tuning_for_vectors_is_refused),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -115,9 +115,9 @@ static void a_tuning_keeps_the_wanted_rate(void **state) {
     assert_true(tuning_open(&opened, buf_str(&t.artefact), &err));
     tuning_portrait(opened, &a[0], STR("how do i get thingab"));
     tuning_portrait(opened, &a[1], STR("how can i get thingab please"));
-    assert_true(tuning_judge(opened, &a[0], &a[1], &reason) > 0.5F);
+    assert_true(tuning_judge(opened, &a[0], &a[1], 0, &reason) > 0.5F);
     tuning_portrait(opened, &a[1], STR("how do i get thingab 100"));
-    assert_true(tuning_judge(opened, &a[0], &a[1], &reason) == 0);
+    assert_true(tuning_judge(opened, &a[0], &a[1], 0, &reason) == 0);
     assert_string_equal(reason, "numbers differ");
     free(a);
     tuning_unref(opened);
