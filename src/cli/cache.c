@@ -1,6 +1,7 @@
 #include "cli/cli.h"
 
 #include "cache/tuning.h"
+#include "cli/cache_vectors.h"
 #include "cli/store_option.h"
 #include "cli/table.h"
 #include "base/json.h"
@@ -31,6 +32,9 @@ static const char help[] =
     "      --against LABEL     the different pairs that the rate is about, such as hard ones (all)\n"
     "      --same-from SCORE   scores from which a pair is the same (4)\n"
     "      --different-to SCORE  scores up to which a pair is different (2)\n"
+    "      --vectors UPSTREAM/MODEL  compare the vectors of this model of an upstream of --config, as the "
+    "endpoint's\n"
+    "                          semantic_vectors will (else: what the wording gives)\n"
     "      --seed N            of the parts and the fit (1)\n"
     "      --dry-run           measure only, store nothing\n" STORE_OPTIONS_HELP;
 
@@ -41,6 +45,7 @@ enum {
     OPTION_AGAINST,
     OPTION_SAME_FROM,
     OPTION_DIFFERENT_TO,
+    OPTION_VECTORS,
     OPTION_SEED,
     OPTION_DRY_RUN
 };
@@ -51,13 +56,14 @@ static const struct option options[] = {{"pairs", required_argument, NULL, OPTIO
                                         {"against", required_argument, NULL, OPTION_AGAINST},
                                         {"same-from", required_argument, NULL, OPTION_SAME_FROM},
                                         {"different-to", required_argument, NULL, OPTION_DIFFERENT_TO},
+                                        {"vectors", required_argument, NULL, OPTION_VECTORS},
                                         {"seed", required_argument, NULL, OPTION_SEED},
                                         {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
                                         STORE_LONG_OPTIONS,
                                         {0}};
 
 struct cache_command {
-    const char *pairs;
+    const char *pairs, *vectors;
     struct pair_rows_options rows;
     struct pair_tuning_options tuning;
     bool dry_run;
@@ -94,6 +100,7 @@ static bool read_option(void *ctx, int option, const char *value, struct error *
     case OPTION_AGAINST: c->tuning.against = value; return true;
     case OPTION_SAME_FROM: return read_score("--same-from", value, &c->rows.same_from, err);
     case OPTION_DIFFERENT_TO: return read_score("--different-to", value, &c->rows.different_to, err);
+    case OPTION_VECTORS: c->vectors = value; return true;
     case OPTION_SEED:
         return str_to_u64(str_from(value), &c->tuning.seed) ||
                fail(err, ERR_USAGE, "--seed is \"%.60s\"; expected a whole number.", value);
@@ -137,6 +144,9 @@ static void print_measured(const struct pair_tuning *t, const struct pair_set *p
     print_curve(t, c->tuning.confidence);
     printf("\nat %g %% false hits as observed: %.1f %% of the same pairs found; by plain cosine: %.1f %%\n",
            c->tuning.false_hits * 100, 100 * t->hit_rate_at_wanted, 100 * t->cosine_rate_at_wanted);
+    if (c->tuning.vectors)
+        printf("by the cosine of %s alone (%zu dimensions): %.1f %%\n", c->vectors,
+               c->tuning.vectors->dimensions, 100 * t->vectors_rate_at_wanted);
     printf("kept apart by rule (numbers, names, negation, order …): %.1f %% of the same, %.1f %% of the "
            "different\n",
            share(t->ruled_out_same, t->same), share(t->ruled_out_different, t->different));
@@ -172,6 +182,9 @@ static void write_manifest(struct buf *out, const struct pair_tuning *t, const s
     struct json_writer w = JSON_WRITER(out);
     json_object(&w);
     json_field_text(&w, "kind", TUNING_BACKEND);
+    json_field_text(&w, "vectors", c->vectors ? c->vectors : "wording");
+    if (c->tuning.vectors)
+        json_field_int(&w, "dimensions", (int64_t)c->tuning.vectors->dimensions);
     json_key(&w, "metrics");
     json_object(&w);
     json_field_int(&w, "same_pairs", (int64_t)t->same);
@@ -186,6 +199,8 @@ static void write_manifest(struct buf *out, const struct pair_tuning *t, const s
     json_field_fixed(&w, "false_hit_rate_upper", t->upper, 6);
     json_field_fixed(&w, "observed_hit_rate", t->hit_rate_at_wanted, 6);
     json_field_fixed(&w, "cosine_hit_rate", t->cosine_rate_at_wanted, 6);
+    if (c->tuning.vectors)
+        json_field_fixed(&w, "vectors_hit_rate", t->vectors_rate_at_wanted, 6);
     json_key(&w, "curve");
     json_array(&w);
     for (int i = 0; i < TUNING_POINTS; i++)
@@ -216,18 +231,16 @@ static bool keep(const struct store_option *o, const char *name, const struct pa
     return ok;
 }
 
-static bool tune(struct cache_command *c, const struct store_option *o, const char *name, struct error *err) {
-    struct pair_set pairs;
+static bool tune_on(const struct pair_set *pairs, const struct cache_command *c, const struct store_option *o,
+                    const char *name, struct error *err) {
     struct pair_tuning t = {0};
     AUTO_BUF manifest = BUF_INIT(1 << 20);
     unsigned version = 0;
-    if (!pair_rows_read(&pairs, c->pairs, &c->rows, err))
-        return false;
-    bool ok = pair_tuning_make(&t, &pairs, &c->tuning, err);
+    bool ok = pair_tuning_make(&t, pairs, &c->tuning, err);
     if (t.pairs && !o->json)
-        print_measured(&t, &pairs, c);
+        print_measured(&t, pairs, c);
     if (ok) {
-        write_manifest(&manifest, &t, &pairs, c);
+        write_manifest(&manifest, &t, pairs, c);
         ok = !manifest.failed || fail(err, ERR_NO_MEMORY, "out of memory");
     }
     if (ok && !c->dry_run)
@@ -235,11 +248,26 @@ static bool tune(struct cache_command *c, const struct store_option *o, const ch
     if (ok && o->json)
         puts(buf_terminated(&manifest));
     else if (ok) {
-        print_chosen(&t, &pairs, c);
+        print_chosen(&t, pairs, c);
         if (!c->dry_run)
             printf("\n%s@%u\n", name, version);
     }
     pair_tuning_free(&t);
+    return ok;
+}
+
+static bool tune(struct cache_command *c, const struct store_option *o, const char *name, struct error *err) {
+    struct pair_set pairs;
+    struct text_vectors vectors = {0};
+    if (!pair_rows_read(&pairs, c->pairs, &c->rows, err))
+        return false;
+    bool ok = !c->vectors || cache_vectors_fetch(&vectors, c->vectors, o->config, &pairs, err);
+    if (ok) {
+        c->tuning.vectors = c->vectors ? &vectors : NULL;
+        c->tuning.vectors_name = c->vectors;
+        ok = tune_on(&pairs, c, o, name, err);
+    }
+    text_vectors_free(&vectors);
     pair_set_free(&pairs);
     return ok;
 }
@@ -252,6 +280,8 @@ static bool run(void *ctx, const struct store_option *store, char **words, int c
         return fail(err, ERR_USAGE, "name one tuning: penstock cache tune NAME --pairs FILE.csv");
     if (!c->pairs)
         return fail(err, ERR_USAGE, "say with --pairs what to learn from");
+    if (c->vectors && !store->config)
+        return fail(err, ERR_USAGE, "--vectors needs --config FILE beside it: which upstream is that?");
     if (c->rows.different_to >= c->rows.same_from)
         return fail(err, ERR_USAGE, "--different-to %g must be below --same-from %g", c->rows.different_to,
                     c->rows.same_from);

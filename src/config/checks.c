@@ -77,6 +77,14 @@ void check_context(struct loader *l, void *item, const struct option_node *at) {
         loader_problem(l, at->place, at, "\"on_limit\" needs \"window\" beside it");
 }
 
+void check_vectors(struct loader *l, void *item, const struct option_node *at) {
+    const struct config_vectors *v = item;
+    if ((v->target.upstream.text != NULL) != (v->target.model.text != NULL))
+        loader_problem(l, at->place, at, "\"%s\" needs \"%s\" beside it",
+                       v->target.model.text ? "model" : "upstream",
+                       v->target.model.text ? "upstream" : "model");
+}
+
 void check_output(struct loader *l, void *item, const struct option_node *at) {
     struct config_output *o = item;
     if (!o->schema && loader_has(l, at, "send_schema"))
@@ -249,14 +257,21 @@ static void check_fallbacks(struct loader *l, struct config_endpoint *e, const s
 
 /* Options that mean something for language models only. */
 static void check_language(struct loader *l, const struct config_endpoint *e, const struct option_node *at) {
-    static const char *const chat_only[] = {"route",          "route_rule", "cache_temperature",
-                                            "semantic_cache", "context",    "output"};
+    static const char *const chat_only[] = {"route",          "route_rule",       "cache_temperature",
+                                            "semantic_cache", "semantic_vectors", "context",
+                                            "output"};
     size_t allowed = e->kind == ENDPOINT_CHAT ? ARRAY_COUNT(chat_only) : e->kind == ENDPOINT_EMBED ? 2 : 0;
     for (size_t i = allowed; i < ARRAY_COUNT(chat_only); i++)
         if (loader_has(l, at, chat_only[i]))
             loader_problem(l, loader_place_in(l, at, chat_only[i]), at,
                            "\"%s\" is for endpoints of the kind chat%s", chat_only[i],
                            i < 2 ? " or embed" : "");
+}
+
+static void check_semantic(struct loader *l, const struct config_endpoint *e, const struct option_node *at) {
+    if (e->semantic_vectors.target.upstream.text && !e->semantic_cache.text)
+        loader_problem(l, loader_place_in(l, at, "semantic_vectors"), at,
+                       "\"semantic_vectors\" needs \"semantic_cache: NAME\" beside it");
 }
 
 /* How a route's rule calls one of the rollout. */
@@ -330,6 +345,7 @@ void check_endpoint(struct loader *l, void *item, const struct option_node *at) 
     check_models_differ(l, e, at);
     check_fallbacks(l, e, at);
     check_language(l, e, at);
+    check_semantic(l, e, at);
     check_bands(l, e, at);
     check_route(l, e, at);
     check_thresholds(l, e, at);
@@ -395,6 +411,17 @@ static void check_upstream_name(struct loader *l, const struct config_target *ta
         unknown_upstream(l, name);
 }
 
+static void check_vectors_upstream(struct loader *l, const struct config_name *name) {
+    const struct config_upstream *u =
+        name->text ? config_upstream_named(&l->loaded->config, str_from(name->text)) : NULL;
+    if (name->text && !u)
+        unknown_upstream(l, name);
+    else if (u && u->kind != UPSTREAM_OPENAI)
+        loader_problem(l, name->place, NULL,
+                       "semantic_vectors: upstream \"%s\" makes no embeddings; expected one of kind openai",
+                       name->text);
+}
+
 static void check_summary_endpoint(struct loader *l, const struct config_endpoint *e) {
     const struct config_name *name = &e->context.summarise_with;
     const struct config_endpoint *by =
@@ -414,6 +441,7 @@ static void check_references(struct loader *l) {
         for (size_t j = 0; j < e->fallback_count; j++)
             check_upstream_name(l, &e->fallbacks[j].target);
         check_summary_endpoint(l, e);
+        check_vectors_upstream(l, &e->semantic_vectors.target.upstream);
     }
 }
 

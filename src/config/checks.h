@@ -11,6 +11,7 @@ void check_budget(struct loader *l, void *item, const struct option_node *at);
 void check_upstream(struct loader *l, void *item, const struct option_node *at);
 void check_output(struct loader *l, void *item, const struct option_node *at);
 void check_context(struct loader *l, void *item, const struct option_node *at);
+void check_vectors(struct loader *l, void *item, const struct option_node *at);
 void check_endpoint(struct loader *l, void *item, const struct option_node *at);
 
 /* What spans sections, and what endpoints take from them. Runs on every configuration, complete or not. */

@@ -190,6 +190,12 @@ struct config_context {
     struct config_name summarise_with; /* a chat endpoint */
 };
 
+/* Where the semantic cache has its vectors from. */
+struct config_vectors {
+    struct config_target target; /* upstream.text NULL: from the wording itself; no prompt */
+    int64_t timeout;
+};
+
 enum output_confidence { OUTPUT_UNKNOWN, OUTPUT_LOGPROBS, OUTPUT_AGREEMENT };
 /* The bands of a chat's answers where its endpoint names none, in percent. */
 enum { CHAT_ACCEPT_STANDARD = 85, CHAT_REVIEW_STANDARD = 60 };
@@ -243,6 +249,7 @@ struct config_endpoint {
     struct config_place route_rule_place;
     double cache_temperature; /* answers asked for with a higher one are not kept */
     struct config_name semantic_cache;
+    struct config_vectors semantic_vectors;
     int64_t conversations; /* ns; 0: responses are not kept */
     double hedge;          /* 0: off */
     struct config_context context;

@@ -90,6 +90,20 @@ static const struct option context_options[] = {
 static const struct option_group context_group = {GROUP(context_options, config_context),
                                                   .check = check_context};
 
+static const struct option vectors_options[] = {
+    {.name = "upstream",
+     NAME(config_vectors, target.upstream),
+     .help = "Which of the `upstreams` makes them (`/embeddings`)."},
+    {.name = "model", MODEL(config_vectors, target.model), .help = "Which of its models."},
+    {.name = "timeout",
+     DURATION(config_vectors, timeout, MS(1), MINUTES(1)),
+     .standard = "300ms",
+     .help = "How long a request waits for its question's vector. Beyond it, and where there is none, the "
+             "semantic cache is not asked."},
+};
+static const struct option_group vectors_group = {GROUP(vectors_options, config_vectors),
+                                                  .check = check_vectors};
+
 static const struct option output_options[] = {
     {.name = "schema",
      SCRIPT(config_output, schema, schema_place),
@@ -246,6 +260,11 @@ static const struct option endpoint_options[] = {
      .help =
          "Of chats: the tuning, made by `penstock cache tune`, that decides which questions mean the same. "
          "Without one only the same question gets the same answer."},
+    {.name = "semantic_vectors",
+     SECTION(config_vectors, config_endpoint, semantic_vectors, vectors_group),
+     .help = "Of chats: the model whose vectors the semantic cache compares; its tuning must have been made "
+             "for it (`penstock cache tune --vectors UPSTREAM/MODEL`). Without one they are made here, from "
+             "the wording."},
     {.name = "context",
      SECTION(config_context, config_endpoint, context, context_group),
      .help = "Of chats: the model's window."},

@@ -27,7 +27,8 @@ struct work {
     /* [k]: for the measurement on part k, all other parts by codes without them and without k.
      * [PARTS]: every pair by the code without its own part only. */
     struct looked *looked[PARTS + 1];
-    float *scores, *cosines, *rows, *sorted; /* by pair; sorted is scratch */
+    unsigned features;                                  /* that trees may see */
+    float *scores, *cosines, *nearness, *rows, *sorted; /* by pair; sorted is scratch */
     bool *yes, *measured;
     struct tuning_tree trees[TREES];
     unsigned runs;
@@ -35,6 +36,15 @@ struct work {
 
 static bool within(const struct work *w, size_t i, unsigned part) {
     return w->part[w->p->pairs[i].a] == part && w->part[w->p->pairs[i].b] == part;
+}
+
+/* Of the vectors that the cache will compare. */
+static float nearness_of(const struct work *w, size_t i, const struct portrait portraits[2]) {
+    const struct labelled_pair *pair = &w->p->pairs[i];
+    if (w->o->vectors)
+        return text_vectors_cosine(w->o->vectors, pair->a, pair->b);
+    return (float)vector_product(portraits[0].vector, portraits[1].vector, WORDING_DIMENSIONS) *
+           portraits[0].factor * portraits[1].factor;
 }
 
 /* Looks at the pairs of `part`. */
@@ -46,9 +56,8 @@ static void look(const struct work *w, const struct pair_code *code, unsigned pa
             continue;
         portrait_read(&portraits[0], &table, w->p->texts[w->p->pairs[i].a].text);
         portrait_read(&portraits[1], &table, w->p->texts[w->p->pairs[i].b].text);
-        pair_features(&portraits[0], &portraits[1], &table, 0, to[i].features);
-        float cosine = (float)vector_product(portraits[0].vector, portraits[1].vector, WORDING_DIMENSIONS) *
-                       portraits[0].factor * portraits[1].factor;
+        float cosine = nearness_of(w, i, portraits);
+        pair_features(&portraits[0], &portraits[1], &table, cosine, to[i].features);
         to[i].ruled_out = cosine < LEAST_COSINE ||
                           contrast_between(&portraits[0].wording, &portraits[1].wording, table.known) != NULL;
         to[i].known = true;
@@ -93,10 +102,10 @@ static bool fit_trees(struct work *w, const struct looked *looked, float *start,
     for (size_t i = 0; i < w->p->count; i++) {
         if (!looked[i].known || looked[i].ruled_out)
             continue;
-        memcpy(w->rows + count * PAIR_FEATURES, looked[i].features, sizeof looked[i].features);
+        memcpy(w->rows + count * w->features, looked[i].features, w->features * sizeof(float));
         w->yes[count++] = w->p->pairs[i].same;
     }
-    return boosting_fit(w->trees, start, w->rows, w->yes, count, PAIR_FEATURES, &o, err);
+    return boosting_fit(w->trees, start, w->rows, w->yes, count, w->features, &o, err);
 }
 
 static bool cross_validate(struct work *w, struct error *err) {
@@ -110,6 +119,7 @@ static bool cross_validate(struct work *w, struct error *err) {
                 continue;
             w->measured[i] = true;
             w->cosines[i] = own[i].features[1] + own[i].features[2];
+            w->nearness[i] = own[i].features[WORDING_FEATURES];
             w->scores[i] = own[i].ruled_out
                                ? 0
                                : 1 / (1 + expf(-boosting_score(w->trees, TREES, start, own[i].features)));
@@ -180,6 +190,8 @@ static void measure_curve(struct work *w) {
     size_t wanted = (size_t)(w->o->false_hits * (double)out->different);
     out->hit_rate_at_wanted = rate(point_at(w, w->scores, wanted).hits, out->same);
     out->cosine_rate_at_wanted = rate(point_at(w, w->cosines, wanted).hits, out->same);
+    if (w->o->vectors)
+        out->vectors_rate_at_wanted = rate(point_at(w, w->nearness, wanted).hits, out->same);
 }
 
 static bool choose(struct work *w, struct error *err) {
@@ -216,7 +228,9 @@ static bool write_artefact(struct work *w, struct error *err) {
     float start;
     if (!fit_trees(w, w->looked[PARTS], &start, err) || !fit_code(w, NO_PART, NO_PART, &code, err))
         return false;
-    struct tuning_parts parts = {.threshold = w->out->chosen.threshold,
+    struct tuning_parts parts = {.vectors = w->o->vectors ? w->o->vectors_name : NULL,
+                                 .dimensions = w->o->vectors ? (uint32_t)w->o->vectors->dimensions : 0,
+                                 .threshold = w->out->chosen.threshold,
                                  .least_cosine = LEAST_COSINE,
                                  .start = start,
                                  .tree_count = TREES,
@@ -241,6 +255,7 @@ static void work_free(struct work *w) {
     free(w->part);
     free(w->scores);
     free(w->cosines);
+    free(w->nearness);
     free(w->rows);
     free(w->sorted);
     free(w->yes);
@@ -258,11 +273,13 @@ static struct work *work_new(const struct pair_set *p) {
     w->part = calloc(p->text_count, 1);
     w->scores = calloc(p->count, sizeof(float));
     w->cosines = calloc(p->count, sizeof(float));
+    w->nearness = calloc(p->count, sizeof(float));
     w->sorted = calloc(p->count, sizeof(float));
     w->rows = calloc(p->count * PAIR_FEATURES, sizeof(float));
     w->yes = calloc(p->count, sizeof(bool));
     w->measured = calloc(p->count, sizeof(bool));
-    if (ok && w->part && w->scores && w->cosines && w->sorted && w->rows && w->yes && w->measured)
+    if (ok && w->part && w->scores && w->cosines && w->nearness && w->sorted && w->rows && w->yes &&
+        w->measured)
         return w;
     work_free(w);
     return NULL;
@@ -291,6 +308,7 @@ bool pair_tuning_make(struct pair_tuning *out, const struct pair_set *p, const s
         return fail(err, ERR_NO_MEMORY, "out of memory");
     w->p = p;
     w->o = o;
+    w->features = o->vectors ? PAIR_FEATURES : WORDING_FEATURES;
     w->out = out;
     bool ok = pair_parts(p, PARTS, o->seed, w->part, err) && pair_tokens_read(&w->tokens, p, err) &&
               look_everywhere(w, err) && cross_validate(w, err);

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "learn/pair_rows.h"
+#include "learn/text_vectors.h"
 
 enum { TUNING_POINTS = 6, TUNING_PARTS = 5 };
 
@@ -15,6 +16,8 @@ struct pair_tuning_options {
     double confidence;   /* 0.95 */
     const char *against; /* label of the different pairs that the claim is about; NULL: all of them */
     uint64_t seed;
+    const struct text_vectors *vectors; /* of the set's texts; NULL: from the wording */
+    const char *vectors_name;           /* "main/small": what an endpoint must have, too */
     void (*progress)(void *ctx, unsigned done, unsigned all); /* may be NULL */
     void *ctx;
 };
@@ -31,8 +34,9 @@ struct pair_tuning {
     double hit_rate, false_hit_rate, lower, upper; /* the interval of the false-hit rate */
     struct tuning_point points[TUNING_POINTS];     /* at observed rates of 0, 0.2, 0.5, 1, 2, 5 % */
     double hit_rate_at_wanted;                     /* where the observed rate (no bound) is the wanted one */
-    double cosine_rate_at_wanted; /* the same for plain cosine of words and character n-grams, on the same
-                                     pairs */
+    double cosine_rate_at_wanted;  /* the same for plain cosine of words and character n-grams, on the same
+                                      pairs */
+    double vectors_rate_at_wanted; /* the same for the vectors' cosine; 0 without vectors */
     size_t ruled_out_same, ruled_out_different;                       /* by cache/contrast.h */
     size_t label_hits[PAIR_LABELS_MAX], label_pairs[PAIR_LABELS_MAX]; /* at the threshold */
     struct buf artefact;                                              /* for tuning_open */

@@ -13,6 +13,18 @@ void chat_bill(struct chat *c, const struct price *price, const struct chat_usag
         s->nanodollars == COST_UNKNOWN || cost == COST_UNKNOWN ? COST_UNKNOWN : s->nanodollars + cost;
 }
 
+void chat_bill_aside(struct chat *c, const struct price *price, const struct chat_usage *usage,
+                     int64_t tokens) {
+    struct chat_spending *s = &c->spent;
+    struct chat_usage used = *usage;
+    if (used.output < 0)
+        used.output = 0; /* embeddings have none, and tell none */
+    int64_t cost = price_cost(price, &used);
+    s->aside += used.input >= 0 ? used.input : tokens;
+    s->nanodollars =
+        s->nanodollars == COST_UNKNOWN || cost == COST_UNKNOWN ? COST_UNKNOWN : s->nanodollars + cost;
+}
+
 void chat_call_begins(struct chat *c) {
     struct chat_spending *s = &c->spent;
     s->calls++;

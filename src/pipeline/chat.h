@@ -44,7 +44,8 @@ struct chat_spending {
     int64_t nanodollars;     /* COST_UNKNOWN: of one of them it is not known */
     unsigned open;           /* under way */
     int64_t open_since;
-    int64_t upstream_ns; /* while at least one was */
+    int64_t upstream_ns;     /* while at least one was */
+    int64_t aside, aside_ns; /* of questions beside the answer (a vector): tokens, and waited for them */
 };
 
 struct chat {
@@ -72,8 +73,11 @@ struct chat {
     struct chat_facts facts; /* of the answer */
     int64_t first_token_ns;  /* monotonic; 0: none */
 
-    struct budget_hold hold;              /* live: reserved, and to be settled or released */
-    struct str question;                  /* for the semantic cache; .p NULL: not for it */
+    struct budget_hold hold; /* live: reserved, and to be settled or released */
+    struct str question;     /* for the semantic cache; .p NULL: not for it */
+    const float *vector;     /* of the question, where it is not its wording's; or NULL */
+    size_t dimensions;
+    bool no_vector;                       /* there was to be one */
     unsigned char partition[SHA256_SIZE]; /* where it is looked for */
     struct str cache_key;                 /* .p NULL: the answer is not to be kept */
 };
@@ -89,6 +93,11 @@ void chat_call_begins(struct chat *c);
 void chat_call_ended(struct chat *c, const struct asking *a, enum failure failure);
 /* Adds one call's to the sum. `price` NULL: unknown. */
 void chat_bill(struct chat *c, const struct price *price, const struct chat_usage *usage);
+
+/* Adds what a question beside the answer cost: to the money, and to the tokens that budgets count, but to no
+ * usage of the answer's. `tokens`: an estimate, where the upstream told none. */
+void chat_bill_aside(struct chat *c, const struct price *price, const struct chat_usage *usage,
+                     int64_t tokens);
 
 /* Frees what askings left. */
 void chat_clear(struct chat *c);

@@ -1,6 +1,7 @@
 #include "pipeline/snapshot.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "models/rules.h"
 #include "pipeline/budgets.h"
 #include "store/keys.h"
@@ -305,6 +306,38 @@ static bool add_tuning(struct build *b, struct endpoint *e) {
     return good;
 }
 
+/* A tuning judges the vectors that it was made for and no others. The registry can change under a good
+ * configuration, so this is no problem of the file: the cache stays off, and says so. */
+static void match_vectors(struct endpoint *e) {
+    struct str given = e->vectors ? e->vectors->remote->reference : STR("");
+    if (!e->tuning || str_eq(given, str_from(tuning_vectors(e->tuning))))
+        return;
+    const char *wanted = tuning_vectors(e->tuning);
+    log_event(
+        LOG_ERROR, "semantic_cache.off",
+        "The semantic cache of endpoint \"%s\" stays off: %s was made for %s%s, and its semantic_vectors "
+        "are %.*s. Run `penstock cache tune` for these, or name the others.",
+        e->config->name, e->config->semantic_cache.text, wanted[0] ? "the vectors of " : "the wording",
+        wanted, STR_ARG(given.n ? given : STR("not set")));
+    tuning_unref(e->tuning);
+    e->tuning = NULL;
+}
+
+static bool add_vectors(struct build *b, struct endpoint *e) {
+    const struct config_target *wanted = &e->config->semantic_vectors.target;
+    if (wanted->upstream.text) {
+        e->vectors = calloc(1, sizeof *e->vectors);
+        if (!e->vectors)
+            return no_memory(b);
+        e->vectors->remote = get_remote(b, wanted);
+        if (!e->vectors->remote)
+            return false;
+        e->vectors->breaker_options = e->vectors->remote->upstream->breaker_options;
+    }
+    match_vectors(e);
+    return true;
+}
+
 /* What answers must look like, those included that the configuration itself gives. */
 static bool add_output(struct build *b, struct endpoint *e) {
     const struct config_endpoint *c = e->config;
@@ -371,7 +404,7 @@ static bool add_endpoints(struct build *b) {
         e->verify_script = e->route_script = NO_SCRIPT;
         e->rate_index = e->config->has_rate ? ++rates : 0;
         s->endpoint_count++;
-        good &= add_tuning(b, e);
+        good &= add_tuning(b, e) && add_vectors(b, e);
         good &= add_output(b, e);
         good &= add_shares(b, e);
         good &= add_steps(b, e);
@@ -452,6 +485,9 @@ static void free_endpoint(struct endpoint *e) {
     for (unsigned i = 0; i < e->share_count + e->step_count; i++)
         clear_target(target_at(e, i));
     tuning_unref(e->tuning);
+    if (e->vectors)
+        free_remote(e->vectors->remote);
+    free(e->vectors);
     output_schema_clear(&e->output);
     free(e->shares);
     free(e->weights);

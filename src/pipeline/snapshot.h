@@ -38,6 +38,14 @@ struct remote_model {
     struct model_experience *experience;
 };
 
+/* Of the vectors that an endpoint's semantic cache compares. Used by all loops: atomics. */
+struct vector_source {
+    struct remote_model *remote;
+    struct breaker_options breaker_options;
+    struct breaker breaker;        /* its own: what is late for a cache may do for an answer */
+    _Atomic int64_t complained_ns; /* when its failing was last logged; monotonic */
+};
+
 /* Who answers: exactly one of the two. */
 struct share {
     struct model_version *version;
@@ -65,10 +73,11 @@ struct endpoint {
     int verify_script, route_script;
     struct tuning *tuning; /* of the semantic cache; NULL: there is none */
     struct str tuning_name;
-    struct output_schema output; /* where it checks its answers; otherwise empty */
-    unsigned rate_index;         /* in client_rate.limiters; 0: the general one */
-    unsigned metrics;            /* its handle */
-    uint64_t policy;             /* names thresholds and rules as they are: part of the cache's key */
+    struct vector_source *vectors; /* NULL: from the wording */
+    struct output_schema output;   /* where it checks its answers; otherwise empty */
+    unsigned rate_index;           /* in client_rate.limiters; 0: the general one */
+    unsigned metrics;              /* its handle */
+    uint64_t policy;               /* names thresholds and rules as they are: part of the cache's key */
 };
 
 struct snapshot {

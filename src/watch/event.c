@@ -20,9 +20,13 @@ const char *scan_state_name(enum scan_state state) {
 }
 
 const char *cache_state_name(enum cache_state state) {
-    static const char *const names[] = {"none", "miss", "hit", "stale", "semantic"};
+    static const char *const names[] = {"none", "miss", "hit", "stale", "semantic", "no_vector"};
     CHECK(state < ARRAY_COUNT(names));
     return names[state];
+}
+
+bool cache_state_answers(enum cache_state state) {
+    return state == CACHE_HIT || state == CACHE_STALE || state == CACHE_SEMANTIC;
 }
 
 void event_clear(struct event *e) {

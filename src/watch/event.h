@@ -27,9 +27,19 @@ enum scan_state { SCAN_NONE, SCAN_CLEAN, SCAN_NOT_SCANNED, SCAN_FOUND };
 const char *scan_state_name(enum scan_state state);
 
 /* What the caches said. CACHE_STALE: an entry past its time answered, as a fallback. CACHE_SEMANTIC: the
- * answer to a question that says the same in other words. */
-enum cache_state { CACHE_NONE, CACHE_MISS, CACHE_HIT, CACHE_STALE, CACHE_SEMANTIC, CACHE_STATES };
+ * answer to a question that says the same in other words. CACHE_NO_VECTOR: nothing, and the semantic one
+ * could not be asked. */
+enum cache_state {
+    CACHE_NONE,
+    CACHE_MISS,
+    CACHE_HIT,
+    CACHE_STALE,
+    CACHE_SEMANTIC,
+    CACHE_NO_VECTOR,
+    CACHE_STATES
+};
 const char *cache_state_name(enum cache_state state);
+bool cache_state_answers(enum cache_state state);
 
 /* What only calls to language models have. */
 struct event_language {
@@ -40,6 +50,7 @@ struct event_language {
     bool streamed;                    /* to the client */
     struct str asked;                 /* the model that answered or was asked last; a view */
     const char *operation, *provider; /* as OpenTelemetry calls them; constants, NULL: no model was asked */
+    uint32_t aside_us;                /* waited for upstreams for something else than the answer */
     uint32_t first_token_us;          /* from arrival to the first byte of the reply; 0: none came */
 };
 

@@ -107,7 +107,7 @@ void event_write_fields(const struct event *e, struct json_writer *w) {
     for (unsigned i = 0; i < e->stage_count; i++)
         json_field_ms(w, e->stages[i].name, e->stages[i].us);
     json_object_end(w);
-    json_field_bool(w, "cached", e->cache >= CACHE_HIT);
+    json_field_bool(w, "cached", cache_state_answers(e->cache));
     json_key(w, "fallback");
     if (e->fallback.n)
         json_str(w, e->fallback);

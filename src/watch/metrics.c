@@ -231,6 +231,10 @@ void metrics_rule_failed(struct metrics_shard *s, unsigned endpoint, enum metric
     counter_add(&counts_of(s, endpoint)->rules_failed[rule], 1);
 }
 
+void metrics_vector_asked(struct metrics_shard *s, unsigned endpoint, enum metrics_vector result) {
+    counter_add(&counts_of(s, endpoint)->vectors_asked[result], 1);
+}
+
 void metrics_answer_checked(struct metrics_shard *s, unsigned endpoint, enum metrics_verdict verdict) {
     counter_add(&counts_of(s, endpoint)->answers_checked[verdict], 1);
 }

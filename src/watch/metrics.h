@@ -44,6 +44,17 @@ enum metrics_verdict {
 };
 void metrics_answer_checked(struct metrics_shard *s, unsigned endpoint, enum metrics_verdict verdict);
 
+/* Counts a question whose vector was to be had for the semantic cache. */
+enum metrics_vector {
+    METRICS_VECTOR_FETCHED,
+    METRICS_VECTOR_LATE,
+    METRICS_VECTOR_FAILED,     /* the upstream */
+    METRICS_VECTOR_UNFIT,      /* it gave none that could be used */
+    METRICS_VECTOR_LEFT_ALONE, /* it was not asked, since it failed lately */
+    METRICS_VECTORS
+};
+void metrics_vector_asked(struct metrics_shard *s, unsigned endpoint, enum metrics_vector result);
+
 /* A value that others own, read at each scrape. `name` and `help` live as long as m. Before the first
  * scrape. At most 32. */
 enum metrics_type { METRICS_COUNTER, METRICS_GAUGE };

@@ -87,7 +87,8 @@ void language_count(struct language_counts *c, const struct event *e) {
         atomic_store_explicit(&c->operation, l->operation, memory_order_release);
     }
     observe_in(durations_of(c, e), &shapes[LANGUAGE_DURATION], l->upstream_us);
-    observe(c, LANGUAGE_OVERHEAD, e->total_us > l->upstream_us ? e->total_us - l->upstream_us : 0);
+    uint64_t waited = (uint64_t)l->upstream_us + l->aside_us;
+    observe(c, LANGUAGE_OVERHEAD, e->total_us > waited ? e->total_us - waited : 0);
     if (l->usage.input >= 0)
         observe(c, LANGUAGE_INPUT, (uint64_t)l->usage.input);
     if (l->usage.output >= 0)

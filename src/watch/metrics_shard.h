@@ -102,6 +102,7 @@ struct endpoint_counts {
     counter rate_limited;
     counter rules_failed[METRICS_RULE_COUNT];
     counter answers_checked[METRICS_VERDICTS];
+    counter vectors_asked[METRICS_VECTORS];
     struct model_slots models;
     struct step_slots steps;
     struct stage_slots stages;

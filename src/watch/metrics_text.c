@@ -103,6 +103,7 @@ static void merge_endpoint(struct endpoint_counts *to, const struct endpoint_cou
     merge_counters(to->errors, from->errors, ERR_COUNT);
     merge_counters(&to->rate_limited, &from->rate_limited, 1);
     merge_counters(to->rules_failed, from->rules_failed, METRICS_RULE_COUNT);
+    merge_counters(to->vectors_asked, from->vectors_asked, METRICS_VECTORS);
     merge_counters(to->answers_checked, from->answers_checked, METRICS_VERDICTS);
     merge_models(&to->models, &from->models);
     merge_steps(&to->steps, &from->steps);
@@ -349,6 +350,19 @@ static void write_answers(struct scrape *s) {
     write_named(s, name, "verdict", verdicts, e->sum->answers_checked, e->name, METRICS_VERDICTS);
 }
 
+static void write_vectors(struct scrape *s) {
+    static const char name[] = "penstock_semantic_vectors_total";
+    static const char *const results[METRICS_VECTORS] = {[METRICS_VECTOR_FETCHED] = "fetched",
+                                                         [METRICS_VECTOR_LATE] = "late",
+                                                         [METRICS_VECTOR_FAILED] = "failed",
+                                                         [METRICS_VECTOR_UNFIT] = "unfit",
+                                                         [METRICS_VECTOR_LEFT_ALONE] = "left_alone"};
+    family(s->out, name, "counter",
+           "Vectors that the semantic cache wanted of an upstream: all but fetched are lookups not made.");
+    EACH_ENDPOINT(s, e)
+    write_named(s, name, "result", results, e->sum->vectors_asked, e->name, METRICS_VECTORS);
+}
+
 static void write_value(struct buf *out, const char *name, const char *type, const char *help, double value) {
     family(out, name, type, help);
     buf_printf(out, "%s %.15g\n", name, value);
@@ -433,6 +447,7 @@ bool metrics_write(struct metrics *m, struct buf *out, struct error *err) {
         write_failures(&s);
         write_rules(&s);
         write_answers(&s);
+        write_vectors(&s);
         write_recorder(m, out);
         write_sources(m, out);
         write_process(m, out);

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "pipeline/chat_output.h"
 #include "pipeline/stages/stages.h"
+#include "pipeline/vectors.h"
 
 #include <string.h>
 
@@ -61,7 +62,9 @@ static void find_question(struct request *r) {
         return;
     add_circumstances(r, &rest);
     buf_add_str(&rest, r->endpoint->tuning_name);
-    if (chat_request_question(&c->in, &c->question, &rest))
+    buf_add_char(&rest, '\0');
+    buf_add_str(&rest, str_from(tuning_vectors(r->endpoint->tuning)));
+    if (chat_request_question(&c->in, &c->question, &rest) && c->question.n <= SEMANTIC_TEXT_MAX)
         sha256(buf_str(&rest), c->partition);
     else
         c->question.p = NULL;
@@ -69,8 +72,11 @@ static void find_question(struct request *r) {
 
 static struct semantic_query query_of(const struct request *r) {
     const struct chat *c = r->chat;
-    return (struct semantic_query){
-        .tenant = request_tenant(r), .partition = c->partition, .text = c->question};
+    return (struct semantic_query){.tenant = request_tenant(r),
+                                   .partition = c->partition,
+                                   .text = c->question,
+                                   .vector = c->vector,
+                                   .dimensions = c->dimensions};
 }
 
 /* From the loop's buffer into the client's reply. */
@@ -124,14 +130,33 @@ static bool recall_alike(struct request *r) {
     return false;
 }
 
-static enum stage_answer run(struct request *r) {
-    r->chat->cache_key = key_of(r);
-    find_question(r);
-    if (!chat_recall(r, false) && !recall_alike(r))
+static enum stage_answer answer(struct request *r, bool found) {
+    if (!found)
         return STAGE_NEXT;
     r->outcome.decision = DECISION_CACHED;
     r->outcome.model = r->chat->candidates[0].remote->reference;
     return STAGE_REPLY;
+}
+
+/* Without one nothing is looked for, and the answer is not kept for others of its kind. */
+static enum stage_answer go_without(struct request *r) {
+    r->chat->question.p = NULL;
+    r->chat->no_vector = true;
+    return STAGE_NEXT;
+}
+
+static void vector_ended(struct request *r) {
+    request_resume(r, r->chat->vector ? answer(r, recall_alike(r)) : go_without(r));
+}
+
+static enum stage_answer run(struct request *r) {
+    r->chat->cache_key = key_of(r);
+    find_question(r);
+    if (chat_recall(r, false))
+        return answer(r, true);
+    if (!r->chat->question.p || !r->endpoint->vectors)
+        return answer(r, recall_alike(r));
+    return vectors_start(r, vector_ended) ? STAGE_SUSPEND : go_without(r);
 }
 
 /* Only what the first candidate said is kept: a fallback's answer must not outlive its cause. */
@@ -147,4 +172,5 @@ static void on_end(struct request *r) {
         semantic_cache_put(r->loop->parts->semantic, &query, buf_str(&c->reply), expires);
 }
 
-const struct stage stage_recall = {.name = "recall", .applies = applies, .run = run, .on_end = on_end};
+const struct stage stage_recall = {
+    .name = "recall", .applies = applies, .run = run, .cancel = vectors_cancel, .on_end = on_end};

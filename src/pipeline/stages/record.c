@@ -74,7 +74,7 @@ static void add_outcome(const struct request *r, struct event *e) {
     e->cache = o->cached ? (o->stale   ? CACHE_STALE
                             : o->alike ? CACHE_SEMANTIC
                                        : CACHE_HIT)
-               : asked   ? CACHE_MISS
+               : asked   ? (r->chat && r->chat->no_vector ? CACHE_NO_VECTOR : CACHE_MISS)
                          : CACHE_NONE;
     if (o->step.n) {
         struct str code = str_from(error_name(o->step_code));
@@ -118,6 +118,7 @@ static void add_language(const struct request *r, struct event *e) {
         .operation = operation_of(c->in.surface),
         .provider = asked && asked->upstream->config->kind == UPSTREAM_ANTHROPIC ? "anthropic" : "openai",
         .upstream_us = us_of(c->spent.upstream_ns),
+        .aside_us = us_of(c->spent.aside_ns),
         .first_token_us = c->first_token_ns ? us_of(c->first_token_ns - r->started_ns) : 0,
     };
 }

@@ -5,6 +5,7 @@
 #include "pipeline/budgets.h"
 #include "pipeline/reply.h"
 #include "pipeline/stages/stages.h"
+#include "pipeline/vectors.h"
 #include "pipeline/verifying.h"
 
 #include <stdio.h>
@@ -47,6 +48,17 @@ static struct worst worst_over(const struct request *r, int64_t input, int64_t o
     return sum;
 }
 
+/* The question's own, for the semantic cache. */
+static void add_vector(const struct request *r, struct worst *sum) {
+    int64_t tokens = vectors_tokens(r);
+    if (tokens == 0)
+        return;
+    int64_t cost = price_worst(r->endpoint->vectors->remote->price, tokens, 0);
+    bool unknown = cost == COST_UNKNOWN || sum->nanodollars == COST_UNKNOWN;
+    sum->nanodollars = unknown ? COST_UNKNOWN : sum->nanodollars + cost;
+    sum->tokens += tokens;
+}
+
 /* A summary is a call of its own, over what the window does not take. */
 static bool is_summarised(const struct request *r, int64_t input) {
     const struct config_context *context = &r->endpoint->config->context;
@@ -81,8 +93,11 @@ static struct budget_amount worst_of(struct request *r) {
         outputs += output;
     }
     struct worst worst = worst_over(r, inputs, outputs, effort.in_vain);
+    if (worst.tokens == 0)
+        worst.tokens = inputs + outputs;
+    add_vector(r, &worst);
     return (struct budget_amount){.requests = 1,
-                                  .tokens = worst.tokens ? worst.tokens : inputs + outputs,
+                                  .tokens = worst.tokens,
                                   .nanodollars = worst.nanodollars == COST_UNKNOWN ? -1 : worst.nanodollars};
 }
 
@@ -112,20 +127,19 @@ uint32_t reserve_settle(struct request *r) {
     struct budget *budget = r->loop->parts->budget;
     int64_t cost = request_cost(r);
     const struct chat_usage *u = &c->spent.usage;
-    bool asked = c->spent.billed > 0;
+    bool answered = c->spent.billed > 0, asked = answered || c->spent.aside > 0;
     if (!c->hold.live)
         return 0;
-    if (r->failed && c->spent.billed == 0) {
+    if (r->failed && !asked) {
         budget_release(budget, &c->hold);
         return 0;
     }
     /* What the provider did not tell is billed as it was reserved. */
     bool told = u->input >= 0 && u->output >= 0;
     struct budget_amount actual = {
-        .requests = 1,
-        .tokens = !asked ? 0
-                  : told ? u->input + u->output
-                         : c->hold.reserved.tokens,
+        .requests = answered || !r->failed,
+        .tokens = answered && !told ? c->hold.reserved.tokens
+                                    : c->spent.aside + (answered ? u->input + u->output : 0),
         .nanodollars = !asked              ? 0
                        : told || cost >= 0 ? cost
                                            : c->hold.reserved.nanodollars,
