@@ -31,8 +31,8 @@ static bool open_backend(struct model_version *v, const char *folder, const char
     if (v->backend->ops->costly)
         v->ns_per_kilobyte = 4000000;
     v->labels = backend_labels(v->backend, &v->label_count);
-    v->batcher = batcher_new(pool, v->backend);
-    if (v->batcher)
+    v->batcher = pool ? batcher_new(pool, v->backend) : NULL;
+    if (v->batcher || !pool)
         return true;
     backend_free(v->backend);
     v->backend = NULL;
