@@ -12,6 +12,7 @@ static const struct {
 } commands[] = {
     {"serve", cli_serve, "run the server"},
     {"train", cli_train, "train a model version from labelled data"},
+    {"eval", cli_eval, "judge a version by a suite of cases, also against another version"},
     {"models", cli_models, "list models and show a version with its metrics"},
     {"cache", cli_cache, "tune the semantic cache on labelled pairs"},
     {"prompts", cli_prompts, "add, list, show and try out prompt templates"},
