@@ -108,9 +108,11 @@ static void results(lua_State *L, int at, void *ctx) {
     } else {
         luaL_error(L, "the expression gave a %s; expected true, false or a score", luaL_typename(L, at));
     }
-    struct str reason = {"the expression was not true", 27};
+    struct str reason = {"", 0};
     if (lua_type(L, at + 1) == LUA_TSTRING)
         reason.p = lua_tolstring(L, at + 1, &reason.n);
+    if (reason.n == 0)
+        reason = STR("the expression was not true");
     reason = rules_cut(reason, ASSERTION_REASON_MAX - 1);
     bool valid = str_is_utf8(reason, NULL);
     for (size_t i = 0; i < reason.n; i++) {
