@@ -139,7 +139,8 @@ static bool write_source(struct str expression, struct buf *out, struct error *e
     buf_printf(out, "function check(answer) %s", body ? "" : "return (");
     buf_add_str(out, expression);
     buf_printf(out, "\n%s end", body ? "" : ")");
-    return !out->failed || fail(err, ERR_DATA, "a Lua expression of more than %d bytes", SOURCE_MAX);
+    return !out->failed ||
+           fail(err, ERR_DATA, "out of memory, or a Lua expression of more than %d bytes", SOURCE_MAX);
 }
 
 bool expression_check(struct str expression, struct error *err) {

@@ -1,5 +1,5 @@
-/* A suite of any bytes, in each form: refused with a reason that names the file, or every case has an assertion that can
- * be asked of an answer, and messages that are JSON. The first byte says which form. */
+/* A suite of any bytes, in each form: refused with a reason that names the file, or every case has an
+ * assertion that can be asked of an answer, and messages that are JSON. The first byte says which form. */
 #include "base/check.h"
 #include "evals/suite.h"
 
