@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -74,13 +75,22 @@ static bool write_all(int fd, struct str bytes) {
     return true;
 }
 
-static bool write_and_rename(const struct blob_path *path, struct str bytes, bool sync, struct error *err) {
-    char temporary[PATH_SIZE], id[ID_SIZE];
+/* A new file beside the blob, for its bytes; below 0 and *err. */
+static int make_temporary(const struct blob_path *path, char temporary[PATH_SIZE], struct error *err) {
+    char id[ID_SIZE];
     id_make(clock_wall(), id);
-    snprintf(temporary, sizeof temporary, "%.*s/.new-%s", PATH_SIZE - 64, path->directory, id);
+    snprintf(temporary, PATH_SIZE, "%.*s/.new-%s", PATH_SIZE - 64, path->directory, id);
     int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
-        return io_fail(err, "Making", temporary);
+        io_fail(err, "Making", temporary);
+    return fd;
+}
+
+static bool write_and_rename(const struct blob_path *path, struct str bytes, bool sync, struct error *err) {
+    char temporary[PATH_SIZE];
+    int fd = make_temporary(path, temporary, err);
+    if (fd < 0)
+        return false;
     bool ok = write_all(fd, bytes) && (!sync || fsync(fd) == 0);
     int why = errno;
     if (close(fd) < 0 && ok) {
@@ -146,6 +156,68 @@ bool blob_put(const char *folder, struct str bytes, char hex[SHA256_HEX_SIZE], s
 
 bool blob_put_unsynced(const char *folder, struct str bytes, char hex[SHA256_HEX_SIZE], struct error *err) {
     return put(folder, bytes, false, hex, err);
+}
+
+struct blob_writer {
+    struct blob_path path;
+    char temporary[PATH_SIZE];
+    int fd;
+    struct sha256 *hash;
+    unsigned char wanted[SHA256_SIZE];
+};
+
+bool blob_write_begin(const char *folder, const char *hex, struct blob_writer **out, struct error *err) {
+    struct blob_path path;
+    if (!path_of(folder, hex, &path, err) || !make_directories(folder, path.directory, err))
+        return false;
+    struct blob_writer *w = calloc(1, sizeof *w);
+    struct sha256 *hash = sha256_begin();
+    if (!w || !hash || !sha256_from_hex(str_from(hex), w->wanted)) {
+        free(w);
+        sha256_end(hash, NULL);
+        return fail(err, ERR_NO_MEMORY, "Out of memory for storing a blob.");
+    }
+    w->path = path;
+    w->hash = hash;
+    w->fd = make_temporary(&path, w->temporary, err);
+    if (w->fd < 0) {
+        sha256_end(hash, NULL);
+        free(w);
+        return false;
+    }
+    *out = w;
+    return true;
+}
+
+bool blob_write_add(struct blob_writer *w, struct str bytes, struct error *err) {
+    sha256_add(w->hash, bytes);
+    return write_all(w->fd, bytes) || io_fail(err, "Writing", w->path.file);
+}
+
+static void writer_free(struct blob_writer *w) {
+    if (w->fd >= 0)
+        close(w->fd);
+    free(w);
+}
+
+void blob_write_cancel(struct blob_writer *w) {
+    if (!w)
+        return;
+    sha256_end(w->hash, NULL);
+    unlink(w->temporary);
+    writer_free(w);
+}
+
+bool blob_write_end(struct blob_writer *w, struct error *err) {
+    unsigned char digest[SHA256_SIZE];
+    sha256_end(w->hash, digest);
+    bool good = memcmp(digest, w->wanted, sizeof digest) == 0 ||
+                fail(err, ERR_ARTEFACT, "What was to be stored as %s has another hash.", w->path.file);
+    good = good && (rename(w->temporary, w->path.file) == 0 || io_fail(err, "Writing", w->path.file));
+    if (!good)
+        unlink(w->temporary);
+    writer_free(w);
+    return good;
 }
 
 bool blob_sync(const char *folder, struct error *err) {

@@ -15,6 +15,16 @@ bool blob_put_unsynced(const char *folder, struct str bytes, char hex[SHA256_HEX
  * three times for each. */
 bool blob_sync(const char *folder, struct error *err) MUST_USE;
 
+/* The same piece by piece, for what does not fit into memory: the bytes must turn out to have the hash that
+ * was said. Not synced, either. The writer is freed by blob_write_end, good or not, or by blob_write_cancel.
+ */
+struct blob_writer;
+bool blob_write_begin(const char *folder, const char *hex, struct blob_writer **out,
+                      struct error *err) MUST_USE;
+bool blob_write_add(struct blob_writer *w, struct str bytes, struct error *err) MUST_USE;
+bool blob_write_end(struct blob_writer *w, struct error *err) MUST_USE; /* ERR_ARTEFACT: other bytes */
+void blob_write_cancel(struct blob_writer *w);                          /* NULL is fine */
+
 /* Maps a blob read-only and, when `verify`, checks that its bytes still have its hash (ERR_ARTEFACT).
  * ERR_NOT_FOUND when there is none. */
 struct blob {

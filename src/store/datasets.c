@@ -37,12 +37,15 @@ static bool read_one(struct store *s, sqlite3_stmt *q, bool *found, struct datas
 
 static bool version_with(struct store *s, const struct dataset_record *r, bool *found,
                          struct dataset_record *out, struct error *err) {
-    sqlite3_stmt *q = sql_statement(
-        s, "SELECT " COLUMNS " FROM datasets WHERE manifest = ? AND name = ? ORDER BY version LIMIT 1", err);
+    sqlite3_stmt *q = sql_statement(s,
+                                    "SELECT " COLUMNS " FROM datasets WHERE manifest = ? AND name = ?"
+                                    " ORDER BY CASE WHEN version = ? THEN 0 ELSE version END LIMIT 1",
+                                    err);
     if (!q)
         return false;
     sql_bind_str(q, 1, str_from(r->manifest));
     sql_bind_str(q, 2, str_from(r->name));
+    sql_bind_int(q, 3, r->version);
     return read_one(s, q, found, out, err);
 }
 
@@ -82,15 +85,16 @@ static bool insert(struct store *s, const struct dataset_record *r, struct error
 }
 
 bool datasets_restore(struct store *s, struct dataset_record *r, bool *added, struct error *err) {
+    unsigned wanted = r->version;
     struct dataset_record there;
     bool found;
-    if (!version_with(s, r, &found, &there, err))
+    if (!version_with(s, r, &found, &there, err) || !choose_version(s, r, err))
         return false;
-    if (found)
-        *r = there;
-    else if (!choose_version(s, r, err) || !insert(s, r, err))
-        return false;
-    *added = !found;
+    /* The same under its own number, or under another one while its own is somebody else's. */
+    *added = !found || (wanted && there.version != wanted && r->version == wanted);
+    if (*added)
+        return insert(s, r, err);
+    *r = there;
     return true;
 }
 
@@ -106,6 +110,9 @@ bool datasets_add(struct store *s, const char *name, const char *source, const s
         return false;
     str_put(str_from(name), r.name, sizeof r.name);
     str_put(str_from(source), r.source, sizeof r.source);
+    for (char *c = r.source; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            *c = '?';
     /* The manifest first: a row never names a blob that is not there. */
     if (!blob_put(store_folder(s), text, r.manifest, err) || !store_begin(s, true, err))
         return false;

@@ -95,6 +95,36 @@ bool prompts_add(struct store *s, const char *name, struct str text, unsigned *v
     return true;
 }
 
+static bool is_taken(struct store *s, const struct prompt_record *r, bool *taken, struct error *err) {
+    sqlite3_stmt *q = sql_statement(s, "SELECT 1 FROM prompts WHERE name = ? AND version = ?", err);
+    if (!q)
+        return false;
+    sql_bind_str(q, 1, str_from(r->name));
+    sql_bind_int(q, 2, r->version);
+    if (!sql_step(s, q, taken, err))
+        return false;
+    if (*taken)
+        sql_end(q);
+    return true;
+}
+
+bool prompts_restore(struct store *s, struct prompt_record *r, bool *added, struct error *err) {
+    struct str name = str_from(r->name), hash = str_from(r->hash);
+    int64_t version;
+    bool taken;
+    if (!version_with(s, name, hash, &version, err))
+        return false;
+    *added = version == 0;
+    if (*added) {
+        version = r->version;
+        if (!is_taken(s, r, &taken, err) || (taken && !next_version(s, name, &version, err)) ||
+            !insert(s, name, version, hash, str_from(r->text), err))
+            return false;
+    }
+    r->version = (unsigned)version;
+    return true;
+}
+
 /* ---- finding ---- */
 
 bool prompts_find(struct store *s, const char *name, unsigned version, struct prompt_record *out,

@@ -26,3 +26,7 @@ bool prompts_find(struct store *s, const char *name, unsigned version, struct pr
 /* Every version, newest first per name, without its text. */
 bool prompts_list(struct store *s, void (*visit)(const struct prompt_record *r, void *ctx), void *ctx,
                   struct error *err) MUST_USE;
+/* For import: the row as it was elsewhere, within the caller's transaction; r->version is the number that is
+ * wanted, and what it got: another one where that is taken, the one that the same text has with *added false.
+ */
+bool prompts_restore(struct store *s, struct prompt_record *r, bool *added, struct error *err) MUST_USE;

@@ -15,28 +15,37 @@ void version_record_clear(struct version_record *r) {
     *r = (struct version_record){0};
 }
 
-/* The dataset that a version's manifest names, from the dataset's end. */
-static bool note_dataset(struct store *s, const struct version_record *r, struct error *err) {
+bool registry_dataset_of(const struct version_record *r, char manifest[SHA256_HEX_SIZE], bool *found,
+                         struct error *err) {
     struct error problem = {0};
+    unsigned char digest[SHA256_SIZE];
     yyjson_doc *doc = json_parse(str_from(r->manifest), &problem);
     if (!doc && problem.code == ERR_NO_MEMORY)
         return fail(err, ERR_NO_MEMORY, "Out of memory for a model's manifest.");
     yyjson_val *dataset = doc ? yyjson_obj_get(yyjson_doc_get_root(doc), "dataset") : NULL;
-    struct str manifest = json_str_of(yyjson_obj_get(dataset, "manifest"));
-    unsigned char digest[SHA256_SIZE];
-    bool good = true;
-    if (sha256_from_hex(manifest, digest)) {
-        sqlite3_stmt *q =
-            sql_statement(s, "INSERT INTO version_datasets (name, version, manifest) VALUES (?, ?, ?)", err);
-        if (q) {
-            sql_bind_str(q, 1, str_from(r->name));
-            sql_bind_int(q, 2, r->version);
-            sql_bind_str(q, 3, manifest);
-        }
-        good = q && sql_run(s, q, err);
-    }
+    *found = sha256_from_hex(json_str_of(yyjson_obj_get(dataset, "manifest")), digest);
+    if (*found)
+        sha256_hex(digest, manifest);
     yyjson_doc_free(doc);
-    return good;
+    return true;
+}
+
+/* To be found from the dataset's end, too. */
+static bool note_dataset(struct store *s, const struct version_record *r, struct error *err) {
+    char manifest[SHA256_HEX_SIZE];
+    bool found;
+    if (!registry_dataset_of(r, manifest, &found, err))
+        return false;
+    if (!found)
+        return true;
+    sqlite3_stmt *q =
+        sql_statement(s, "INSERT INTO version_datasets (name, version, manifest) VALUES (?, ?, ?)", err);
+    if (!q)
+        return false;
+    sql_bind_str(q, 1, str_from(r->name));
+    sql_bind_int(q, 2, r->version);
+    sql_bind_str(q, 3, str_from(manifest));
+    return sql_run(s, q, err);
 }
 
 /* The version that is wanted where it is free (0: none is), else the next one. */
@@ -102,13 +111,14 @@ bool registry_add_version(struct store *s, const char *name, const char *backend
     return good;
 }
 
-/* A version of its name with the same backend, artefact and manifest. */
+/* A version of its name with the same backend, artefact and manifest, of several the one of the same number;
+ * 0: there is none. */
 static bool same_version(struct store *s, const struct version_record *r, int64_t *version,
                          struct error *err) {
     sqlite3_stmt *q =
         sql_statement(s,
                       "SELECT version FROM versions WHERE name = ? AND artefact = ? AND backend = ?"
-                      " AND manifest = ? ORDER BY version LIMIT 1",
+                      " AND manifest = ? ORDER BY CASE WHEN version = ? THEN 0 ELSE version END LIMIT 1",
                       err);
     bool row;
     if (!q)
@@ -117,6 +127,7 @@ static bool same_version(struct store *s, const struct version_record *r, int64_
     sql_bind_str(q, 2, str_from(r->artefact));
     sql_bind_str(q, 3, str_from(r->backend));
     sql_bind_str(q, 4, str_from(r->manifest));
+    sql_bind_int(q, 5, r->version);
     if (!sql_step(s, q, &row, err))
         return false;
     *version = row ? sql_int_at(q, 0) : 0;
@@ -126,14 +137,16 @@ static bool same_version(struct store *s, const struct version_record *r, int64_
 }
 
 bool registry_restore(struct store *s, struct version_record *r, bool *added, struct error *err) {
+    unsigned wanted = r->version;
     int64_t there;
-    if (!reference_check_name(str_from(r->name), "model", err) || !same_version(s, r, &there, err))
+    if (!reference_check_name(str_from(r->name), "model", err) || !same_version(s, r, &there, err) ||
+        !choose_version(s, r, err))
         return false;
-    if (there)
-        r->version = (unsigned)there;
-    else if (!choose_version(s, r, err) || !insert_version(s, r, err))
-        return false;
-    *added = there == 0;
+    /* The same under its own number, or under another one while its own is somebody else's. */
+    *added = there == 0 || (there != wanted && r->version == wanted);
+    if (*added)
+        return insert_version(s, r, err);
+    r->version = (unsigned)there;
     return true;
 }
 

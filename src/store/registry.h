@@ -29,6 +29,10 @@ bool registry_find(struct store *s, const char *name, unsigned version, struct v
 /* "documents@3" or "documents" (newest). */
 bool registry_parse_reference(struct str reference, char name[MODEL_NAME_MAX + 1], unsigned *version,
                               struct error *err) MUST_USE;
+/* The dataset that its manifest names (store/datasets.h); *found false: it names none. */
+bool registry_dataset_of(const struct version_record *r, char manifest[SHA256_HEX_SIZE], bool *found,
+                         struct error *err) MUST_USE;
+
 /* For import: the row as it was elsewhere, its artefact already among the blobs, within the caller's
  * transaction. r->version is the number that is wanted, and what it got: another one when that is taken by
  * another version, and with *added false the one of a version that is the same. */

@@ -134,3 +134,21 @@ bool tags_visit(struct store *s, enum tag_subject subject, const char *name, uns
     }
     return false;
 }
+
+static void write_tag(const struct tag *tag, void *ctx) {
+    struct json_writer *w = ctx;
+    json_text(w, tag->key);
+    buf_add_char(w->out, ':');
+    w->comma = false;
+    json_text(w, tag->value);
+}
+
+bool tags_write(struct store *s, enum tag_subject subject, const char *name, unsigned version,
+                struct json_writer *w, struct error *err) {
+    json_key(w, "tags");
+    json_object(w);
+    if (!tags_visit(s, subject, name, version, false, write_tag, w, err))
+        return false;
+    json_object_end(w);
+    return true;
+}

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "base/json.h"
 #include "base/str.h"
 #include "store/reference.h"
 #include "store/store.h"
@@ -33,3 +34,6 @@ bool tags_set(struct store *s, const struct tag *tag, bool *changed, struct erro
 /* Of one subject, by key, newest first; `history`: superseded and removed ones, too. */
 bool tags_visit(struct store *s, enum tag_subject subject, const char *name, unsigned version, bool history,
                 void (*visit)(const struct tag *tag, void *ctx), void *ctx, struct error *err) MUST_USE;
+/* "tags":{"key":"value",…} into an object, those that hold. */
+bool tags_write(struct store *s, enum tag_subject subject, const char *name, unsigned version,
+                struct json_writer *w, struct error *err) MUST_USE;
