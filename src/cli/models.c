@@ -3,23 +3,35 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "cli/models_add.h"
+#include "cli/models_archive.h"
+#include "cli/models_lineage.h"
 #include "cli/models_onnx.h"
 #include "cli/store_option.h"
 #include "cli/table.h"
+#include "cli/tags.h"
 #include "store/registry.h"
 
 #include <string.h>
 
 static const char help[] =
-    "Usage: penstock models list\n"
+    "Usage: penstock models list [--model NAME] [--limit N] [--after NAME@VERSION]\n"
     "       penstock models show NAME[@VERSION]\n"
     "       penstock models add NAME --rules FILE --label LABEL [--label LABEL…]\n"
-    "       penstock models add NAME --onnx FILE {--labels FILE | --label LABEL…} [OPTION…]\n\n"
-    "  list   all models and versions, the newest first\n"
-    "  show   what a version was made of and how good it was\n"
-    "  add    a version made of rules: a Lua file with classify(r), see docs/rules.md; or of a classifier in "
+    "       penstock models add NAME --onnx FILE {--labels FILE | --label LABEL…} [OPTION…]\n"
+    "       penstock models lineage NAME[@VERSION]\n"
+    "       penstock models export NAME[@VERSION]… FILE.tar [--prompt NAME[@VERSION]] [--files]\n"
+    "       penstock models import FILE.tar\n"
+    "       penstock models tag NAME[@VERSION] KEY=VALUE… | untag NAME[@VERSION] KEY… | tags "
+    "NAME[@VERSION]\n\n"
+    "  list     all models and versions, the newest first\n"
+    "  show     what a version was made of and how good it was\n"
+    "  lineage  its artefact, the dataset it was trained on and that one's manifest, each with its hash\n"
+    "  export   versions with their datasets and tags, and prompts, as one archive (docs/registry.md)\n"
+    "  import   what an archive holds: all of it or, where anything is wrong, nothing\n" TAGS_HELP
+    "  add      a version made of rules: a Lua file with classify(r), see docs/rules.md; or of a classifier "
+    "in "
     "an\n"
-    "         ONNX file, see docs/onnx-models.md; \"penstock train\" makes those that learn\n\n"
+    "           ONNX file, see docs/onnx-models.md; \"penstock train\" makes those that learn\n\n"
     "      --rules FILE      the Lua file\n"
     "      --onnx FILE       the ONNX file\n"
     "      --label LABEL     an answer that the rules may give; of an ONNX file, in the order of its scores\n"
@@ -27,9 +39,15 @@ static const char help[] =
     "      --feature NAME    a column of an ONNX file's rows, in their order (f0, f1, …)\n"
     "      --output NAME     the output with the scores, where an ONNX file has several\n"
     "      --logits          its scores come before the softmax\n"
-    "      --temperature T   that such scores are divided by first (1)\n" STORE_OPTIONS_HELP;
+    "      --temperature T   that such scores are divided by first (1)\n"
+    "      --model NAME      only this model's versions\n"
+    "      --limit N         so many versions (all)\n"
+    "      --after NAME@N    going on behind this one\n"
+    "      --prompt NAME     a prompt that goes with the models; may be repeated\n"
+    "      --files           the datasets' files, too, where they were kept\n"
+    "      --history         tags that no longer hold, too\n" STORE_OPTIONS_HELP;
 
-enum { OUTPUT_MAX = 64 << 20 };
+enum { OUTPUT_MAX = 64 << 20, LIMIT_MAX = 1000000 };
 
 static void write_version(struct json_writer *w, const struct version_record *r) {
     char time[CLOCK_TEXT_SIZE];
@@ -58,11 +76,22 @@ static void add_row(const struct version_record *r, void *ctx) {
     table_cell(t, str_slice(str_from(r->artefact), 0, 12));
 }
 
-static bool list(struct store *store, bool json, struct error *err) {
+struct models_command {
+    struct rules_version rules;
+    struct onnx_version onnx;
+    bool learned_file; /* --onnx or what belongs to it */
+    const char *model, *after;
+    unsigned limit;
+    struct archive_words archive;
+    bool history, json;
+};
+
+static bool list_page(struct store *store, const struct models_command *c, const struct version_page *page,
+                      struct error *err) {
     static const char *const heads[] = {"MODEL", "BACKEND", "CREATED", "ARTEFACT"};
-    if (!json) {
+    if (!c->json) {
         struct table t = table_new(heads, ARRAY_COUNT(heads));
-        bool ok = registry_list(store, add_row, &t, err);
+        bool ok = registry_page(store, page, add_row, &t, err);
         if (ok)
             table_print(&t, stdout);
         else
@@ -72,11 +101,22 @@ static bool list(struct store *store, bool json, struct error *err) {
     AUTO_BUF out = BUF_INIT(OUTPUT_MAX);
     struct json_writer w = JSON_WRITER(&out);
     json_array(&w);
-    if (!registry_list(store, add_json, &w, err))
+    if (!registry_page(store, page, add_json, &w, err))
         return false;
     json_array_end(&w);
     puts(buf_terminated(&out) ? out.p : "[]");
     return true;
+}
+
+static bool list(struct store *store, const struct models_command *c, struct error *err) {
+    char after[MODEL_NAME_MAX + 1];
+    struct version_page page = {.name = c->model, .limit = c->limit};
+    if (c->after) {
+        if (!registry_parse_reference(str_from(c->after), after, &page.after_version, err))
+            return false;
+        page.after = after;
+    }
+    return list_page(store, c, &page, err);
 }
 
 static void print_value(yyjson_val *value) {
@@ -153,7 +193,7 @@ static void print_labels(yyjson_val *labels) {
     putchar('\n');
 }
 
-static bool print_version(const struct version_record *r, struct error *err) {
+static bool print_version(struct store *store, const struct version_record *r, struct error *err) {
     char time[CLOCK_TEXT_SIZE];
     yyjson_doc *doc = json_parse(str_from(r->manifest), err);
     if (!doc)
@@ -162,13 +202,14 @@ static bool print_version(const struct version_record *r, struct error *err) {
     clock_format(r->created, time);
     printf("%s@%u\nbackend   %s\ncreated   %s\nartefact  %s\n", r->name, r->version, r->backend, time,
            r->artefact);
+    bool good = tags_print_line(store, TAG_MODEL, r->name, r->version, err);
     print_labels(yyjson_obj_get(root, "labels"));
     print_object("dataset", yyjson_obj_get(root, "dataset"));
     print_object("parameters", yyjson_obj_get(root, "parameters"));
     print_object("policy", yyjson_obj_get(root, "policy"));
     print_object("metrics", yyjson_obj_get(root, "metrics"));
     yyjson_doc_free(doc);
-    return true;
+    return good;
 }
 
 static bool show(struct store *store, const char *reference, bool json, struct error *err) {
@@ -184,32 +225,42 @@ static bool show(struct store *store, const char *reference, bool json, struct e
         struct json_writer w = JSON_WRITER(&out);
         json_object(&w);
         write_version(&w, &r);
+        ok = tags_write(store, TAG_MODEL, r.name, r.version, &w, err);
         json_key(&w, "manifest");
         json_raw(&w, str_from(r.manifest));
         json_object_end(&w);
-        puts(buf_terminated(&out) ? out.p : "{}");
+        if (ok)
+            puts(buf_terminated(&out) ? out.p : "{}");
     } else {
-        ok = print_version(&r, err);
+        ok = print_version(store, &r, err);
     }
     version_record_clear(&r);
     return ok;
 }
 
-enum models_verb { VERB_LIST, VERB_SHOW, VERB_ADD, VERB_NONE };
+enum models_verb {
+    VERB_LIST,
+    VERB_SHOW,
+    VERB_ADD,
+    VERB_LINEAGE,
+    VERB_EXPORT,
+    VERB_IMPORT,
+    VERB_TAGS,
+    VERB_NONE
+};
 
 static enum models_verb verb_of(char **words, int count) {
-    if (count == 1 && strcmp(words[0], "list") == 0)
-        return VERB_LIST;
-    if (count == 2 && strcmp(words[0], "show") == 0)
-        return VERB_SHOW;
-    return count == 2 && strcmp(words[0], "add") == 0 ? VERB_ADD : VERB_NONE;
+    static const struct {
+        const char *name;
+        int least, most; /* words */
+    } verbs[VERB_TAGS] = {
+        {"list", 1, 1},  {"show", 2, 2}, {"add", 2, 2}, {"lineage", 2, 2}, {"export", 3, ARCHIVE_WORDS_MAX},
+        {"import", 2, 2}};
+    for (int i = 0; i < VERB_TAGS; i++)
+        if (strcmp(words[0], verbs[i].name) == 0)
+            return count >= verbs[i].least && count <= verbs[i].most ? (enum models_verb)i : VERB_NONE;
+    return tags_is_verb(words, count) ? VERB_TAGS : VERB_NONE;
 }
-
-struct models_command {
-    struct rules_version rules;
-    struct onnx_version onnx;
-    bool learned_file; /* --onnx or what belongs to it */
-};
 
 static bool add(struct store *store, struct models_command *c, const char *name, struct error *err) {
     if (c->rules.rules && c->learned_file)
@@ -220,19 +271,45 @@ static bool add(struct store *store, struct models_command *c, const char *name,
     return c->learned_file ? models_add_onnx(store, &c->onnx, err) : models_add(store, &c->rules, err);
 }
 
+static bool exists(struct store *store, const char *name, unsigned version, struct error *err) {
+    struct version_record r;
+    if (!registry_find(store, name, version, &r, err))
+        return false;
+    version_record_clear(&r);
+    return true;
+}
+
+static bool dispatch(struct store *store, struct models_command *c, enum models_verb verb, char **words,
+                     int count, struct error *err) {
+    const struct tags_command tags = {TAG_MODEL, "model", exists, c->history, c->json};
+    switch (verb) {
+    case VERB_LIST: return list(store, c, err);
+    case VERB_SHOW: return show(store, words[1], c->json, err);
+    case VERB_ADD: return add(store, c, words[1], err);
+    case VERB_LINEAGE: return models_lineage(store, words[1], c->json, err);
+    case VERB_IMPORT: return models_import(store, words[1], c->json, err);
+    case VERB_TAGS: return tags_run(store, &tags, words, count, err);
+    default: break;
+    }
+    c->archive.models = words + 1;
+    c->archive.model_count = (size_t)count - 2;
+    c->archive.json = c->json;
+    return models_export(store, &c->archive, words[count - 1], err);
+}
+
 static bool run(void *ctx, const struct store_option *option, char **words, int count, struct error *err) {
+    struct models_command *c = ctx;
     struct store *store;
     enum models_verb verb = verb_of(words, count);
-    bool ok = false;
     if (verb == VERB_NONE)
-        return fail(err, ERR_USAGE, "expected \"list\", \"show NAME[@VERSION]\" or \"add NAME\"");
-    if (!store_option_open(option, verb == VERB_ADD, &store, err))
+        return fail(err, ERR_USAGE,
+                    "expected \"list\", \"show NAME[@VERSION]\", \"add NAME\", \"lineage NAME\", \"export "
+                    "NAME FILE\", "
+                    "\"import FILE\", \"tag NAME KEY=VALUE\", \"untag NAME KEY\" or \"tags NAME\"");
+    if (!store_option_open(option, verb == VERB_ADD || verb == VERB_IMPORT, &store, err))
         return false;
-    switch (verb) {
-    case VERB_LIST: ok = list(store, option->json, err); break;
-    case VERB_SHOW: ok = show(store, words[1], option->json, err); break;
-    default: ok = add(store, ctx, words[1], err);
-    }
+    c->json = option->json;
+    bool ok = dispatch(store, c, verb, words, count, err);
     store_close(store);
     return ok;
 }
@@ -245,7 +322,13 @@ enum {
     OPTION_FEATURE,
     OPTION_OUTPUT,
     OPTION_LOGITS,
-    OPTION_TEMPERATURE
+    OPTION_TEMPERATURE,
+    OPTION_MODEL,
+    OPTION_LIMIT,
+    OPTION_AFTER,
+    OPTION_PROMPT,
+    OPTION_FILES,
+    OPTION_HISTORY
 };
 
 static bool add_name(const char **list, size_t *count, size_t most, const char *what, const char *value,
@@ -270,8 +353,38 @@ static bool read_onnx_option(struct onnx_version *v, int option, const char *val
     }
 }
 
+static bool read_limit(struct models_command *c, const char *value, struct error *err) {
+    uint64_t limit;
+    if (!str_to_u64(str_from(value), &limit) || limit == 0 || limit > LIMIT_MAX)
+        return fail(err, ERR_USAGE, "--limit is \"%.40s\"; expected 1 to %d", value, LIMIT_MAX);
+    c->limit = (unsigned)limit;
+    return true;
+}
+
+/* Of those that have nothing to do with adding. *known false: it is none. */
+static bool read_other_option(struct models_command *c, int option, const char *value, bool *known,
+                              struct error *err) {
+    *known = true;
+    switch (option) {
+    case OPTION_MODEL: c->model = value; return true;
+    case OPTION_LIMIT: return read_limit(c, value, err);
+    case OPTION_AFTER: c->after = value; return true;
+    case OPTION_PROMPT:
+        return add_name(c->archive.prompts, &c->archive.prompt_count, ARRAY_COUNT(c->archive.prompts),
+                        "prompts", value, err);
+    case OPTION_FILES: c->archive.files = true; return true;
+    case OPTION_HISTORY: c->history = true; return true;
+    default: *known = false; return true;
+    }
+}
+
 static bool read_option(void *ctx, int option, const char *value, struct error *err) {
     struct models_command *c = ctx;
+    bool known;
+    if (!read_other_option(c, option, value, &known, err))
+        return false;
+    if (known)
+        return true;
     if (option == OPTION_LABEL)
         return add_name(c->rules.labels, &c->rules.label_count, RULES_LABELS_MAX, "labels", value, err);
     if (option == OPTION_RULES) {
@@ -291,6 +404,12 @@ int cli_models(int argc, char **argv) {
                                             {"output", required_argument, NULL, OPTION_OUTPUT},
                                             {"logits", no_argument, NULL, OPTION_LOGITS},
                                             {"temperature", required_argument, NULL, OPTION_TEMPERATURE},
+                                            {"model", required_argument, NULL, OPTION_MODEL},
+                                            {"limit", required_argument, NULL, OPTION_LIMIT},
+                                            {"after", required_argument, NULL, OPTION_AFTER},
+                                            {"prompt", required_argument, NULL, OPTION_PROMPT},
+                                            {"files", no_argument, NULL, OPTION_FILES},
+                                            {"history", no_argument, NULL, OPTION_HISTORY},
                                             STORE_LONG_OPTIONS,
                                             {0}};
     static const struct store_command command = {"models", help, options, read_option, run};

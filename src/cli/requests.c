@@ -1,6 +1,7 @@
 #include "cli/cli.h"
 
 #include "base/clock.h"
+#include "cli/models_lineage.h"
 #include "cli/request_story.h"
 #include "cli/store_option.h"
 #include "cli/table.h"
@@ -33,11 +34,29 @@ struct showing {
     bool json, any;
 };
 
+/* Nothing where no model answered, or one that the registry does not know. */
+static void write_lineage(struct store *store, const struct event *e, struct buf *out) {
+    struct json_writer w = JSON_WRITER(out);
+    struct lineage_wish wish = {.model = e->model, .input = e->has_input ? e->input_hash : NULL};
+    if (e->model.n == 0 || !lineage_write(store, &wish, &w, NULL))
+        buf_clear(out);
+}
+
+static void print_lineage(struct str lineage) {
+    yyjson_doc *doc = lineage.n ? json_parse(lineage, NULL) : NULL;
+    if (doc)
+        lineage_print(yyjson_doc_get_root(doc), "  ", 11, stdout);
+    yyjson_doc_free(doc);
+}
+
 static void show_record(const struct record *r, void *ctx) {
     struct showing *s = ctx;
     s->any = true;
+    AUTO_BUF lineage = BUF_INIT(OUTPUT_MAX);
+    write_lineage(s->store, r->event, &lineage);
     if (!s->json) {
         story_print(r, s->store, buf_str(s->reviews), stdout);
+        print_lineage(buf_str(&lineage));
         return;
     }
     char time[CLOCK_TEXT_SIZE];
@@ -49,6 +68,8 @@ static void show_record(const struct record *r, void *ctx) {
     event_write_fields(r->event, &w);
     json_key(&w, "reviews");
     json_raw(&w, buf_str(s->reviews));
+    json_key(&w, "lineage");
+    json_raw(&w, lineage.n ? buf_str(&lineage) : STR("null"));
     json_object_end(&w);
     puts(buf_terminated(&out) ? out.p : "{}");
 }

@@ -1,0 +1,423 @@
+#include "cli/cli.h"
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "cli/data_option.h"
+#include "cli/datasets_diff.h"
+#include "cli/store_option.h"
+#include "cli/table.h"
+#include "cli/tags.h"
+#include "learn/file_text.h"
+#include "learn/noted_rows.h"
+#include "store/blobs.h"
+#include "store/datasets.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char help[] =
+    "Usage: penstock datasets add NAME --data FOLDER|FILE.csv [--keep] [OPTION…]\n"
+    "       penstock datasets list\n"
+    "       penstock datasets show NAME[@VERSION] [--rows]\n"
+    "       penstock datasets diff A[@VERSION] B[@VERSION] [--limit N]\n"
+    "       penstock datasets tag NAME[@VERSION] KEY=VALUE… | untag NAME[@VERSION] KEY… | tags "
+    "NAME[@VERSION]\n\n"
+    "  add      the next version of NAME: a manifest of rows with labels, sizes and hashes, without the rows "
+    "themselves.\n"
+    "           What is there already gets no new one; \"penstock train\" adds what it trains on\n"
+    "  list     all datasets and versions, the newest first\n"
+    "  show     what it is made of, and which models learned from it\n"
+    "  diff     rows that were added, removed, relabelled or changed from A to B\n" TAGS_HELP "\n"
+    "      --data PATH          a folder with a sub-folder of files for each class, or a CSV file with a "
+    "header\n"
+    "      --keep               the files, too, into the store, each once\n"
+    "      --rows               all rows\n"
+    "      --limit N            so many changes of each kind (20; 0: all)\n"
+    "      --history            tags that no longer hold, too\n" DATA_OPTIONS_HELP STORE_OPTIONS_HELP;
+
+enum { OUTPUT_MAX = 1 << 30, FILE_MAX = 1 << 30, LIMIT_DEFAULT = 20, REASONS_SHOWN = 5 };
+enum { OPTION_KEEP = OPTION_OWN, OPTION_ROWS, OPTION_LIMIT, OPTION_HISTORY };
+
+struct datasets_command {
+    struct data_option data;
+    bool keep, rows, history, json;
+    uint64_t limit;
+    struct store *store;
+};
+
+/* ---- add ---- */
+
+static bool keep_file(struct store *s, const char *path, const unsigned char hash[SHA256_SIZE],
+                      struct error *err) {
+    unsigned char digest[SHA256_SIZE];
+    char hex[SHA256_HEX_SIZE];
+    size_t n;
+    char *bytes = file_text(path, FILE_MAX, &n, err);
+    if (!bytes)
+        return false;
+    sha256((struct str){bytes, n}, digest);
+    bool good = memcmp(digest, hash, sizeof digest) == 0
+                    ? blob_put_unsynced(store_folder(s), (struct str){bytes, n}, hex, err)
+                    : fail(err, ERR_DATA, "%s was changed while it was being read; try again.", path);
+    free(bytes);
+    return good;
+}
+
+/* Before the dataset is named, so that one that was to be kept is. */
+static bool keep_files(const struct datasets_command *c, const struct dataset_manifest *m,
+                       struct error *err) {
+    char path[4096];
+    if (m->kind == DATASET_TABLE)
+        return keep_file(c->store, c->data.path, m->file_hash, err) && blob_sync(store_folder(c->store), err);
+    for (size_t i = 0; i < m->count; i++) {
+        snprintf(path, sizeof path, "%.2900s/%.*s", c->data.path, STR_ARG(m->rows[i].path));
+        if (!keep_file(c->store, path, m->rows[i].hash, err))
+            return false;
+    }
+    return blob_sync(store_folder(c->store), err);
+}
+
+/* To the end; rejected rows are counted, the first few shown. */
+static bool read_rows(struct row_reader *reader, size_t *rejected, struct error *err) {
+    for (;;) {
+        struct training_row row = {0};
+        enum row_status status = reader->next(reader, &row, err);
+        if (status == ROW_END || status == ROW_FAILED)
+            return status == ROW_END;
+        if (status == ROW_REJECTED && (*rejected)++ < REASONS_SHOWN)
+            fprintf(stderr, "left out: %.*s: %.*s\n", STR_ARG(row.source), STR_ARG(row.reason));
+    }
+}
+
+static bool note_rows(struct datasets_command *c, struct noted_rows *out, size_t *rejected,
+                      struct error *err) {
+    struct row_reader *rows = data_option_open(&c->data, false, err);
+    struct row_reader *noting = rows ? noting_reader_open(rows, err) : NULL;
+    bool good = noting && read_rows(noting, rejected, err) && noted_rows_take(noting, out, err);
+    row_reader_free(noting);
+    row_reader_free(rows);
+    if (good && out->manifest.count == 0)
+        return fail(err, ERR_DATA, "%s: there are no rows (%zu were left out).", c->data.path, *rejected);
+    return good;
+}
+
+static bool add(struct datasets_command *c, const char *name, struct error *err) {
+    struct noted_rows noted = {0};
+    struct dataset_record r;
+    size_t rejected = 0;
+    bool added;
+    if (!c->data.path)
+        return fail(err, ERR_USAGE, "say with --data what the dataset is made of");
+    if (!reference_check_name(str_from(name), "dataset", err) || !note_rows(c, &noted, &rejected, err))
+        return false;
+    bool good =
+        (!c->keep || keep_files(c, &noted.manifest, err)) &&
+        datasets_add(c->store, name, c->data.path, &noted.manifest, buf_str(&noted.text), &r, &added, err);
+    noted_rows_free(&noted);
+    if (good && c->json)
+        printf("{\"name\":\"%s\",\"version\":%u,\"manifest\":\"%s\",\"rows\":%llu,\"rejected\":%zu,\"added\":"
+               "%s}\n",
+               r.name, r.version, r.manifest, (unsigned long long)r.rows, rejected, added ? "true" : "false");
+    else if (good)
+        printf("%s@%u: %llu rows, %llu labels, %zu left out%s\n", r.name, r.version,
+               (unsigned long long)r.rows, (unsigned long long)r.labels, rejected,
+               added ? "" : " (it was there already)");
+    return good;
+}
+
+/* ---- list, show ---- */
+
+static const char *kind_name(enum dataset_kind kind) {
+    return kind == DATASET_TABLE ? "table" : "files";
+}
+
+static void write_record(struct json_writer *w, const struct dataset_record *r) {
+    char time[CLOCK_TEXT_SIZE];
+    clock_format(r->created, time);
+    json_field_text(w, "name", r->name);
+    json_field_int(w, "version", r->version);
+    json_field_text(w, "manifest", r->manifest);
+    json_field_text(w, "kind", kind_name(r->kind));
+    json_field_int(w, "rows", (int64_t)r->rows);
+    json_field_int(w, "labels", (int64_t)r->labels);
+    json_field_int(w, "bytes", (int64_t)r->bytes);
+    json_field_text(w, "source", r->source);
+    json_field_text(w, "created", time);
+}
+
+static void add_json(const struct dataset_record *r, void *ctx) {
+    struct json_writer *w = ctx;
+    json_object(w);
+    write_record(w, r);
+    json_object_end(w);
+}
+
+static void add_line(const struct dataset_record *r, void *ctx) {
+    struct table *t = ctx;
+    char time[CLOCK_TEXT_SIZE];
+    clock_format(r->created, time);
+    table_cell_format(t, "%s@%u", r->name, r->version);
+    table_cell(t, str_from(kind_name(r->kind)));
+    table_cell_format(t, "%llu", (unsigned long long)r->rows);
+    table_cell_format(t, "%llu", (unsigned long long)r->labels);
+    table_cell_format(t, "%llu", (unsigned long long)r->bytes);
+    table_cell(t, str_from(time));
+    table_cell(t, str_slice(str_from(r->manifest), 0, 12));
+    table_cell(t, str_from(r->source));
+}
+
+static bool list(const struct datasets_command *c, struct error *err) {
+    static const char *const heads[] = {"DATASET", "KIND",    "ROWS",     "LABELS",
+                                        "BYTES",   "CREATED", "MANIFEST", "SOURCE"};
+    if (!c->json) {
+        struct table t = table_new(heads, ARRAY_COUNT(heads));
+        bool good = datasets_list(c->store, add_line, &t, err);
+        if (good)
+            table_print(&t, stdout);
+        else
+            buf_free(&t.text);
+        return good;
+    }
+    AUTO_BUF out = BUF_INIT(OUTPUT_MAX);
+    struct json_writer w = JSON_WRITER(&out);
+    json_array(&w);
+    if (!datasets_list(c->store, add_json, &w, err))
+        return false;
+    json_array_end(&w);
+    puts(buf_terminated(&out) ? out.p : "[]");
+    return true;
+}
+
+static bool find(struct store *s, const char *reference, struct dataset_record *r, struct dataset_manifest *m,
+                 struct error *err) {
+    char name[REFERENCE_NAME_MAX + 1];
+    unsigned version;
+    return reference_parse(str_from(reference), "dataset", name, &version, err) &&
+           datasets_find(s, name, version, r, err) && datasets_load(s, r->manifest, m, err);
+}
+
+/* Rows of each label. NULL and *err. */
+static size_t *count_labels(const struct dataset_manifest *m, struct error *err) {
+    size_t *counts = calloc(m->label_count + 1, sizeof *counts);
+    if (!counts)
+        fail(err, ERR_NO_MEMORY, "out of memory");
+    for (size_t i = 0; counts && i < m->count; i++)
+        counts[m->rows[i].label]++;
+    return counts;
+}
+
+static bool print_labels(const struct dataset_manifest *m, struct error *err) {
+    static const char *const heads[] = {"LABEL", "ROWS"};
+    size_t *counts = count_labels(m, err);
+    if (!counts)
+        return false;
+    struct table t = table_new(heads, ARRAY_COUNT(heads));
+    for (size_t i = 0; i < m->label_count; i++) {
+        table_cell(&t, m->labels[i]);
+        table_cell_format(&t, "%zu", counts[i]);
+    }
+    free(counts);
+    putchar('\n');
+    table_print(&t, stdout);
+    return true;
+}
+
+static void row_cells(struct table *t, const struct dataset_manifest *m, const struct dataset_row *row) {
+    char hex[SHA256_HEX_SIZE];
+    sha256_hex(row->hash, hex);
+    if (m->kind == DATASET_FILES)
+        table_cell(t, row->path);
+    else
+        table_cell_format(t, "line %llu", (unsigned long long)row->line);
+    table_cell(t, m->labels[row->label]);
+    table_cell_format(t, "%llu", (unsigned long long)row->size);
+    table_cell(t, str_slice(str_from(hex), 0, 12));
+}
+
+static void print_rows(const struct dataset_manifest *m) {
+    static const char *const heads[] = {"ROW", "LABEL", "BYTES", "HASH"};
+    struct table t = table_new(heads, ARRAY_COUNT(heads));
+    for (size_t i = 0; i < m->count; i++)
+        row_cells(&t, m, &m->rows[i]);
+    putchar('\n');
+    table_print(&t, stdout);
+}
+
+static void print_user(const char *reference, void *ctx) {
+    bool *any = ctx;
+    printf("%s%s", *any ? ", " : "used by   ", reference);
+    *any = true;
+}
+
+static bool print_dataset(const struct datasets_command *c, const struct dataset_record *r,
+                          const struct dataset_manifest *m, struct error *err) {
+    struct datasets_kept kept = datasets_kept(c->store, m);
+    char time[CLOCK_TEXT_SIZE];
+    bool any = false;
+    clock_format(r->created, time);
+    printf("%s@%u\nkind      %s, %llu rows, %llu labels\nmanifest  %s\nsource    ", r->name, r->version,
+           kind_name(r->kind), (unsigned long long)r->rows, (unsigned long long)r->labels, r->manifest);
+    print_plain(stdout, str_from(r->source));
+    printf("\ncreated   %s\nfiles     %zu of %zu are in the store (%llu bytes)\n", time, kept.kept,
+           kept.files, (unsigned long long)r->bytes);
+    if (!datasets_users(c->store, r->manifest, print_user, &any, err))
+        return false;
+    if (any)
+        putchar('\n');
+    if (!tags_print_line(c->store, TAG_DATASET, r->name, r->version, err) || !print_labels(m, err))
+        return false;
+    if (c->rows)
+        print_rows(m);
+    return true;
+}
+
+static void write_user(const char *reference, void *ctx) {
+    json_text(ctx, reference);
+}
+
+static bool write_dataset(const struct datasets_command *c, const struct dataset_record *r,
+                          const struct dataset_manifest *m, struct json_writer *w, struct error *err) {
+    struct datasets_kept kept = datasets_kept(c->store, m);
+    size_t *counts = count_labels(m, err);
+    if (!counts)
+        return false;
+    json_object(w);
+    write_record(w, r);
+    json_field_int(w, "files", (int64_t)kept.files);
+    json_field_int(w, "kept", (int64_t)kept.kept);
+    json_key(w, "label_rows");
+    json_array(w);
+    for (size_t i = 0; i < m->label_count; i++) {
+        json_object(w);
+        json_field_str(w, "label", m->labels[i]);
+        json_field_int(w, "rows", (int64_t)counts[i]);
+        json_object_end(w);
+    }
+    json_array_end(w);
+    free(counts);
+    json_key(w, "used_by");
+    json_array(w);
+    if (!datasets_users(c->store, r->manifest, write_user, w, err))
+        return false;
+    json_array_end(w);
+    return tags_write(c->store, TAG_DATASET, r->name, r->version, w, err);
+}
+
+/* The manifest as it is, which its hash is of. */
+static bool write_rows(struct store *s, const char *manifest, struct json_writer *w, struct error *err) {
+    struct blob blob;
+    if (!blob_map(store_folder(s), manifest, true, &blob, err))
+        return false;
+    json_key(w, "rows_of");
+    json_raw(w, blob.bytes);
+    blob_unmap(&blob);
+    return true;
+}
+
+static bool show(const struct datasets_command *c, const char *reference, struct error *err) {
+    struct dataset_record r;
+    struct dataset_manifest m;
+    if (!find(c->store, reference, &r, &m, err))
+        return false;
+    AUTO_BUF out = BUF_INIT(OUTPUT_MAX);
+    struct json_writer w = JSON_WRITER(&out);
+    bool good =
+        c->json ? write_dataset(c, &r, &m, &w, err) && (!c->rows || write_rows(c->store, r.manifest, &w, err))
+                : print_dataset(c, &r, &m, err);
+    dataset_manifest_free(&m);
+    if (good && c->json) {
+        json_object_end(&w);
+        puts(buf_terminated(&out) ? out.p : "{}");
+    }
+    return good;
+}
+
+/* ---- diff ---- */
+
+static bool diff(const struct datasets_command *c, const char *first, const char *second, struct error *err) {
+    struct dataset_record r;
+    struct dataset_manifest a = {0}, b = {0};
+    const struct datasets_diff d = {.a = &a, .b = &b, .limit = c->limit, .json = c->json};
+    bool good = find(c->store, first, &r, &a, err) && find(c->store, second, &r, &b, err) &&
+                datasets_diff_print(&d, err);
+    dataset_manifest_free(&a);
+    dataset_manifest_free(&b);
+    return good;
+}
+
+/* ---- the command ---- */
+
+static bool exists(struct store *s, const char *name, unsigned version, struct error *err) {
+    struct dataset_record r;
+    return datasets_find(s, name, version, &r, err);
+}
+
+static bool dispatch(struct datasets_command *c, char **words, int count, struct error *err) {
+    const char *verb = words[0];
+    const struct tags_command tags = {TAG_DATASET, "dataset", exists, c->history, c->json};
+    if (tags_is_verb(words, count))
+        return tags_run(c->store, &tags, words, count, err);
+    if (strcmp(verb, "list") == 0)
+        return list(c, err);
+    if (strcmp(verb, "add") == 0)
+        return add(c, words[1], err);
+    return strcmp(verb, "show") == 0 ? show(c, words[1], err) : diff(c, words[1], words[2], err);
+}
+
+static bool is_known(char **words, int count) {
+    const char *verb = words[0];
+    return tags_is_verb(words, count) || (strcmp(verb, "list") == 0 && count == 1) ||
+           ((strcmp(verb, "add") == 0 || strcmp(verb, "show") == 0) && count == 2) ||
+           (strcmp(verb, "diff") == 0 && count == 3);
+}
+
+static bool run(void *ctx, const struct store_option *option, char **words, int count, struct error *err) {
+    struct datasets_command *c = ctx;
+    if (!is_known(words, count))
+        return fail(err, ERR_USAGE,
+                    "expected \"add NAME --data PATH\", \"list\", \"show NAME\", \"diff A B\", \"tag NAME "
+                    "KEY=VALUE\", "
+                    "\"untag NAME KEY\" or \"tags NAME\"");
+    if (!store_option_open(option, strcmp(words[0], "add") == 0, &c->store, err))
+        return false;
+    c->json = option->json;
+    bool good = dispatch(c, words, count, err);
+    store_close(c->store);
+    return good;
+}
+
+static bool read_limit(struct datasets_command *c, const char *value, struct error *err) {
+    if (!str_to_u64(str_from(value), &c->limit))
+        return fail(err, ERR_USAGE, "--limit is \"%.40s\"; expected a whole number", value);
+    if (c->limit == 0)
+        c->limit = UINT64_MAX;
+    return true;
+}
+
+static bool read_option(void *ctx, int option, const char *value, struct error *err) {
+    struct datasets_command *c = ctx;
+    bool known;
+    switch (option) {
+    case OPTION_KEEP: c->keep = true; return true;
+    case OPTION_ROWS: c->rows = true; return true;
+    case OPTION_HISTORY: c->history = true; return true;
+    case OPTION_LIMIT: return read_limit(c, value, err);
+    default: break;
+    }
+    if (!data_option_take(&c->data, option, (char *)(uintptr_t)value, &known, err))
+        return false;
+    return known || fail(err, ERR_USAGE, "see \"penstock datasets --help\"");
+}
+
+int cli_datasets(int argc, char **argv) {
+    static const struct option options[] = {DATA_LONG_OPTIONS,
+                                            {"keep", no_argument, NULL, OPTION_KEEP},
+                                            {"rows", no_argument, NULL, OPTION_ROWS},
+                                            {"limit", required_argument, NULL, OPTION_LIMIT},
+                                            {"history", no_argument, NULL, OPTION_HISTORY},
+                                            STORE_LONG_OPTIONS,
+                                            {0}};
+    static const struct store_command command = {"datasets", help, options, read_option, run};
+    struct datasets_command c = {.limit = LIMIT_DEFAULT};
+    return store_command_run(&command, &c, argc, argv);
+}
