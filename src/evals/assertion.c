@@ -129,7 +129,7 @@ static bool check_json(const struct assertion *a, const struct answer *answer,
     } else if (a->negated)
         say(out, "the answer is JSON%s: expected not", a->schema ? " that fits the schema" : "");
     yyjson_doc_free(doc);
-    return found != SCHEMA_UNDECIDED;
+    return found != SCHEMA_UNDECIDED && (doc || err.code != ERR_NO_MEMORY);
 }
 
 /* What `wanted` has is in `found`: members of objects by name, all else equal. */

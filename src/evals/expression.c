@@ -108,9 +108,11 @@ static void results(lua_State *L, int at, void *ctx) {
     } else {
         luaL_error(L, "the expression gave a %s; expected true, false or a score", luaL_typename(L, at));
     }
-    struct str reason = {"the expression was not true", 27};
+    struct str reason = {"", 0};
     if (lua_type(L, at + 1) == LUA_TSTRING)
         reason.p = lua_tolstring(L, at + 1, &reason.n);
+    if (reason.n == 0)
+        reason = STR("the expression was not true");
     reason = rules_cut(reason, ASSERTION_REASON_MAX - 1);
     bool valid = str_is_utf8(reason, NULL);
     for (size_t i = 0; i < reason.n; i++) {
@@ -137,7 +139,8 @@ static bool write_source(struct str expression, struct buf *out, struct error *e
     buf_printf(out, "function check(answer) %s", body ? "" : "return (");
     buf_add_str(out, expression);
     buf_printf(out, "\n%s end", body ? "" : ")");
-    return !out->failed || fail(err, ERR_DATA, "a Lua expression of more than %d bytes", SOURCE_MAX);
+    return !out->failed ||
+           fail(err, ERR_DATA, "out of memory, or a Lua expression of more than %d bytes", SOURCE_MAX);
 }
 
 bool expression_check(struct str expression, struct error *err) {

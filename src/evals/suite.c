@@ -19,6 +19,9 @@ bool reader_wrong(struct suite_reader *r, unsigned line, const char *format, ...
     va_start(args, format);
     vsnprintf(reason, sizeof reason, format, args);
     va_end(args);
+    size_t n = strlen(reason); /* of another's message, which ends as ours will */
+    if (n && reason[n - 1] == '.')
+        reason[n - 1] = '\0';
     if (line)
         return fail(r->err, ERR_DATA, "%.200s:%u: %s.", r->file, line, reason);
     return fail(r->err, ERR_DATA, "%.200s: %s.", r->file, reason);
@@ -104,10 +107,11 @@ static bool add_label(struct suite_reader *r, const struct suite_case *c, struct
                       size_t *count) {
     if (!c->label.p)
         return true;
-    struct assertion *a = *count < READER_SHARED_MAX ? reader_add_assertion(r, c->line) : NULL;
+    if (*count == READER_SHARED_MAX)
+        return reader_wrong(r, c->line, "more than %d assertions in one case", READER_SHARED_MAX);
+    struct assertion *a = reader_add_assertion(r, c->line);
     if (!a)
-        return *count < READER_SHARED_MAX ||
-               reader_wrong(r, c->line, "more than %d assertions in one case", READER_SHARED_MAX);
+        return false;
     a->kind = ASSERT_EQUALS;
     a->value = c->label;
     list[(*count)++] = a;

@@ -289,7 +289,8 @@ static bool add_any(struct reading *g, const yaml_node_t *list) {
         (g->type->many == ANY_OF ? add_literal : add_nocase)(&pattern, text);
     }
     if (pattern.failed)
-        return reader_wrong(g->r, g->line, "%s: more than %d bytes", g->type->name, REGEX_BYTES_MAX);
+        return reader_wrong(g->r, g->line, "%s: out of memory, or more than %d bytes", g->type->name,
+                            REGEX_BYTES_MAX);
     return reader_keep(g->r, buf_str(&pattern), &a->value) && finish(g, a);
 }
 

@@ -151,8 +151,8 @@ static bool write_map(struct suite_reader *r, const yaml_node_t *node, unsigned 
 static bool write_node(struct suite_reader *r, const yaml_node_t *node, unsigned depth,
                        struct json_writer *w) {
     if (depth > READER_JSON_DEPTH || w->out->failed)
-        return reader_wrong(r, node_line(node), "more than %d levels or %d bytes of JSON", READER_JSON_DEPTH,
-                            READER_JSON_MAX);
+        return reader_wrong(r, node_line(node), "out of memory, or more than %d levels or %d bytes of JSON",
+                            READER_JSON_DEPTH, READER_JSON_MAX);
     if (node_is_map(node))
         return write_map(r, node, depth, w);
     if (node && !node_is_list(node)) {
@@ -174,8 +174,8 @@ bool node_json(struct suite_reader *r, const yaml_node_t *node, struct buf *out)
         return false;
     r->json_bytes += out->n;
     if (out->failed || r->json_bytes > ALL_JSON_MAX)
-        return reader_wrong(r, node_line(node), "more than %d bytes of JSON, or %d in all", READER_JSON_MAX,
-                            ALL_JSON_MAX);
+        return reader_wrong(r, node_line(node), "out of memory, or more than %d bytes of JSON, or %d in all",
+                            READER_JSON_MAX, ALL_JSON_MAX);
     return true;
 }
 

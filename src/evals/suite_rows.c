@@ -45,9 +45,12 @@ static bool read_header(struct suite_reader *r, struct csv *csv, struct columns 
     if (csv_next(csv, r->err) != CSV_RECORD)
         return reader_wrong(r, 1, "expected a header line with the columns' names");
     c->count = csv->count;
-    for (size_t i = 0; i < c->count; i++)
-        if (!str_is_utf8(csv->cells[i], NULL) || !reader_keep(r, str_trim(csv->cells[i]), &c->names[i]))
+    for (size_t i = 0; i < c->count; i++) {
+        if (!str_is_utf8(csv->cells[i], NULL))
             return reader_wrong(r, 1, "a column's name is not UTF-8");
+        if (!reader_keep(r, str_trim(csv->cells[i]), &c->names[i]))
+            return false;
+    }
     if (!choose(r, c, "text", r->text_column, texts, ARRAY_COUNT(texts), &c->text) ||
         !choose(r, c, "label", r->label_column, labels, ARRAY_COUNT(labels), &c->label) ||
         !choose(r, c, "slice", r->slice_column, slices, ARRAY_COUNT(slices), &c->slice) ||

@@ -64,7 +64,8 @@ bool template_fill(struct suite_reader *r, struct str text, const struct case_dr
             buf_add_char(&filled, text.p[i]);
     }
     if (filled.failed)
-        return reader_wrong(r, line, "more than %d bytes, with the variables put in", CASE_TEXT_MAX);
+        return reader_wrong(r, line, "out of memory, or more than %d bytes with the variables put in",
+                            CASE_TEXT_MAX);
     return reader_keep(r, buf_str(&filled), out);
 }
 
@@ -89,10 +90,11 @@ static bool add_message(struct suite_reader *r, struct reader_prompt *p, struct 
 /* A JSON array of messages, else false and nothing added: then it is a text. */
 static bool read_json_messages(struct suite_reader *r, struct reader_prompt *p, struct str text,
                                unsigned line, bool *is_json) {
-    yyjson_doc *doc = json_parse(text, NULL);
+    struct error reason = {0};
+    yyjson_doc *doc = json_parse(text, &reason);
     yyjson_val *list = doc ? yyjson_doc_get_root(doc) : NULL, *message;
     size_t i, max;
-    bool good = true;
+    bool good = doc || reason.code != ERR_NO_MEMORY || reader_no_memory(r);
     *is_json = yyjson_is_arr(list) && yyjson_is_obj(yyjson_arr_get_first(list));
     if (*is_json)
         yyjson_arr_foreach(list, i, max, message) {

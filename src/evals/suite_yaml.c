@@ -42,8 +42,10 @@ static bool read_variables(struct suite_reader *r, const yaml_node_t *map, struc
         return reader_wrong(r, node_line(map), "vars: expected a mapping");
     for (yaml_node_pair_t *pair = map->data.mapping.pairs.start; pair < map->data.mapping.pairs.top; pair++) {
         struct str name = node_text(yaml_document_get_node(r->yaml, pair->key)), value;
-        if (!name.p || !node_value_text(r, yaml_document_get_node(r->yaml, pair->value), &value))
+        if (!name.p)
             return reader_wrong(r, node_line(map), "vars: a name that is no text");
+        if (!node_value_text(r, yaml_document_get_node(r->yaml, pair->value), &value))
+            return false;
         if (!reader_add_variable(r, d, name, value))
             return false;
     }
