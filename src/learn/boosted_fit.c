@@ -19,8 +19,8 @@ struct boosted_options boosted_defaults(void) {
                                               .seed = 1},
                                     .trees = 40000,
                                     .held_back = 10,
-                                    .few = 50,
-                                    .rounds_of_few = 60};
+                                    .few = 30,
+                                    .rounds_of_few = 100};
 }
 
 /* The rows as XGBoost takes them: those to learn from first, then those held back. */

@@ -1,9 +1,11 @@
 /* Needs XGBoost, as training does; says so where it is not there. */
 #include "../unit.h"
 
+#include "base/clock.h"
 #include "learn/random.h"
 #include "learn/train.h"
 #include "made_rows.h"
+#include "models/batcher.h"
 #include "models/boosted.h"
 #include "models/scores.h"
 #include "models/scratch.h"
@@ -12,10 +14,11 @@
 
 #include <dlfcn.h>
 #include <math.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <xgboost/c_api.h>
 
-enum { ROWS = 900, COLUMNS = 3, CELL = 16, KINDS = 40 };
+enum { ROWS = 900, COLUMNS = 3, CELL = 16, KINDS_FEW = 3, KINDS_MANY = 40 };
 
 static const char *const columns[COLUMNS] = {"size", "kind", "age"};
 
@@ -27,11 +30,11 @@ struct table {
     char bytes[ROWS][COLUMNS][CELL];
 };
 
-static void make_table(struct table *t, unsigned labels) {
+static void make_table(struct table *t, unsigned labels, unsigned kinds) {
     static const char *const names[] = {"low", "mid", "high", "top", "far"};
     struct random random = random_from(7);
     for (size_t i = 0; i < ROWS; i++) {
-        unsigned size = random_below(&random, 1000), kind = random_below(&random, KINDS),
+        unsigned size = random_below(&random, 1000), kind = random_below(&random, kinds),
                  age = random_below(&random, 90);
         unsigned label = (size * 6 + kind % 3 * 1500 + (age > 40 ? 1000 : 0)) * labels / 10001;
         if (i % 13 == 0)
@@ -50,7 +53,7 @@ static void make_table(struct table *t, unsigned labels) {
 
 static bool train(struct trained *out, unsigned labels, unsigned threads, struct error *err) {
     struct table *t = calloc(1, sizeof *t);
-    make_table(t, labels);
+    make_table(t, labels, KINDS_MANY);
     struct made_rows *rows = made_rows_over(t->rows, ROWS);
     rows->reader.columns = columns;
     rows->reader.column_count = COLUMNS;
@@ -100,7 +103,6 @@ static void two_labels_and_five_are_learned(void **state) {
         struct error err = {0};
         size_t count;
         train_well(&t, labels, 2);
-        print_message("acc %g ece %g\n", t.quality.accuracy, t.quality.ece);
         /* One row in thirteen has any label, one in ten has no size; neighbours are close where there are
          * five. */
         assert_true(t.quality.accuracy > (labels == 2 ? 0.8 : 0.5) && t.quality.accuracy < 0.97);
@@ -116,6 +118,49 @@ static void two_labels_and_five_are_learned(void **state) {
         backend_free(b);
         trained_free(&t);
     }
+}
+
+static atomic_int answered;
+
+static void count_done(struct batch_row *row) {
+    atomic_fetch_add(&answered, 1);
+}
+
+/* A row of another model's features among rows of a version's own, all waiting together. */
+static void one_bad_row_of_a_batch_fails_alone(void **state) {
+    enum { TOGETHER = 200 };
+    static struct batch_row rows[TOGETHER];
+    static const struct feature_value small[COLUMNS] = {{.kind = FEATURE_NUMBER, .number = 1},
+                                                        {.kind = FEATURE_CATEGORY},
+                                                        {.kind = FEATURE_NUMBER, .number = 1}};
+    struct trained t;
+    struct backend *b;
+    struct error err = {0};
+    if (!library_is_there())
+        skip();
+    train_well(&t, 2, 2);
+    assert_true(backend_open(&b, "boosted", buf_str(&t.artefact), &err));
+    struct work_pool *pool = work_pool_new(2);
+    struct batcher *batcher = batcher_new(pool, b);
+    int64_t deadline = clock_monotonic() + 30 * NS_PER_SECOND;
+    for (size_t i = 0; i < TOGETHER; i++) {
+        rows[i] = (struct batch_row){.input = {.features = small, .feature_count = i % 9 == 4 ? 2 : COLUMNS},
+                                     .deadline = deadline,
+                                     .done = count_done};
+        assert_true(batcher_submit(batcher, &rows[i], &err));
+    }
+    while (atomic_load(&answered) < TOGETHER)
+        assert_true(clock_monotonic() < deadline);
+    for (size_t i = 0; i < TOGETHER; i++) {
+        assert_int_equal(rows[i].error.code, i % 9 == 4 ? ERR_INVALID_FEATURES : ERR_NONE);
+        if (i % 9 != 4)
+            assert_true(rows[i].answer.label == rows[0].answer.label &&
+                        rows[i].answer.confidence == rows[0].answer.confidence);
+    }
+    batcher_free(batcher);
+    work_pool_free(pool);
+    backend_free(b);
+    trained_free(&t);
 }
 
 static void the_same_rows_make_the_same_version(void **state) {
@@ -171,11 +216,11 @@ struct learned {
     struct made_rows *rows;
 };
 
-static void learn(struct learned *l, unsigned labels) {
+static void learn(struct learned *l, unsigned labels, unsigned kinds) {
     struct dataset_limits limits = {.rejected_share = 0.05, .least_per_label = 2};
     struct error err = {0};
     l->table = calloc(1, sizeof *l->table);
-    make_table(l->table, labels);
+    make_table(l->table, labels, kinds);
     l->rows = made_rows_over(l->table->rows, ROWS);
     l->rows->reader.columns = columns;
     l->rows->reader.column_count = COLUMNS;
@@ -240,31 +285,36 @@ static void compare(const struct learned *l, struct str model, const float *valu
     free(theirs);
 }
 
-/* To the last bit: numbers, categories and missing values, two labels and five. */
-static void margins_are_those_of_the_library(void **state) {
+static void compare_trained(unsigned labels, unsigned kinds) {
     static const bool category[COLUMNS] = {false, true, false};
+    static float values[ROWS * COLUMNS], truth[ROWS];
     struct xgboost_options o = boosted_defaults().train;
+    struct learned l = {0};
+    struct error err = {0};
+    unsigned rounds;
+    AUTO_BUF model = BUF_INIT(1 << 26);
+    o.rounds = 40;
+    learn(&l, labels, kinds);
+    for (size_t i = 0; i < ROWS; i++) {
+        trees_row(&l.schema.tabular, l.schema.values + i * COLUMNS, values + i * COLUMNS);
+        truth[i] = (float)l.data.rows[i].label;
+    }
+    struct xgboost_rows rows = {values, truth, ROWS, COLUMNS, category};
+    if (!xgboost_train(&model, &rounds, &rows, NULL, labels, &o, &err))
+        fail_msg("%s", err.message);
+    assert_int_equal(rounds, 40);
+    compare(&l, buf_str(&model), values, labels);
+    forget(&l);
+}
+
+/* To the last bit: numbers, categories that are split one by one and in sets, missing values. */
+static void margins_are_those_of_the_library(void **state) {
     if (!library_is_there())
         skip();
-    o.rounds = 40;
-    for (unsigned labels = 2; labels <= 5; labels += 3) {
-        struct learned l = {0};
-        struct error err = {0};
-        unsigned rounds;
-        static float values[ROWS * COLUMNS], truth[ROWS];
-        AUTO_BUF model = BUF_INIT(1 << 26);
-        learn(&l, labels);
-        for (size_t i = 0; i < ROWS; i++) {
-            trees_row(&l.schema.tabular, l.schema.values + i * COLUMNS, values + i * COLUMNS);
-            truth[i] = (float)l.data.rows[i].label;
-        }
-        struct xgboost_rows rows = {values, truth, ROWS, COLUMNS, category};
-        if (!xgboost_train(&model, &rounds, &rows, NULL, labels, &o, &err))
-            fail_msg("%s", err.message);
-        assert_int_equal(rounds, 40);
-        compare(&l, buf_str(&model), values, labels);
-        forget(&l);
-    }
+    compare_trained(2, KINDS_FEW);
+    compare_trained(2, KINDS_MANY);
+    compare_trained(5, KINDS_FEW);
+    compare_trained(5, KINDS_MANY);
 }
 
 static void early_stopping_keeps_the_best_rounds(void **state) {
@@ -293,6 +343,7 @@ static void early_stopping_keeps_the_best_rounds(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_labels_and_five_are_learned),
+        cmocka_unit_test(one_bad_row_of_a_batch_fails_alone),
         cmocka_unit_test(the_same_rows_make_the_same_version),
         cmocka_unit_test(the_manifest_says_how_it_was_boosted),
         cmocka_unit_test(texts_are_refused),

@@ -87,6 +87,104 @@ static void a_row_past_its_deadline_is_not_predicted(void **state) {
     batcher_free(b);
 }
 
+/* ---- a model that waits at a gate, and notes how many rows it was given ---- */
+
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool open, reached;
+    unsigned calls, rows, most;
+} gate = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+
+static bool predict_at_gate(const struct backend *b, struct scratch *s, const struct model_input *rows,
+                            size_t count, struct model_answer *answers, struct error *row_errors) {
+    pthread_mutex_lock(&gate.lock);
+    gate.reached = true;
+    gate.calls++;
+    gate.rows += (unsigned)count;
+    gate.most = count > gate.most ? (unsigned)count : gate.most;
+    pthread_cond_broadcast(&gate.changed);
+    while (!gate.open)
+        pthread_cond_wait(&gate.changed, &gate.lock);
+    pthread_mutex_unlock(&gate.lock);
+    for (size_t i = 0; i < count; i++) {
+        answers[i] = (struct model_answer){.label = (unsigned)rows[i].text.n};
+        row_errors[i].code = ERR_NONE;
+    }
+    return true;
+}
+
+/* A batcher whose one thread stands at the gate with one row. */
+static struct batcher *batcher_at_gate(struct work_pool *one, struct batch_row *row) {
+    static const struct backend_ops ops = {.name = "gate", .predict = predict_at_gate};
+    static const struct backend waiting = {&ops};
+    struct batcher *b = batcher_new(one, &waiting);
+    struct error err;
+    atomic_store(&answered, 0);
+    gate.open = gate.reached = false;
+    gate.calls = gate.rows = gate.most = 0;
+    *row = row_of("");
+    assert_true(batcher_submit(b, row, &err));
+    pthread_mutex_lock(&gate.lock);
+    while (!gate.reached)
+        pthread_cond_wait(&gate.changed, &gate.lock);
+    pthread_mutex_unlock(&gate.lock);
+    return b;
+}
+
+static void open_gate(void) {
+    pthread_mutex_lock(&gate.lock);
+    gate.open = true;
+    pthread_cond_broadcast(&gate.changed);
+    pthread_mutex_unlock(&gate.lock);
+}
+
+static void more_rows_than_a_batch_are_split(void **state) {
+    enum { ROWS = 3 * BATCH_MAX + 5 };
+    static struct batch_row rows[ROWS + 1];
+    struct work_pool *one = work_pool_new(1);
+    struct batcher *b = batcher_at_gate(one, &rows[ROWS]);
+    char text[ROWS];
+    struct error err;
+    memset(text, 'x', sizeof text);
+    for (size_t i = 0; i < ROWS; i++) {
+        rows[i] = row_of("");
+        rows[i].input.text = (struct str){text, i};
+        assert_true(batcher_submit(b, &rows[i], &err));
+    }
+    open_gate();
+    wait_for(ROWS + 1);
+    assert_int_equal(gate.most, BATCH_MAX);
+    assert_int_equal(gate.calls, 1 + 4);
+    assert_int_equal(gate.rows, ROWS + 1);
+    for (size_t i = 0; i < ROWS; i++)
+        assert_int_equal(rows[i].answer.label, i);
+    batcher_free(b);
+    work_pool_free(one);
+}
+
+static void a_full_queue_refuses_and_loses_nothing(void **state) {
+    static struct batch_row rows[BATCHER_QUEUE_MAX + 1], refused;
+    struct work_pool *one = work_pool_new(1);
+    struct batcher *b = batcher_at_gate(one, &rows[BATCHER_QUEUE_MAX]);
+    struct error err = {0};
+    for (size_t i = 0; i < BATCHER_QUEUE_MAX; i++) {
+        rows[i] = row_of("");
+        assert_true(batcher_submit(b, &rows[i], &err));
+    }
+    refused = row_of("");
+    assert_false(batcher_submit(b, &refused, &err));
+    assert_int_equal(err.code, ERR_OVERLOADED);
+    assert_true(error_retryable(err.code));
+    open_gate();
+    wait_for(BATCHER_QUEUE_MAX + 1);
+    assert_true(batcher_submit(b, &refused, &err));
+    wait_for(BATCHER_QUEUE_MAX + 2);
+    assert_int_equal(gate.rows, BATCHER_QUEUE_MAX + 2);
+    batcher_free(b);
+    work_pool_free(one);
+}
+
 static void an_answer_outside_the_labels_is_an_error(void **state) {
     struct scratch *s = scratch_new();
     struct model_input input = {.text = STR("strange")};
@@ -119,6 +217,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_poisonous_row_fails_alone),
         cmocka_unit_test(a_row_past_its_deadline_is_not_predicted),
+        cmocka_unit_test(more_rows_than_a_batch_are_split),
+        cmocka_unit_test(a_full_queue_refuses_and_loses_nothing),
         cmocka_unit_test(an_answer_outside_the_labels_is_an_error),
         cmocka_unit_test(an_artefact_of_nonsense_is_refused),
     };
