@@ -1,5 +1,6 @@
 /* Requests, replies and streams of language models while every allocation fails in turn: each says that
  * memory is out, blames neither the client nor the upstream for it, and leaks nothing. */
+#include "chat/embedding.h"
 #include "chat/prompt_text.h"
 #include "chat/render.h"
 #include "chat/stream.h"
@@ -268,6 +269,24 @@ static void a_prompt_that_was_not_seen_whole_is_told(void **state) {
     unquoted(body);
 }
 
+static void vectors_fail_clearly(void **state) {
+    struct str body = quoted("{'data':[{'embedding':[1,2]},{'embedding':[3,4]}]}");
+    struct embeddings e = {0};
+    long failures = 0;
+    for (bool good = false; !good; failures++) {
+        struct error err = {0};
+        allocations_left = failures;
+        good = embeddings_read(body, 2, &e, &err);
+        allocations_left = -1;
+        if (!good)
+            assert_int_equal(err.code, ERR_NO_MEMORY);
+        assert_true(good == (e.values != NULL));
+    }
+    assert_int_equal(failures, 3);
+    embeddings_clear(&e);
+    unquoted(body);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests_fail_clearly),
@@ -276,6 +295,7 @@ int main(void) {
         cmocka_unit_test(turns_and_hidden_parts_fail_clearly),
         cmocka_unit_test(a_verdict_without_memory_is_none),
         cmocka_unit_test(a_stream_fails_clearly),
+        cmocka_unit_test(vectors_fail_clearly),
         cmocka_unit_test(a_prompt_that_was_not_seen_whole_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,16 +4,18 @@
 #include "../../unit/unit.h"
 #include "failing_allocations.h"
 
-static void a_cache_works_with_what_memory_there_is(void **state) {
+static void use_cache(struct tuning *t, const float *vector, size_t dimensions) {
     static const unsigned char partition[32];
-    struct tuning *t = make_tuning(0.5F, NULL);
     char value[64];
     size_t used;
     long failures = 0;
     bool kept = false;
     for (; !kept; failures++) {
-        struct semantic_query q = {
-            .tenant = STR("a"), .partition = partition, .text = STR("where is my card")};
+        struct semantic_query q = {.tenant = STR("a"),
+                                   .partition = partition,
+                                   .text = STR("where is my card"),
+                                   .vector = vector,
+                                   .dimensions = dimensions};
         allocations_left = failures;
         struct semantic_cache *c = semantic_cache_new(16 << 20);
         if (c)
@@ -25,6 +27,12 @@ static void a_cache_works_with_what_memory_there_is(void **state) {
     }
     assert_true(failures > 3);
     tuning_unref(t);
+}
+
+static void a_cache_works_with_what_memory_there_is(void **state) {
+    static const float vector[] = {1, 2, 3};
+    use_cache(make_tuning(0.5F, NULL), NULL, 0);
+    use_cache(make_tuning_for("main/small", 3, 0.5F, NULL), vector, 3);
 }
 
 static void a_tuning_opens_or_says_why_not(void **state) {

@@ -274,7 +274,40 @@ static void checks_chats(void **state) {
         1, "t.yaml:2:77: endpoints.e.context: \"on_limit\" needs \"window\" beside it");
 }
 
+static void checks_whose_vectors_are_compared(void **state) {
+    static const char chat[] = UPSTREAM "endpoints: {e: {kind: chat, rollout: [{model: m, upstream: main}], "
+                                        "semantic_cache: faq, semantic_vectors: {upstream: main, model: "
+                                        "'org/small:1'}}}";
+    const struct config *c = good(chat);
+    assert_string_equal(c->endpoints[0].semantic_vectors.target.upstream.text, "main");
+    assert_string_equal(c->endpoints[0].semantic_vectors.target.model.text, "org/small:1");
+    assert_int_equal(c->endpoints[0].semantic_vectors.timeout, 300 * NS_PER_MS);
+    config_unref(c);
+    c = good(UPSTREAM
+             "endpoints: {e: {kind: chat, rollout: [{model: m, upstream: main}], semantic_cache: faq}}");
+    assert_null(c->endpoints[0].semantic_vectors.target.upstream.text);
+    config_unref(c);
+}
+
 #define CHAT "endpoints: {e: {kind: chat, rollout: [{model: m, upstream: main}], "
+
+static void checks_where_vectors_come_from(void **state) {
+    bad(UPSTREAM CHAT "semantic_vectors: {upstream: main, model: small}}}", 1,
+        "t.yaml:2:86: endpoints.e: \"semantic_vectors\" needs \"semantic_cache: NAME\" beside it");
+    bad(UPSTREAM CHAT "semantic_cache: faq, semantic_vectors: {upstream: main}}}", 1,
+        "t.yaml:2:107: endpoints.e.semantic_vectors: \"upstream\" needs \"model\" beside it");
+    bad(UPSTREAM CHAT "semantic_cache: faq, semantic_vectors: {model: small}}}", 1,
+        "t.yaml:2:107: endpoints.e.semantic_vectors: \"model\" needs \"upstream\" beside it");
+    bad(UPSTREAM CHAT "semantic_cache: faq, semantic_vectors: {upstream: maim, model: small}}}", 1,
+        "t.yaml:2:118: there is no upstream \"maim\"; did you mean \"main\"?");
+    bad("upstreams: {main: {kind: simulator}}\n" CHAT
+        "semantic_cache: faq, semantic_vectors: {upstream: main, model: small}}}",
+        1,
+        "t.yaml:2:118: semantic_vectors: upstream \"main\" makes no embeddings; expected one of kind openai");
+    bad(UPSTREAM "endpoints: {e: {kind: embed, rollout: [{model: m, upstream: main}], semantic_vectors: "
+                 "{upstream: main, model: small}}}",
+        2, "t.yaml:2:87: endpoints.e: \"semantic_vectors\" is for endpoints of the kind chat");
+}
 
 /* An option of an answer that nothing would heed. */
 static void checks_what_answers_must_look_like(void **state) {
@@ -510,6 +543,8 @@ int main(void) {
         cmocka_unit_test(reads_chats),
         cmocka_unit_test(checks_chats),
         cmocka_unit_test(checks_what_answers_must_look_like),
+        cmocka_unit_test(checks_whose_vectors_are_compared),
+        cmocka_unit_test(checks_where_vectors_come_from),
         cmocka_unit_test(finds_names_that_lead_nowhere),
         cmocka_unit_test(opens_the_door_only_on_loopback),
         cmocka_unit_test(the_command_line_overrides_listen_before_the_checks),

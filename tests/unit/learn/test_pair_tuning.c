@@ -5,6 +5,7 @@
 #include "cache/tuning.h"
 #include "learn/binomial.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -126,6 +127,101 @@ static void a_tuning_keeps_the_wanted_rate(void **state) {
     pair_set_free(&p);
 }
 
+/* Pairs of which no word tells whether they are the same. */
+static void blind_pairs(struct pair_set *p, unsigned same, unsigned different) {
+    static const char *const words[] = {"apple",  "basket", "candle", "drawer", "engine", "feather", "garden",
+                                        "hammer", "island", "jacket", "kettle", "ladder", "magnet",  "needle",
+                                        "orange", "pillow", "quilt",  "ribbon", "saddle", "teapot"};
+    enum { WORDS = ARRAY_COUNT(words) };
+    char *text = NULL;
+    size_t n;
+    struct error err;
+    FILE *f = open_memstream(&text, &n);
+    fputs("label,text_a,text_b\n", f);
+    for (unsigned i = 0; i < same + different; i++) {
+        unsigned at = i % WORDS, next = (at + 1 + i / WORDS) % WORDS;
+        fprintf(f, "%s,how do i get a %s %s,where can i find the %s %s\n",
+                i * 7919 % (same + different) < same ? "same" : "different", words[at], words[next],
+                words[(at + 3) % WORDS], words[(next + 5) % WORDS]);
+    }
+    fclose(f);
+    assert_true(read_file(text, p, &err));
+    assert_int_equal(p->same, same);
+    free(text);
+}
+
+/* So many degrees from the first direction, of two. */
+static void point(struct text_vectors *v, size_t i, double degrees) {
+    const double radians = degrees * 3.14159265358979 / 180;
+    const float at[2] = {(float)cos(radians), (float)sin(radians)};
+    assert_true(vector_quantise(at, 2, v->values + 2 * i, &v->factors[i]));
+}
+
+/* Texts of a pair point the same way, or far from each other: as their label says, or as chance has it. */
+static void make_vectors(struct text_vectors *v, const struct pair_set *p, bool telling) {
+    *v = (struct text_vectors){.count = p->text_count,
+                               .dimensions = 2,
+                               .values = calloc(p->text_count, 2),
+                               .factors = calloc(p->text_count, sizeof(float))};
+    for (size_t i = 0; i < p->count; i++) {
+        point(v, p->pairs[i].a, (double)(i % 20));
+        bool near = telling ? p->pairs[i].same : i * 2654435761U % 7 < 3;
+        point(v, p->pairs[i].b, (double)(i % 20 + (near ? i % 3 : 60)));
+    }
+}
+
+static void vectors_of_another_model_count(void **state) {
+    struct pair_set p;
+    struct pair_tuning t;
+    struct text_vectors vectors;
+    struct error err = {0};
+    struct pair_tuning_options o = {.false_hits = 0.02, .confidence = 0.95, .seed = 1};
+    blind_pairs(&p, 60, 160);
+    make_vectors(&vectors, &p, true);
+    o.vectors = &vectors;
+    o.vectors_name = "main/small";
+    if (!pair_tuning_make(&t, &p, &o, &err))
+        fail_msg("%s", err.message);
+    assert_float_equal(t.hit_rate, 1, 0.001);
+    assert_float_equal(t.vectors_rate_at_wanted, 1, 0);
+    struct tuning *opened;
+    const char *reason;
+    struct portrait *a = malloc(2 * sizeof *a);
+    assert_true(tuning_open(&opened, buf_str(&t.artefact), &err));
+    assert_string_equal(tuning_vectors(opened), "main/small");
+    assert_int_equal(tuning_dimensions(opened), 2);
+    tuning_portrait(opened, &a[0], STR("how do i get a kettle basket"));
+    tuning_portrait(opened, &a[1], STR("where can i find the apple needle"));
+    tuning_judge(opened, &a[0], &a[1], 0.999F, &reason);
+    assert_null(reason);
+    tuning_judge(opened, &a[0], &a[1], 0.5F, &reason);
+    assert_string_equal(reason, "not sure enough");
+    free(a);
+    tuning_unref(opened);
+    pair_tuning_free(&t);
+    text_vectors_free(&vectors);
+    pair_set_free(&p);
+}
+
+/* What the vectors say of themselves is measured, not believed. */
+static void vectors_that_tell_nothing_are_found_out(void **state) {
+    struct pair_set p;
+    struct pair_tuning t;
+    struct text_vectors vectors;
+    struct error err = {0};
+    struct pair_tuning_options o = {.false_hits = 0.02, .confidence = 0.95, .seed = 1};
+    blind_pairs(&p, 60, 160);
+    make_vectors(&vectors, &p, false);
+    o.vectors = &vectors;
+    o.vectors_name = "main/small";
+    assert_false(pair_tuning_make(&t, &p, &o, &err));
+    assert_int_equal(err.code, ERR_DATA);
+    assert_true(t.vectors_rate_at_wanted < 0.1);
+    pair_tuning_free(&t);
+    text_vectors_free(&vectors);
+    pair_set_free(&p);
+}
+
 static void too_few_pairs_carry_no_claim(void **state) {
     struct pair_set p;
     struct pair_tuning t;
@@ -168,9 +264,14 @@ static int tear_down(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(labels_and_scores_are_read),   cmocka_unit_test(what_is_wrong_is_said_with_its_line),
-        cmocka_unit_test(no_text_is_on_both_sides),     cmocka_unit_test(a_tuning_keeps_the_wanted_rate),
-        cmocka_unit_test(too_few_pairs_carry_no_claim), cmocka_unit_test(intervals_are_exact),
+        cmocka_unit_test(labels_and_scores_are_read),
+        cmocka_unit_test(what_is_wrong_is_said_with_its_line),
+        cmocka_unit_test(no_text_is_on_both_sides),
+        cmocka_unit_test(a_tuning_keeps_the_wanted_rate),
+        cmocka_unit_test(too_few_pairs_carry_no_claim),
+        cmocka_unit_test(intervals_are_exact),
+        cmocka_unit_test(vectors_of_another_model_count),
+        cmocka_unit_test(vectors_that_tell_nothing_are_found_out),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -102,6 +102,9 @@ static void failures_are_counted_by_their_kind(void **state) {
     metrics_rule_failed(shard, documents, METRICS_RULE_ROUTE);
     metrics_answer_checked(shard, documents, METRICS_ANSWER_REPAIRED);
     metrics_answer_checked(shard, documents, METRICS_ANSWER_REPAIRED);
+    metrics_vector_asked(shard, documents, METRICS_VECTOR_LATE);
+    metrics_vector_asked(metrics_shard(metrics, 1), documents, METRICS_VECTOR_LATE);
+    metrics_vector_asked(shard, documents, METRICS_VECTOR_LEFT_ALONE);
     assert_line("penstock_requests_total{endpoint=\"documents\",status=\"503\"} 1");
     assert_line("penstock_errors_total{endpoint=\"documents\",code=\"model_unavailable\"} 1");
     assert_line("penstock_fallbacks_total{endpoint=\"documents\",step=\"rules\"} 1");
@@ -113,12 +116,17 @@ static void failures_are_counted_by_their_kind(void **state) {
     assert_line("penstock_rule_failures_total{endpoint=\"documents\",rule=\"route\"} 1");
     assert_line("penstock_answers_checked_total{endpoint=\"documents\",verdict=\"repaired\"} 2");
     assert_absent("rule=\"answer\"");
+    assert_line("penstock_semantic_vectors_total{endpoint=\"documents\",result=\"late\"} 2");
+    assert_line("penstock_semantic_vectors_total{endpoint=\"documents\",result=\"left_alone\"} 1");
+    assert_absent("result=\"fetched\"");
     assert_absent("decision=\"none\"");
+    e->cache = CACHE_NO_VECTOR;
     e->status = 418;
     e->error_code = STR("of another program");
     metrics_request(shard, documents, e);
     assert_line("penstock_requests_total{endpoint=\"documents\",status=\"other\"} 1");
     assert_line("penstock_errors_total{endpoint=\"documents\",code=\"other\"} 1");
+    assert_line("penstock_cache_requests_total{endpoint=\"documents\",result=\"no_vector\"} 1");
     event_free(e);
 }
 

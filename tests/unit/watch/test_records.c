@@ -104,7 +104,7 @@ static void an_event_comes_back_as_it_was(void **state) {
     e->ocr_confidence = 0.5F;
     e->decision = DECISION_REVIEW;
     e->scan = SCAN_NOT_SCANNED;
-    e->cache = CACHE_MISS;
+    e->cache = CACHE_NO_VECTOR;
     e->fallback = STR("rules: timeout");
     e->error_code = STR("internal_error");
     e->error_message = STR("It went wrong.");
@@ -138,6 +138,8 @@ static void an_event_comes_back_as_it_was(void **state) {
     assert_true(yyjson_get_real(yyjson_obj_get(yyjson_obj_get(root, "stages"), "infer")) == 4000000.0);
     assert_true(yyjson_get_real(yyjson_obj_get(root, "cost_usd")) == 0.000001234);
     assert_str(json_str_of(yyjson_obj_get(root, "scan")), "not_scanned");
+    assert_str(json_str_of(yyjson_obj_get(root, "cache")), "no_vector");
+    assert_false(yyjson_get_bool(yyjson_obj_get(root, "cached")));
     yyjson_val *usage = yyjson_obj_get(root, "usage");
     assert_int_equal(yyjson_get_int(yyjson_obj_get(usage, "input_tokens")), 100000);
     assert_int_equal(yyjson_get_int(yyjson_obj_get(usage, "output_tokens")), 0);
