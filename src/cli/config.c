@@ -3,6 +3,7 @@
 #include "config/config.h"
 #include "config/reference.h"
 #include "models/script.h"
+#include "pipeline/tuning_version.h"
 #include "store/registry.h"
 #include "store/store.h"
 
@@ -41,16 +42,20 @@ static void check_target(struct checking *c, const struct config_target *target)
         check_version(c, target->model.name, target->model.version, &target->model.place);
 }
 
-static void check_tuning(struct checking *c, const struct config_name *tuning) {
+/* The server would start, and leave that cache off. */
+static void check_tuning(struct checking *c, const struct config_endpoint *e) {
+    const struct config_name *wanted = &e->semantic_cache;
+    struct tuning *tuning = NULL;
     char name[MODEL_NAME_MAX + 1];
     unsigned version;
     struct error err;
-    if (!tuning->text)
+    if (!wanted->text)
         return;
-    if (registry_parse_reference(str_from(tuning->text), name, &version, &err))
-        check_version(c, name, version, &tuning->place);
-    else
-        config_problem(c->problems, c->config, &tuning->place, "%s", err.message);
+    if (!registry_parse_reference(str_from(wanted->text), name, &version, &err) ||
+        (c->store && (!tuning_version_open(c->store, wanted->text, &tuning, &err) ||
+                      !tuning_version_fits(tuning, e, &err))))
+        config_problem(c->problems, c->config, &wanted->place, "%s", err.message);
+    tuning_unref(tuning);
 }
 
 static void check_script(struct checking *c, const char *path, const char *function,
@@ -65,7 +70,7 @@ static void check_script(struct checking *c, const char *path, const char *funct
 static void check_endpoint(struct checking *c, const struct config_endpoint *e) {
     for (size_t i = 0; i < e->rollout_count; i++)
         check_target(c, &e->rollout[i].target);
-    check_tuning(c, &e->semantic_cache);
+    check_tuning(c, e);
     if (e->rules)
         check_script(c, e->rules, "verify", &e->rules_place);
     if (e->route_rule)

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "models/rules.h"
 #include "pipeline/budgets.h"
+#include "pipeline/tuning_version.h"
 #include "store/keys.h"
 #include "store/prompts.h"
 #include "store/registry.h"
@@ -272,53 +273,26 @@ static bool add_steps(struct build *b, struct endpoint *e) {
     return good;
 }
 
-/* The version that the endpoint names, which `penstock cache tune` made. */
-static bool open_tuning(struct build *b, struct endpoint *e, const struct version_record *record,
-                        struct error *err) {
-    struct blob blob;
-    if (strcmp(record->backend, TUNING_BACKEND) != 0)
-        return fail(err, ERR_CONFIG, "%s@%u is a model, not a tuning made by `penstock cache tune`",
-                    record->name, record->version);
-    if (!blob_map(store_folder(b->from->store), record->artefact, true, &blob, err))
-        return false;
-    bool good = tuning_open(&e->tuning, blob.bytes, err);
-    blob_unmap(&blob);
-    return good;
-}
-
 static bool add_tuning(struct build *b, struct endpoint *e) {
     const struct config_name *wanted = &e->config->semantic_cache;
-    struct version_record record;
     struct error err;
-    char name[MODEL_NAME_MAX + 1];
-    unsigned version;
     if (!wanted->text)
         return true;
     e->tuning_name = str_from(wanted->text);
-    bool good = registry_parse_reference(e->tuning_name, name, &version, &err) &&
-                registry_find(b->from->store, name, version, &record, &err);
-    if (good) {
-        good = open_tuning(b, e, &record, &err);
-        version_record_clear(&record);
-    }
+    bool good = tuning_version_open(b->from->store, wanted->text, &e->tuning, &err);
     if (!good)
         config_problem(b->problems, b->from->config, &wanted->place, "%s", err.message);
     return good;
 }
 
-/* A tuning judges the vectors that it was made for and no others. The registry can change under a good
- * configuration, so this is no problem of the file: the cache stays off, and says so. */
+/* The registry can change under a good configuration, so a tuning that does not fit is no problem of the
+ * file: the cache stays off, and says so. */
 static void match_vectors(struct endpoint *e) {
-    struct str given = e->vectors ? e->vectors->remote->reference : STR("");
-    if (!e->tuning || str_eq(given, str_from(tuning_vectors(e->tuning))))
+    struct error err;
+    if (!e->tuning || tuning_version_fits(e->tuning, e->config, &err))
         return;
-    const char *wanted = tuning_vectors(e->tuning);
-    log_event(
-        LOG_ERROR, "semantic_cache.off",
-        "The semantic cache of endpoint \"%s\" stays off: %s was made for %s%s, and its semantic_vectors "
-        "are %.*s. Run `penstock cache tune` for these, or name the others.",
-        e->config->name, e->config->semantic_cache.text, wanted[0] ? "the vectors of " : "the wording",
-        wanted, STR_ARG(given.n ? given : STR("not set")));
+    log_event(LOG_ERROR, "semantic_cache.off", "The semantic cache of endpoint \"%s\" stays off: %s.",
+              e->config->name, err.message);
     tuning_unref(e->tuning);
     e->tuning = NULL;
 }

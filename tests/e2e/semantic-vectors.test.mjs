@@ -206,8 +206,11 @@ test('vectors of another model', { timeout: 900_000 }, async (t) => {
 
   await t.test('a tuning for other vectors stays off and says so', async () => {
     const off = server.log('semantic_cache.off').map(({ message }) => message);
-    assert.ok(off.some((text) => /endpoint "mismatched" stays off: faq was made for the vectors of vectors\/small, and its semantic_vectors are not set/.test(text)), off.join('\n'));
-    assert.ok(off.some((text) => /endpoint "renamed" stays off: .* semantic_vectors are vectors\/large/.test(text)), off.join('\n'));
+    assert.ok(off.some((text) => /endpoint "mismatched" stays off: faq was made for the vectors of vectors\/small, and semantic_vectors are not set; run `penstock cache tune`/.test(text)), off.join('\n'));
+    assert.ok(off.some((text) => /endpoint "renamed" stays off: .* semantic_vectors are vectors\/large;/.test(text)), off.join('\n'));
+    const checked = await command(['config', 'check', '-c', server.configPath], { code: 2 });
+    assert.match(checked.stderr, /faq was made for the vectors of vectors\/small, and semantic_vectors are not set/);
+    assert.match(checked.stderr, /semantic_vectors are vectors\/large/);
     for (const endpoint of ['mismatched', 'renamed']) {
       model.asked.length = 0;
       assert.equal(await ask(question(7, 7, 0), { model: endpoint }), 'accepted');
@@ -215,6 +218,20 @@ test('vectors of another model', { timeout: 900_000 }, async (t) => {
       assert.equal(await ask(question(7, 7, 0), { model: endpoint }), 'cached', 'the same words are the same');
       assert.equal(model.asked.length, 0);
     }
+  });
+
+  await t.test('budgets count what vectors take, neither nothing nor all that was reserved', async () => {
+    await server.reload({ ...server.config, budgets: [{ scope: 'client', name: 'two', per: 'ever', tokens: 200 }] });
+    const brief = { key: two, max_tokens: 3 };
+    assert.equal(await ask(question(8, 8, 0), brief), 'accepted', '12 and 3 tokens, and 5 of the vector');
+    let hits = 0;
+    for (let variant = 1; variant < 36; variant++) {
+      const reply = await send(question(8, 8, variant), brief);
+      if (reply.status === 429) break;
+      assert.equal(reply.headers['x-penstock-decision'], 'cached', `variant ${variant}`);
+      hits++;
+    }
+    assert.ok(hits >= 20 && hits < 35, `${hits} times 5 tokens`);
   });
 
   await server.healthy();
