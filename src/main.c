@@ -13,6 +13,7 @@ static const struct {
     {"serve", cli_serve, "run the server"},
     {"train", cli_train, "train a model version from labelled data"},
     {"eval", cli_eval, "judge a version by a suite of cases, also against another version"},
+    {"evaluations", cli_evaluations, "list and show what evaluations came to"},
     {"models", cli_models, "list, show, tag, export and import model versions, tell their lineage"},
     {"datasets", cli_datasets, "add, list, show and compare what models are trained on"},
     {"cache", cli_cache, "tune the semantic cache on labelled pairs"},
@@ -27,7 +28,7 @@ static const struct {
 static void print_help(FILE *out) {
     fputs("Usage: penstock COMMAND [OPTION…]\n\nCommands:\n", out);
     for (size_t i = 0; i < ARRAY_COUNT(commands); i++)
-        fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].help);
+        fprintf(out, "  %-11s %s\n", commands[i].name, commands[i].help);
     fputs("\n\"penstock COMMAND --help\" tells more.\n", out);
 }
 

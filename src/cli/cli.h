@@ -9,6 +9,7 @@ int cli_config(int argc, char **argv);
 int cli_datasets(int argc, char **argv);
 int cli_demo(int argc, char **argv);
 int cli_eval(int argc, char **argv);
+int cli_evaluations(int argc, char **argv);
 int cli_keys(int argc, char **argv);
 int cli_models(int argc, char **argv);
 int cli_prompts(int argc, char **argv);

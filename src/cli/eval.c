@@ -32,6 +32,8 @@ static const char help[] =
     "      --baseline-answers FILE  those to compare with\n"
     "      --judge NAME         the endpoint at URL that judges rubrics (what the suite says)\n"
     "      --runs N             ask each case N times (what the suite says)\n"
+    "      --cases N            fewer are not enough data (what the suite says, else 200)\n"
+    "      --minimum SHARE      of the cases must pass (what the suite says)\n"
     "      --concurrency N      requests at once (4)\n"
     "      --timeout SECONDS    longest wait for an answer (120)\n"
     "      --json FILE          a report with every case\n"
@@ -48,7 +50,7 @@ enum { EXIT_WORSE = 1, EXIT_NOT_ENOUGH = 2, REFERENCE_MAX = EVALUATION_NAME_MAX 
 struct eval_command {
     const char *suite_path, *model, *baseline, *url, *endpoint, *baseline_endpoint, *key_env, *ca_file,
         *answers, *baseline_answers, *judge, *json, *junit, *save, *by;
-    double runs, concurrency, timeout;
+    double runs, concurrency, timeout, cases, minimum; /* 0: not said; minimum: below 0 */
     bool no_store;
     struct store_option store_option;
 
@@ -64,6 +66,8 @@ enum {
     OPTION_BASELINE_ANSWERS,
     OPTION_JUDGE,
     OPTION_RUNS,
+    OPTION_CASES,
+    OPTION_MINIMUM,
     OPTION_CONCURRENCY,
     OPTION_TIMEOUT,
     OPTION_REPORT,
@@ -85,6 +89,8 @@ static const struct option options[] = {
     {"baseline-answers", required_argument, NULL, OPTION_BASELINE_ANSWERS},
     {"judge", required_argument, NULL, OPTION_JUDGE},
     {"runs", required_argument, NULL, OPTION_RUNS},
+    {"cases", required_argument, NULL, OPTION_CASES},
+    {"minimum", required_argument, NULL, OPTION_MINIMUM},
     {"concurrency", required_argument, NULL, OPTION_CONCURRENCY},
     {"timeout", required_argument, NULL, OPTION_TIMEOUT},
     {"json", required_argument, NULL, OPTION_REPORT},
@@ -122,9 +128,11 @@ static const char **text_option(struct eval_command *c, int option) {
     }
 }
 
-static bool read_number(const char *name, const char *text, double most, double *out, struct error *err) {
-    return (str_to_double(str_from(text), out) && *out >= 1 && *out <= most) ||
-           fail(err, ERR_USAGE, "--%s is \"%.60s\"; expected a number from 1 to %g.", name, text, most);
+static bool read_number(const char *name, const char *text, double least, double most, double *out,
+                        struct error *err) {
+    return (str_to_double(str_from(text), out) && *out >= least && *out <= most) ||
+           fail(err, ERR_USAGE, "--%s is \"%.60s\"; expected a number from %g to %g.", name, text, least,
+                most);
 }
 
 static bool read_option(struct eval_command *c, int option, const char *value, struct error *err) {
@@ -134,9 +142,11 @@ static bool read_option(struct eval_command *c, int option, const char *value, s
         return true;
     }
     switch (option) {
-    case OPTION_RUNS: return read_number("runs", value, SUITE_RUNS_MAX, &c->runs, err);
-    case OPTION_CONCURRENCY: return read_number("concurrency", value, 64, &c->concurrency, err);
-    case OPTION_TIMEOUT: return read_number("timeout", value, 3600, &c->timeout, err);
+    case OPTION_RUNS: return read_number("runs", value, 1, SUITE_RUNS_MAX, &c->runs, err);
+    case OPTION_CONCURRENCY: return read_number("concurrency", value, 1, 64, &c->concurrency, err);
+    case OPTION_TIMEOUT: return read_number("timeout", value, 1, 3600, &c->timeout, err);
+    case OPTION_CASES: return read_number("cases", value, 1, SUITE_CASES_MAX, &c->cases, err);
+    case OPTION_MINIMUM: return read_number("minimum", value, 0, 1, &c->minimum, err);
     case OPTION_NO_STORE: c->no_store = true; return true;
     case OPTION_DEMO: c->store_option.demo = true; return true;
     default: return fail(err, ERR_USAGE, "see \"penstock eval --help\"");
@@ -331,6 +341,10 @@ static bool run(struct eval_command *c, enum evaluation_verdict *verdict, struct
         return false;
     if (c->runs >= 1)
         c->suite->runs = (unsigned)c->runs;
+    if (c->cases >= 1)
+        c->suite->cases_minimum = (size_t)c->cases;
+    if (c->minimum >= 0)
+        c->suite->minimum = c->minimum;
     struct answer_source *candidate = open_candidate(c, err);
     bool good = candidate && compare(c, candidate, verdict, err);
     answer_source_free(candidate);
@@ -338,7 +352,7 @@ static bool run(struct eval_command *c, enum evaluation_verdict *verdict, struct
 }
 
 int cli_eval(int argc, char **argv) {
-    struct eval_command c = {0};
+    struct eval_command c = {.minimum = -1};
     struct error err = {0};
     enum evaluation_verdict verdict = EVALUATION_NOT_ENOUGH_DATA;
     int option;

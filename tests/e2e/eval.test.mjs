@@ -145,6 +145,26 @@ test('versions', { timeout: 240_000 }, async (t) => {
     assert.match((await ask(2, '--endpoint', 'tickts', '--no-store')).stderr, /status 404/);
   });
 
+  await t.test('what was stored is listed and shown', async () => {
+    const list = async (...args) => JSON.parse((await command(['evaluations', 'list', '--json', '--store', store, ...args])).stdout);
+    const all = await list();
+    const first = all.at(-1);
+    assert.deepEqual(
+      { model: first.model, version: first.version, verdict: first.verdict, suite: first.suite, endpoint: first.endpoint, source: first.source, by: first.by, cases: first.cases },
+      { model: 'tickets', version: 1, verdict: 'pass', suite: 'routing', endpoint: 'tickets', source: 'version', by: 'alice', cases: 300 },
+    );
+    assert.ok((await list('--model', 'tickets@3')).every(({ verdict, version }) => verdict === 'worse' && version === 3));
+    assert.ok((await list('--suite', 'few')).every(({ verdict }) => verdict === 'not enough data'));
+    assert.deepEqual(await list('--endpoint', 'other'), []);
+    const asked = all.find(({ source }) => source === 'endpoint');
+    assert.deepEqual([asked.model, asked.version], ['tickets', 1], 'the version that answered');
+    const shown = JSON.parse((await command(['evaluations', 'show', first.id, '--store', store])).stdout);
+    assert.equal(shown.report.verdict, 'pass');
+    assert.ok(shown.report.failures.every(({ passed }) => !passed));
+    assert.match((await command(['evaluations', 'list', '--store', store])).stdout, /tickets@1 +version +routing/);
+    assert.match((await command(['evaluations', 'show', 'none', '--store', store], { code: 1 })).stderr, /no evaluation "none"/);
+  });
+
   await t.test('nobody there', async () => {
     const started = Date.now();
     const { stdout } = await evaluate(2, suite, '--url', 'http://127.0.0.1:1', '--no-store');
@@ -191,6 +211,8 @@ test('language models', { timeout: 120_000 }, async (t) => {
     const said = json('r.json');
     assert.deepEqual([said.cases, said.candidate.passed, said.verdict], [8, 8, 'not enough data']);
     assert.deepEqual(said.slices.map((slice) => slice.name), ['prompt 1', 'prompt 2']);
+    await ask(0, file, '--endpoint', 'assistant', '--judge', 'fine', '--cases', '8', '--minimum', '1');
+    up.asked.splice(16);
     assert.ok(Math.abs(said.candidate.mean_score - 0.95) < 1e-6, 'the mean of similarity and rubric');
     const asked = up.asked.map(({ body }) => body);
     assert.equal(asked.length, 16);
