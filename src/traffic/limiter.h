@@ -22,3 +22,6 @@ struct limiter_verdict {
 
 /* `rate`: requests per second, above 0. `burst`: requests at once, at least 1. */
 struct limiter_verdict limiter_take(struct limiter *l, double rate, unsigned burst, int64_t now);
+/* `count` requests at once, all or none; more than `burst` never pass. */
+struct limiter_verdict limiter_take_many(struct limiter *l, double rate, unsigned burst, unsigned count,
+                                         int64_t now);

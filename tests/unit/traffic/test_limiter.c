@@ -29,6 +29,19 @@ static void being_refused_costs_nothing(void **state) {
     assert_true(limiter_take(&l, 1, 1, 2 * NS_PER_SECOND).allowed);
 }
 
+static void many_pass_all_or_none(void **state) {
+    struct limiter l = {0};
+    int64_t now = NS_PER_SECOND;
+    assert_true(limiter_take_many(&l, 10, 5, 4, now).allowed);
+    struct limiter_verdict refused = limiter_take_many(&l, 10, 5, 3, now);
+    assert_false(refused.allowed);
+    assert_int_equal(refused.retry_after_ns, 2 * NS_PER_SECOND / 10);
+    assert_true(limiter_take(&l, 10, 5, now).allowed);
+    assert_false(limiter_take(&l, 10, 5, now).allowed);
+    assert_false(limiter_take_many(&l, 10, 5, 6, now + 100 * NS_PER_SECOND).allowed);
+    assert_true(limiter_take_many(&l, 10, 5, 5, now + 100 * NS_PER_SECOND).allowed);
+}
+
 static struct limiter shared;
 static atomic_int allowed;
 
@@ -52,6 +65,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_burst_passes_then_the_rate_holds),
         cmocka_unit_test(being_refused_costs_nothing),
+        cmocka_unit_test(many_pass_all_or_none),
         cmocka_unit_test(is_exact_under_concurrency),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
