@@ -107,6 +107,10 @@ void metrics_set_version(struct metrics *m, const char *version) {
     m->version = version;
 }
 
+const char *metrics_version(const struct metrics *m) {
+    return m->version;
+}
+
 static struct endpoint_counts *counts_of(struct metrics_shard *s, unsigned endpoint) {
     return atomic_load_explicit(&s->endpoints[endpoint], memory_order_acquire);
 }
@@ -175,11 +179,23 @@ static struct step_counts *step_of(struct step_slots *s, struct str name) {
     return &s->slots[count];
 }
 
+static void count_inference(struct model_counts *m, const struct event *e) {
+    for (unsigned i = 0; i < e->stage_count; i++)
+        if (strcmp(e->stages[i].name, "infer") == 0) {
+            counter_add(&m->inferred, 1);
+            counter_add(&m->infer_us, e->stages[i].us);
+            return;
+        }
+}
+
 static void count_outcome(struct endpoint_counts *c, const struct event *e) {
     if (e->decision == DECISION_NONE)
         return;
     struct model_counts *m = model_of(&c->models, e->model.n ? e->model : STR("none"));
     counter_add(&m->decisions[e->decision], 1);
+    counter_add(&m->us[e->decision], e->total_us);
+    atomic_store_explicit(&m->last_ms, (uint64_t)(e->wall_ns / NS_PER_MS), memory_order_relaxed);
+    count_inference(m, e);
     if (e->confidence < 0)
         return;
     unsigned i = 0;
@@ -237,4 +253,27 @@ void metrics_vector_asked(struct metrics_shard *s, unsigned endpoint, enum metri
 
 void metrics_answer_checked(struct metrics_shard *s, unsigned endpoint, enum metrics_verdict verdict) {
     counter_add(&counts_of(s, endpoint)->answers_checked[verdict], 1);
+}
+
+static void add_totals(const struct model_counts *c, struct metrics_totals *out) {
+    uint64_t last = counter_read(&c->last_ms);
+    for (int i = 0; i < DECISION_COUNT; i++) {
+        out->requests[i] += counter_read(&c->decisions[i]);
+        out->us[i] += counter_read(&c->us[i]);
+    }
+    out->inferred += counter_read(&c->inferred);
+    out->infer_us += counter_read(&c->infer_us);
+    if (last > out->last_ms)
+        out->last_ms = last;
+}
+
+void metrics_total(const struct metrics *m, unsigned endpoint, struct str model, struct metrics_totals *out) {
+    *out = (struct metrics_totals){0};
+    for (unsigned i = 0; i < m->loops; i++) {
+        const struct model_slots *s = &counts_of(m->shards[i], endpoint)->models;
+        unsigned count = atomic_load_explicit(&s->count, memory_order_acquire);
+        for (unsigned k = 0; k < count; k++)
+            if (model.n == 0 || is_label(s->slots[k].name, model))
+                add_totals(&s->slots[k], out);
+    }
 }

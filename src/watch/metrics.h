@@ -75,6 +75,16 @@ void metrics_sample(struct buf *out, const char *name, const char *const *labels
 /* The recorder's families, and penstock_review_open. */
 void metrics_set_recorder(struct metrics *m, struct recorder *r);
 void metrics_set_version(struct metrics *m, const char *version);
+const char *metrics_version(const struct metrics *m);
+
+/* What a model ("tickets@2"; "": all together, failed requests too) did for an endpoint since the process
+ * began. Any thread. */
+struct metrics_totals {
+    uint64_t requests[DECISION_COUNT], us[DECISION_COUNT]; /* those that were recorded */
+    uint64_t inferred, infer_us; /* requests that asked a model, and its stage's time */
+    uint64_t last_ms;            /* arrival of the last one since 1970; 0: none yet */
+};
+void metrics_total(const struct metrics *m, unsigned endpoint, struct str model, struct metrics_totals *out);
 
 /* Appends everything. One thread at a time, beside the loops; some 100 us an endpoint. */
 bool metrics_write(struct metrics *m, struct buf *out, struct error *err) MUST_USE;

@@ -79,6 +79,9 @@ struct model_slots {
     struct model_counts {
         char name[LABEL_SIZE];
         counter decisions[DECISION_COUNT];
+        counter us[DECISION_COUNT]; /* that the requests took, by decision */
+        counter inferred, infer_us; /* requests that asked a model, and what that took */
+        counter last_ms;            /* arrival of the last one, since 1970 */
         counter confidence[CONFIDENCE_BUCKETS];
         counter confidence_sum; /* millionths */
         struct language_counts language;

@@ -298,8 +298,36 @@ static void a_scrape_beside_the_loops_is_whole(void **state) {
     assert_line("penstock_request_seconds_count{endpoint=\"e\"} 40000");
 }
 
+static void totals_are_of_a_model_or_of_all(void **state) {
+    unsigned documents = metrics_endpoint(metrics, "documents");
+    struct event *e = make_event();
+    struct metrics_totals t;
+    e->wall_ns = 5000 * NS_PER_MS;
+    metrics_request(metrics_shard(metrics, 0), documents, e);
+    metrics_request(metrics_shard(metrics, 1), documents, e);
+    e->model = STR("");
+    e->decision = DECISION_REJECTED;
+    e->wall_ns = 7000 * NS_PER_MS;
+    metrics_request(metrics_shard(metrics, 1), documents, e);
+    metrics_total(metrics, documents, STR("documents@3"), &t);
+    assert_int_equal(t.requests[DECISION_ACCEPTED], 2);
+    assert_int_equal(t.us[DECISION_ACCEPTED], 600);
+    assert_int_equal(t.requests[DECISION_REJECTED], 0);
+    assert_int_equal(t.inferred, 2);
+    assert_int_equal(t.infer_us, 40000);
+    assert_int_equal(t.last_ms, 5000);
+    metrics_total(metrics, documents, STR(""), &t);
+    assert_int_equal(t.requests[DECISION_REJECTED], 1);
+    assert_int_equal(t.inferred, 3);
+    assert_int_equal(t.last_ms, 7000);
+    metrics_total(metrics, documents, STR("documents@4"), &t);
+    assert_int_equal(t.inferred + t.last_ms, 0);
+    event_free(e);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(totals_are_of_a_model_or_of_all, setup, teardown),
         cmocka_unit_test_setup_teardown(a_request_is_counted_everywhere, setup, teardown),
         cmocka_unit_test_setup_teardown(failures_are_counted_by_their_kind, setup, teardown),
         cmocka_unit_test_setup_teardown(durations_of_language_models_name_their_errors, setup, teardown),
