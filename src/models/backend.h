@@ -73,6 +73,7 @@ struct backend_ops {
     void (*write_schema)(const struct backend *b, struct json_writer *w);
     const char *const *(*labels)(const struct backend *b, size_t *count);
     unsigned (*inputs)(const struct backend *b);
+    const char *(*tensor)(const struct backend *b); /* may be NULL */
     void (*free)(struct backend *b);
 };
 
@@ -127,6 +128,12 @@ static inline const char *const *backend_labels(const struct backend *b, size_t 
 /* enum model_inputs, or'ed */
 static inline unsigned backend_inputs(const struct backend *b) {
     return b->ops->inputs(b);
+}
+
+/* The model's own name for the one tensor that holds a whole text, or all features of a row; NULL: it has no
+ * such tensor. */
+static inline const char *backend_tensor(const struct backend *b) {
+    return b->ops->tensor ? b->ops->tensor(b) : NULL;
 }
 
 static inline void backend_free(struct backend *b) {

@@ -239,6 +239,11 @@ static unsigned inputs(const struct backend *b) {
     return onnx_of(b)->takes_text ? MODEL_TAKES_TEXT : MODEL_TAKES_FEATURES;
 }
 
+static const char *tensor(const struct backend *backend) {
+    const struct onnx_backend *b = onnx_of(backend);
+    return b->input_count == 1 && (b->takes_text || b->inputs->rank == 2) ? b->inputs->name : NULL;
+}
+
 static void release(struct backend *backend) {
     struct onnx_backend *b = CONTAINER_OF(backend, struct onnx_backend, backend);
     onnx_session_free(b->session);
@@ -256,6 +261,7 @@ static const struct backend_ops ops = {.name = "onnx",
                                        .write_schema = write_schema,
                                        .labels = labels,
                                        .inputs = inputs,
+                                       .tensor = tensor,
                                        .free = release};
 
 /* ---- what the file takes and gives ---- */
