@@ -26,7 +26,7 @@ static void begin_stream(struct request *r) {
     h->list[0].value = STR("text/event-stream; charset=utf-8");
     h->list[h->count++] = (struct http_header){STR("cache-control"), STR("no-cache")};
     if (r->client)
-        reply_headers_rate(h, r);
+        reply_headers_rate(h, r->endpoint, r->client, &r->rate);
     reply_headers_chat(h, r);
     exchange_stream_begin(r->exchange, 200, h->list, h->count);
     if (r->chat->hold.live) /* a crash from here on leaves it as spent */

@@ -117,7 +117,9 @@ static bool walk(struct request *r) {
     }
     struct snapshot *snapshot = r->snapshot;
     let_go(r);
-    if (r->streaming)
+    if (r->answered)
+        r->answered(r);
+    else if (r->streaming)
         exchange_stream_end(r->exchange);
     else
         exchange_reply(r->exchange, r->status, r->loop->headers.list, r->loop->headers.count,
@@ -169,28 +171,43 @@ void request_cancel(struct request *r) {
     snapshot_unref(r->snapshot);
 }
 
-struct request *request_new(struct loop_state *loop, struct exchange *x, const struct endpoint *endpoint,
-                            struct str id, int64_t wall_ns) {
-    struct request *r = arena_zalloc(x->arena, sizeof *r);
+struct request *request_new_part(struct loop_state *loop, struct exchange *x,
+                                 const struct request_part *part) {
+    struct request *r = arena_zalloc(part->arena, sizeof *r);
     if (!r)
         return NULL;
     r->exchange = x;
-    r->arena = x->arena;
+    r->arena = part->arena;
     r->loop = loop;
-    r->snapshot = snapshot_ref(loop->snapshot);
-    r->endpoint = endpoint;
-    r->id = id;
+    r->snapshot = snapshot_ref(part->snapshot);
+    r->endpoint = part->endpoint;
+    r->pinned = part->pinned;
+    r->id = part->id;
     r->trace = trace_read(exchange_header(x, STR("traceparent")), exchange_header(x, STR("tracestate")));
-    r->wall_ns = wall_ns;
-    r->started_ns = x->started_ns;
+    r->answered = part->answered;
+    r->owner = part->owner;
+    r->admitted = part->admitted;
+    r->wall_ns = part->wall_ns;
+    r->started_ns = part->started_ns;
     r->stage_started = r->started_ns;
-    r->deadline_ns = r->started_ns + endpoint->config->deadline;
+    r->deadline_ns = x->started_ns + part->endpoint->config->deadline;
     r->deadline.fire = deadline_passed;
     r->stages = predict_stages;
     r->stage_count = ARRAY_COUNT(predict_stages);
     r->outcome.confidence = -1;
     loop->requests_open++;
     return r;
+}
+
+struct request *request_new(struct loop_state *loop, struct exchange *x, const struct endpoint *endpoint,
+                            struct str id, int64_t wall_ns) {
+    return request_new_part(loop, x,
+                            &(struct request_part){.snapshot = loop->snapshot,
+                                                   .endpoint = endpoint,
+                                                   .arena = x->arena,
+                                                   .id = id,
+                                                   .wall_ns = wall_ns,
+                                                   .started_ns = x->started_ns});
 }
 
 struct request *request_new_chat(struct loop_state *loop, struct exchange *x, enum chat_surface surface,

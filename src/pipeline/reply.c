@@ -29,12 +29,12 @@ static struct str seconds(char text[REPLY_TEXT_SIZE], int64_t ns) {
     return buf_str(&b);
 }
 
-void reply_headers_rate(struct reply_headers *h, const struct request *r) {
-    const struct config_endpoint *c = r->endpoint->config;
-    unsigned burst = r->endpoint->rate_index ? (unsigned)c->burst : r->client->burst;
+void reply_headers_rate(struct reply_headers *h, const struct endpoint *e, const struct client *client,
+                        const struct limiter_verdict *rate) {
+    unsigned burst = e->rate_index ? (unsigned)e->config->burst : client->burst;
     add(h, STR("x-ratelimit-limit-requests"), number(h->text[0], burst));
-    add(h, STR("x-ratelimit-remaining-requests"), number(h->text[1], r->rate.remaining));
-    add(h, STR("x-ratelimit-reset-requests"), seconds(h->text[2], r->rate.reset_ns));
+    add(h, STR("x-ratelimit-remaining-requests"), number(h->text[1], rate->remaining));
+    add(h, STR("x-ratelimit-reset-requests"), seconds(h->text[2], rate->reset_ns));
 }
 
 void reply_write_error(struct buf *out, const struct error *err, struct str request_id) {
@@ -49,6 +49,20 @@ void reply_write_error(struct buf *out, const struct error *err, struct str requ
     json_field_str(&w, "request_id", request_id);
     json_object_end(&w);
     json_object_end(&w);
+}
+
+void reply_write_error_oip(struct buf *out, const struct error *err) {
+    struct json_writer w = JSON_WRITER(out);
+    json_object(&w);
+    json_field_text(&w, "error", err->message);
+    json_object_end(&w);
+}
+
+void reply_write_error_for(struct buf *out, struct str path, const struct error *err, struct str request_id) {
+    if (str_eq(path, STR("/v2")) || str_starts(path, STR("/v2/")))
+        reply_write_error_oip(out, err);
+    else
+        reply_write_error(out, err, request_id);
 }
 
 void reply_headers_error(struct reply_headers *h, const struct error *err) {
@@ -66,7 +80,7 @@ void reply_error(struct exchange *x, const struct error *err, struct str request
     reply_headers_begin(&headers, request_id);
     reply_headers_error(&headers, err);
     buf_clear(out);
-    reply_write_error(out, err, request_id);
+    reply_write_error_for(out, x->path, err, request_id);
     exchange_reply(x, error_status(err->code), headers.list, headers.count, buf_str(out));
 }
 

@@ -30,6 +30,14 @@ struct request_input {
     size_t value_count;
 };
 
+/* What is asked where that is not the exchange's body as it came: a row of a tensor. Outlives its request. */
+struct request_given {
+    enum input_kind kind;
+    struct str bytes;   /* the text, the file, the features' JSON */
+    struct str user;    /* "" */
+    struct error error; /* with a code: it is not to be understood, and why */
+};
+
 struct request_label {
     struct str label;
     float confidence;
@@ -77,8 +85,15 @@ struct request {
     } timed[REQUEST_STAGES_MAX];
 
     struct request_input input;
+    const struct request_given *given; /* NULL: the exchange's body */
+    /* Says instead of the exchange's reply what came of it; touches it for the last time. NULL: the reply. */
+    void (*answered)(struct request *r);
+    void *owner;   /* whose `answered` is */
+    bool admitted; /* with another request of its exchange: has its rate, and is finished while shutting down
+                    */
     enum scan_state scan;
     struct str scan_detail;
+    struct model_version *pinned;  /* the one that the caller named; NULL: the split chooses */
     struct model_version *version; /* chosen by the split */
     struct document_result *document;
     struct chat *chat;                 /* NULL: a prediction */

@@ -12,25 +12,53 @@ static enum stage_answer refuse(struct request *r, double rate) {
     return STAGE_FAIL;
 }
 
+struct rate {
+    struct limiter *limiter;
+    double per_second;
+    unsigned burst;
+};
+
+static struct rate rate_of(const struct request *r) {
+    const struct config_endpoint *c = r->endpoint->config;
+    bool own = r->endpoint->rate_index != 0;
+    return (struct rate){&r->client->limits->limiters[r->endpoint->rate_index],
+                         own ? (double)c->rate : r->client->rate,
+                         own ? (unsigned)c->burst : r->client->burst};
+}
+
+bool limit_more(struct request *r, unsigned count) {
+    if (!r->client)
+        return true;
+    struct rate rate = rate_of(r);
+    if (count >= rate.burst)
+        return fail(
+            &r->error, ERR_BAD_REQUEST,
+            "The request has %u rows, each of which counts as a request; client \"%s\" may send %u at "
+            "once. Send fewer rows at a time.",
+            count + 1, r->client->name, rate.burst);
+    r->rate = limiter_take_many(rate.limiter, rate.per_second, rate.burst, count, clock_monotonic());
+    if (r->rate.allowed)
+        return true;
+    refuse(r, rate.per_second);
+    return false;
+}
+
 static enum stage_answer run(struct request *r) {
-    if (engine_draining(r->loop->engine))
+    if (engine_draining(r->loop->engine) && !r->admitted)
         return stage_fail(r, ERR_DRAINING, "The server is shutting down; send the request again.");
     /* Room to record comes first: who cannot be recorded is refused without costing any rate. */
     if (!recorder_reserve(r->loop->parts->recorder, r->loop->index, &r->error))
         return STAGE_FAIL;
     r->reserved = true;
-    if (!r->client)
+    if (!r->client || r->admitted)
         return STAGE_NEXT;
-    bool own = r->endpoint->rate_index != 0;
-    double rate = own ? (double)r->endpoint->config->rate : r->client->rate;
-    unsigned burst = own ? (unsigned)r->endpoint->config->burst : r->client->burst;
-    struct limiter *limiter = &r->client->limits->limiters[r->endpoint->rate_index];
-    r->rate = limiter_take(limiter, rate, burst, r->stage_started);
+    struct rate rate = rate_of(r);
+    r->rate = limiter_take(rate.limiter, rate.per_second, rate.burst, r->stage_started);
     if (r->rate.allowed)
         return STAGE_NEXT;
     recorder_release(r->loop->parts->recorder, r->loop->index);
     r->reserved = false;
-    return refuse(r, rate);
+    return refuse(r, rate.per_second);
 }
 
 const struct stage stage_limit = {.name = "limit", .run = run, .brief = true};

@@ -126,9 +126,13 @@ static enum stage_answer run(struct request *r) {
             chat_say_failure(r);
         return STAGE_NEXT;
     }
+    if (r->failed && !r->recorded)
+        metrics_refused(r->loop->metrics, r->endpoint->metrics, r->error.code);
+    if (r->answered)
+        return STAGE_NEXT;
     reply_headers_begin(&r->loop->headers, r->id);
     if (r->client && (r->rate.allowed || r->error.code == ERR_RATE_LIMIT))
-        reply_headers_rate(&r->loop->headers, r);
+        reply_headers_rate(&r->loop->headers, r->endpoint, r->client, &r->rate);
     buf_clear(out);
     if (!r->failed)
         r->chat ? write_chat(r, out) : write_result(r, out);
@@ -137,8 +141,6 @@ static enum stage_answer run(struct request *r) {
     if (out->failed)
         stage_fail(r, ERR_INTERNAL, "The reply is larger than the server allows.");
     r->status = error_status(r->error.code);
-    if (r->failed && !r->recorded)
-        metrics_refused(r->loop->metrics, r->endpoint->metrics, r->error.code);
     if (r->failed || out->failed) {
         buf_clear(out);
         r->loop->headers.list[0].value = STR("application/json");

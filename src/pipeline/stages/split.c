@@ -18,7 +18,7 @@ unsigned split_share(const struct request *r) {
 }
 
 static enum stage_answer run(struct request *r) {
-    r->version = r->endpoint->shares[split_share(r)].version;
+    r->version = r->pinned ? r->pinned : r->endpoint->shares[split_share(r)].version;
     return STAGE_NEXT;
 }
 

@@ -165,8 +165,25 @@ static bool take_body(struct request *r) {
     return take_file(r, r->exchange->body);
 }
 
+/* Its features are JSON that was made from a tensor. */
+static bool take_given(struct request *r) {
+    const struct request_given *given = r->given;
+    if (given->error.code != ERR_NONE) {
+        r->error = given->error;
+        return false;
+    }
+    if (!check_user(r, given->user))
+        return false;
+    if (given->kind == INPUT_TEXT)
+        return take_text(r, given->bytes);
+    if (given->kind == INPUT_FILE)
+        return take_file(r, given->bytes);
+    r->input.json = json_parse(given->bytes, &r->error);
+    return r->input.json && take_features(r, yyjson_doc_get_root(r->input.json));
+}
+
 static enum stage_answer run(struct request *r) {
-    if (!take_body(r))
+    if (r->given ? !take_given(r) : !take_body(r))
         return STAGE_FAIL;
     sha256(r->input.bytes, r->input.hash);
     r->input.hashed = true;
