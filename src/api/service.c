@@ -1,5 +1,6 @@
 #include "api/service.h"
 
+#include "api/oip_infer.h"
 #include "api/routes.h"
 #include "base/clock.h"
 #include "net/query.h"
@@ -27,6 +28,17 @@ static const struct route routes[] = {
     {METHOD_GET, "/v1/responses/*", ROLE_CLIENT, 0, response_show},
     {METHOD_DELETE, "/v1/responses/*", ROLE_CLIENT, 0, response_delete},
     {METHOD_GET, "/v1/responses/*/input_items", ROLE_CLIENT, 0, response_input},
+    {METHOD_GET, "/v2", ROLE_CLIENT, 0, oip_server},
+    {METHOD_GET, "/v2/health/live", 0, 0, oip_live},
+    {METHOD_GET, "/v2/health/ready", 0, 0, oip_ready},
+    {METHOD_GET, "/v2/models/stats", ROLE_CLIENT, 0, oip_stats},
+    {METHOD_GET, "/v2/models/*", ROLE_CLIENT, 0, oip_model},
+    {METHOD_GET, "/v2/models/*/ready", ROLE_CLIENT, 0, oip_model_ready},
+    {METHOD_GET, "/v2/models/*/stats", ROLE_CLIENT, 0, oip_model_stats},
+    {METHOD_GET, "/v2/models/*/versions/*", ROLE_CLIENT, 0, oip_model},
+    {METHOD_GET, "/v2/models/*/versions/*/ready", ROLE_CLIENT, 0, oip_model_ready},
+    {METHOD_GET, "/v2/models/*/versions/*/stats", ROLE_CLIENT, 0, oip_model_stats},
+    {METHOD_POST, "/v2/repository/index", ROLE_CLIENT, SMALL_BODY, oip_index},
     {METHOD_GET, "/v1/review", ROLE_REVIEWER, 0, review_items},
     {METHOD_GET, "/v1/review/*", ROLE_REVIEWER, 0, review_item},
     {METHOD_POST, "/v1/review/*", ROLE_REVIEWER, SMALL_BODY, review_label},
@@ -35,6 +47,7 @@ static const struct route routes[] = {
 /* What hangs on exchange.user from the head to the reply. */
 struct visit {
     struct request *request; /* a prediction, or */
+    struct infer *infer;     /* several, or */
     struct call call;        /* any other call */
 };
 
@@ -90,7 +103,7 @@ static void refuse_method(struct loop_state *loop, struct exchange *x, struct st
     reply_headers_begin(&headers, id);
     headers.list[headers.count++] = (struct http_header){STR("allow"), allow};
     buf_clear(&loop->reply);
-    reply_write_error(&loop->reply, &err, id);
+    reply_write_error_for(&loop->reply, x->path, &err, id);
     exchange_reply(x, error_status(err.code), headers.list, headers.count, buf_str(&loop->reply));
 }
 
@@ -187,6 +200,20 @@ static bool start_chat(struct loop_state *loop, struct exchange *x, struct str i
     return request_start(r);
 }
 
+static bool start_infer(struct loop_state *loop, struct exchange *x, struct str id, int64_t now,
+                        size_t *body_max) {
+    if (x->method != METHOD_POST) {
+        refuse_method(loop, x, id, STR("POST"));
+        return false;
+    }
+    struct visit *v = visit_new(x);
+    if (!v) {
+        refuse_without_memory(loop, x);
+        return false;
+    }
+    return infer_start(&v->infer, loop, x, id, now, body_max);
+}
+
 static bool start_call(struct loop_state *loop, struct exchange *x, struct str id, const struct route *route,
                        struct str argument, size_t *body_max) {
     struct error err;
@@ -217,6 +244,8 @@ static bool on_head(void *loop_ctx, struct exchange *x, size_t *body_max) {
     }
     if (is_predict_path(x->path, &argument))
         return start_prediction(loop, x, id, now, argument, body_max);
+    if (oip_is_infer(x->path))
+        return start_infer(loop, x, id, now, body_max);
     enum chat_surface surface;
     if (is_chat_path(x->path, &surface))
         return start_chat(loop, x, id, now, surface, body_max);
@@ -245,6 +274,8 @@ static void on_request(void *loop_ctx, struct exchange *x) {
     struct visit *v = x->user;
     if (v->request)
         request_body(v->request);
+    else if (v->infer)
+        infer_body(v->infer);
     else
         v->call.handle(&v->call);
 }
@@ -253,6 +284,10 @@ static void on_gone(void *loop_ctx, struct exchange *x) {
     struct visit *v = x->user;
     if (v->request) {
         request_cancel(v->request);
+        return;
+    }
+    if (v->infer) {
+        infer_gone(v->infer);
         return;
     }
     if (v->call.pending)
@@ -292,11 +327,11 @@ static void stop_on_loop(void *loop_ctx) {
     engine_loop_stop(loop_ctx);
 }
 
-static void error_body(void *loop_ctx, struct buf *out, enum error_code code, const char *message,
-                       struct str id) {
+static void error_body(void *loop_ctx, struct buf *out, struct str path, enum error_code code,
+                       const char *message, struct str id) {
     struct error err;
     fail(&err, code, "%s", message);
-    reply_write_error(out, &err, id);
+    reply_write_error_for(out, path, &err, id);
 }
 
 const struct http_service api_service = {.loop_start = start_on_loop,

@@ -409,16 +409,16 @@ static void forget_exchange(struct connection *c) {
 
 void connection_refuse(struct connection *c, const struct error *why) {
     const struct http_service *service = shared_of(c)->service;
-    forget_exchange(c);
     count_up(&c->home->refused_total);
     char id[ID_SIZE];
     id_make(clock_wall(), id);
-    struct str request_id = {id, ID_LENGTH};
+    struct str request_id = {id, ID_LENGTH}, path = c->live ? c->live->x.path : STR("");
     AUTO_BUF body = BUF_INIT(65536);
     if (service->error_body)
-        service->error_body(c->home->service_ctx, &body, why->code, why->message, request_id);
+        service->error_body(c->home->service_ctx, &body, path, why->code, why->message, request_id);
     else
         plain_error_body(&body, why, request_id);
+    forget_exchange(c);
     const struct http_header headers[] = {
         {STR("content-type"), STR("application/json")},
         {STR("x-request-id"), request_id},

@@ -76,10 +76,10 @@ struct http_service {
     void (*on_drained)(void *loop_ctx, struct exchange *x);
 
     /* Writes the body (JSON) of a reply that the server itself gives: errors of the protocol, limits,
-     * deadlines. `request_id` is a new one, also sent as x-request-id. Without it the server writes a plain
-     * one. */
-    void (*error_body)(void *loop_ctx, struct buf *out, enum error_code code, const char *message,
-                       struct str request_id);
+     * deadlines. `path` is that of the request, "" when its head was not whole. `request_id` is a new one,
+     * also sent as x-request-id. Without it the server writes a plain one. */
+    void (*error_body)(void *loop_ctx, struct buf *out, struct str path, enum error_code code,
+                       const char *message, struct str request_id);
 };
 
 /* Answers x; x is not to be touched afterwards. Date, Content-Length and Connection are added here (do not

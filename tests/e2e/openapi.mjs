@@ -102,21 +102,23 @@ export function checkReply(reply) {
   const { method, path, status, headers, text } = reply;
   const what = `${method} ${path} answered ${status} ${text.slice(0, 600)}`;
   const operation = operationOf(method === 'HEAD' ? 'GET' : method, path)?.operation;
+  const shape = /^\/v2(\/|$)/.test(path) ? 'OipError' : 'Error';
   const error = {
     headers: { 'x-request-id': { $ref: '#/components/headers/RequestId' } },
-    content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } },
+    content: { 'application/json': { schema: { $ref: `#/components/schemas/${shape}` } } },
   };
-  const response = operation ? follow(operation.responses[status]) : error;
+  const response = operation ? follow(operation.responses[status] ?? operation.responses.default) : error;
   assert.ok(response, `${what}\nwhich the description does not name`);
   assert.ok(operation || status === 404 || status === 405 || status === 400, `${what}\nbut is not described at all`);
   const found = headerProblems(response.headers, headers);
-  const [type, content] = Object.entries(response.content)[0];
-  if (headers['content-type']?.split(';')[0] !== type)
+  const given = headers['content-type']?.split(';')[0];
+  const [type, content] = Object.entries(response.content).find(([name]) => name === given) ?? Object.entries(response.content)[0];
+  if (given !== type)
     found.push(`the content type is ${headers['content-type']}, not ${type}`);
   if (method !== 'HEAD' && type === 'application/json') {
     const body = JSON.parse(text);
     found.push(...problems(content.schema, body));
-    const named = !body.error || status === 200 ? headers['x-request-id'] : body.error?.request_id;
+    const named = !body.error || typeof body.error === 'string' || status === 200 ? headers['x-request-id'] : body.error?.request_id;
     if (named !== headers['x-request-id'])
       found.push(`the body names request ${named}, the header ${headers['x-request-id']}`);
   }

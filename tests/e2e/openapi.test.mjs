@@ -27,6 +27,7 @@ test('every route of the source is described, and nothing else', () => {
     open: role === '0',
   }));
   routes.push({ method: 'POST', path: '/v1/endpoints/*/predict', open: false }); // these have ways of their own
+  for (const path of ['/v2/models/*/infer', '/v2/models/*/versions/*/infer']) routes.push({ method: 'POST', path, open: false });
   const chats = /chat_paths\[\] = \{([^;]+)\};/.exec(text)[1];
   for (const [, path] of chats.matchAll(/"([^"]+)"/g)) routes.push({ method: 'POST', path, open: false });
   const name = ({ method, path }) => `${method} ${path.replace(/\{\w+\}/g, '*')}`;
@@ -75,7 +76,7 @@ test('every error code that a client can see stands at its status, with its type
   const described = {};
   for (const item of Object.values(document.paths))
     for (const operation of Object.values(item).filter((value) => value.responses))
-      for (const [status, response] of Object.entries(operation.responses).filter(([, value]) => value.$ref))
+      for (const [status, response] of Object.entries(operation.responses).filter(([status, value]) => value.$ref && status !== 'default'))
         described[status] = resolve(response.$ref).content[
           'application/json'
         ].schema.properties.error.properties.code.enum;

@@ -34,8 +34,8 @@ extern const struct stage stage_reply;
 bool authenticate(const struct snapshot *snapshot, const struct exchange *x, enum role needed,
                   const struct client **client, struct error *err) MUST_USE;
 
-/* Takes the rate of `count` further requests of the same exchange, all or none; false: r->error says why. After
- * the stage limit. */
+/* Takes the rate of `count` further requests of the same exchange, all or none; false: r->error says why.
+ * After the stage limit. */
 bool limit_more(struct request *r, unsigned count) MUST_USE;
 
 /* The index of the share that this request falls to. */
