@@ -6,6 +6,7 @@
 #include "cli/models_archive.h"
 #include "cli/models_lineage.h"
 #include "cli/models_onnx.h"
+#include "cli/models_xgboost.h"
 #include "cli/store_option.h"
 #include "cli/table.h"
 #include "cli/tags.h"
@@ -18,6 +19,7 @@ static const char help[] =
     "       penstock models show NAME[@VERSION]\n"
     "       penstock models add NAME --rules FILE --label LABEL [--label LABEL…]\n"
     "       penstock models add NAME --onnx FILE {--labels FILE | --label LABEL…} [OPTION…]\n"
+    "       penstock models add NAME --xgboost FILE.json --label LABEL… [--feature NAME…]\n"
     "       penstock models lineage NAME[@VERSION]\n"
     "       penstock models export NAME[@VERSION]… FILE.tar [--prompt NAME[@VERSION]] [--files]\n"
     "       penstock models import FILE.tar\n"
@@ -29,14 +31,17 @@ static const char help[] =
     "  export   versions with their datasets and tags, and prompts, as one archive (docs/registry.md)\n"
     "  import   what an archive holds: all of it or, where anything is wrong, nothing\n" TAGS_HELP
     "  add      a version made of rules: a Lua file with classify(r), see docs/rules.md; or of a classifier "
-    "in "
-    "an\n"
-    "           ONNX file, see docs/onnx-models.md; \"penstock train\" makes those that learn\n\n"
+    "in an\n"
+    "           ONNX file, see docs/onnx-models.md, or of XGBoost, see docs/boosted-models.md; \"penstock "
+    "train\"\n"
+    "           makes those that learn\n\n"
     "      --rules FILE      the Lua file\n"
     "      --onnx FILE       the ONNX file\n"
-    "      --label LABEL     an answer that the rules may give; of an ONNX file, in the order of its scores\n"
+    "      --xgboost FILE    what XGBoost's save_model(\"FILE.json\") wrote\n"
+    "      --label LABEL     an answer that the rules may give; of a model's file, in the order of its "
+    "scores\n"
     "      --labels FILE     the same from a file, one a line\n"
-    "      --feature NAME    a column of an ONNX file's rows, in their order (f0, f1, …)\n"
+    "      --feature NAME    a column of a model's rows, in their order (as the file says, or f0, f1, …)\n"
     "      --output NAME     the output with the scores, where an ONNX file has several\n"
     "      --logits          its scores come before the softmax\n"
     "      --temperature T   that such scores are divided by first (1)\n"
@@ -80,6 +85,7 @@ struct models_command {
     struct rules_version rules;
     struct onnx_version onnx;
     bool learned_file; /* --onnx or what belongs to it */
+    const char *xgboost;
     const char *model, *after;
     unsigned limit;
     struct archive_words archive;
@@ -265,6 +271,13 @@ static enum models_verb verb_of(char **words, int count) {
 static bool add(struct store *store, struct models_command *c, const char *name, struct error *err) {
     if (c->rules.rules && c->learned_file)
         return fail(err, ERR_USAGE, "--rules and the options of --onnx exclude each other");
+    if (c->xgboost) {
+        const struct boosted_declaration d = {c->rules.labels, c->rules.label_count, c->onnx.features,
+                                              c->onnx.feature_count};
+        if (c->rules.rules || c->onnx.file || c->onnx.labels_file || c->onnx.output || c->onnx.logits)
+            return fail(err, ERR_USAGE, "--xgboost goes with --label and --feature only");
+        return models_add_xgboost(store, name, c->xgboost, &d, err);
+    }
     c->rules.name = c->onnx.name = name;
     c->onnx.labels = c->rules.labels;
     c->onnx.label_count = c->rules.label_count;
@@ -318,6 +331,7 @@ enum {
     OPTION_RULES = OPTION_OWN,
     OPTION_LABEL,
     OPTION_ONNX,
+    OPTION_XGBOOST,
     OPTION_LABELS,
     OPTION_FEATURE,
     OPTION_OUTPUT,
@@ -391,6 +405,10 @@ static bool read_option(void *ctx, int option, const char *value, struct error *
         c->rules.rules = value;
         return true;
     }
+    if (option == OPTION_XGBOOST) {
+        c->xgboost = value;
+        return true;
+    }
     c->learned_file = true;
     return read_onnx_option(&c->onnx, option, value, err);
 }
@@ -399,6 +417,7 @@ int cli_models(int argc, char **argv) {
     static const struct option options[] = {{"rules", required_argument, NULL, OPTION_RULES},
                                             {"label", required_argument, NULL, OPTION_LABEL},
                                             {"onnx", required_argument, NULL, OPTION_ONNX},
+                                            {"xgboost", required_argument, NULL, OPTION_XGBOOST},
                                             {"labels", required_argument, NULL, OPTION_LABELS},
                                             {"feature", required_argument, NULL, OPTION_FEATURE},
                                             {"output", required_argument, NULL, OPTION_OUTPUT},

@@ -94,6 +94,18 @@ static bool train(struct buf *model, const struct table *t, size_t labels, const
            xgboost_train(model, &options.rounds, &all, NULL, labels, &options, err);
 }
 
+static bool write_trees(struct artefact_writer *w, const struct learned_schema *schema,
+                        const struct dataset *data, struct str model, struct error *err) {
+    struct xgboost_model *m = NULL;
+    artefact_section(w, ARTEFACT_SCHEMA);
+    buf_add(w->out, schema->bytes, schema->size);
+    artefact_section(w, ARTEFACT_TREES);
+    bool ok = xgboost_model_open(&m, model, err) &&
+              xgboost_model_trees(m, &schema->tabular, data->label_count, w->out, err);
+    xgboost_model_free(m);
+    return ok;
+}
+
 bool boosted_fit(struct artefact_writer *w, const struct learned_schema *schema, const struct dataset *data,
                  const uint32_t *chosen, size_t count, const struct boosted_options *o, struct error *err) {
     struct table t = {0};
@@ -103,10 +115,5 @@ bool boosted_fit(struct artefact_writer *w, const struct learned_schema *schema,
     free(t.values);
     free(t.labels);
     free(t.category);
-    if (!ok)
-        return false;
-    artefact_section(w, ARTEFACT_SCHEMA);
-    buf_add(w->out, schema->bytes, schema->size);
-    artefact_section(w, ARTEFACT_TREES);
-    return xgboost_model_read(buf_str(&model), &schema->tabular, data->label_count, w->out, err);
+    return ok && write_trees(w, schema, data, buf_str(&model), err);
 }

@@ -4,7 +4,9 @@
 #include "models/scores.h"
 #include "models/scratch.h"
 #include "models/trees.h"
+#include "models/xgboost_model.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -132,4 +134,81 @@ bool boosted_open(struct backend **out, struct str bytes, struct error *err) {
     }
     release(&b->backend);
     return false;
+}
+
+/* ---- packing ---- */
+
+enum { GIVEN_NAME_SIZE = 24 };
+
+static bool check_declared(const struct xgboost_model *m, const struct boosted_declaration *d,
+                           struct error *err) {
+    size_t columns = xgboost_model_columns(m);
+    if (columns == 0 || columns > MODEL_FEATURES_MAX)
+        return fail(err, ERR_DATA, "The XGBoost model has %zu columns; expected 1 to %d.", columns,
+                    MODEL_FEATURES_MAX);
+    if (d->feature_count && d->feature_count != columns)
+        return fail(err, ERR_DATA, "%zu features are named; the XGBoost model has %zu columns.",
+                    d->feature_count, columns);
+    if (d->label_count != xgboost_model_labels(m))
+        return fail(err, ERR_DATA, "%zu labels are named; the XGBoost model has %zu classes.", d->label_count,
+                    xgboost_model_labels(m));
+    for (size_t i = 0; i < d->label_count; i++)
+        if (!d->labels[i][0] || !str_is_utf8(str_from(d->labels[i]), NULL))
+            return fail(err, ERR_DATA, "Label %zu is empty or not UTF-8.", i + 1);
+    return true;
+}
+
+/* Written, and read back as serving will: names that are empty or not UTF-8 are found there. */
+static bool write_columns(const struct xgboost_model *m, const struct boosted_declaration *d, struct buf *out,
+                          struct tabular *schema, struct error *err) {
+    size_t count = xgboost_model_columns(m), at = out->n;
+    struct tabular_column *columns = calloc(count, sizeof *columns);
+    char(*given)[GIVEN_NAME_SIZE] = calloc(count, sizeof *given);
+    struct tabular t = {.count = count, .columns = columns, .factor = 1};
+    bool ok = (columns && given) || fail(err, ERR_NO_MEMORY, "Out of memory for a model.");
+    for (size_t i = 0; ok && i < count; i++) {
+        const char *own = d->feature_count ? d->features[i] : xgboost_model_feature(m, i);
+        snprintf(given[i], sizeof given[i], "f%zu", i);
+        columns[i] = (struct tabular_column){
+            .name = own ? own : given[i], .numeric = true, .may_miss = true, .scale = 1};
+    }
+    if (ok)
+        tabular_write(out, &t);
+    free(columns);
+    free(given);
+    return ok && (!out->failed || fail(err, ERR_NO_MEMORY, "Out of memory for a model.")) &&
+           tabular_read(schema, str_slice(buf_str(out), at, out->n), err);
+}
+
+static bool write_artefact(const struct xgboost_model *m, const struct boosted_declaration *d,
+                           struct buf *out, struct error *err) {
+    struct artefact_writer w;
+    struct confidence plain = confidence_plain(1, 0);
+    AUTO_BUF columns = BUF_INIT(64 << 20);
+    struct tabular schema = {0};
+    artefact_begin(&w, out);
+    artefact_section(&w, ARTEFACT_LABELS);
+    artefact_u32(out, (uint32_t)d->label_count);
+    for (size_t i = 0; i < d->label_count; i++)
+        buf_add(out, d->labels[i], strlen(d->labels[i]) + 1);
+    artefact_section(&w, ARTEFACT_CONFIDENCE);
+    confidence_write(out, &plain);
+    artefact_section(&w, ARTEFACT_SCHEMA);
+    if (!write_columns(m, d, &columns, &schema, err))
+        return false;
+    buf_add_str(out, buf_str(&columns));
+    artefact_section(&w, ARTEFACT_TREES);
+    bool ok = xgboost_model_trees(m, &schema, d->label_count, out, err);
+    tabular_free(&schema);
+    artefact_end(&w);
+    return ok && (!out->failed || fail(err, ERR_NO_MEMORY, "Out of memory for a model."));
+}
+
+bool boosted_pack(struct str model, const struct boosted_declaration *d, struct buf *artefact,
+                  struct error *err) {
+    struct xgboost_model *m = NULL;
+    bool ok = xgboost_model_open(&m, model, err) && check_declared(m, d, err) &&
+              write_artefact(m, d, artefact, err);
+    xgboost_model_free(m);
+    return ok;
 }

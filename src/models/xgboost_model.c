@@ -56,10 +56,15 @@ static bool whole_of(yyjson_val *object, const char *key, double most, double ot
 }
 
 struct outline {
-    yyjson_val *trees, *infos;
+    yyjson_val *trees, *infos, *names;
     uint32_t columns, classes, parallel, best; /* best: iterations that are used; 0: all */
     double base;
-    bool logistic;
+    bool logistic; /* one log odds for two labels */
+};
+
+struct xgboost_model {
+    yyjson_doc *doc;
+    struct outline outline; /* leads into it */
 };
 
 static bool wrong_name(const char *what, struct str is, const char *expected, struct error *err) {
@@ -97,7 +102,9 @@ static bool read_numbers(yyjson_val *learner, yyjson_val *model, struct outline 
 static bool read_outline(yyjson_doc *doc, struct outline *out, struct error *err) {
     yyjson_val *learner = yyjson_obj_get(yyjson_doc_get_root(doc), "learner");
     yyjson_val *model = yyjson_obj_get(yyjson_obj_get(learner, "gradient_booster"), "model");
-    struct outline o = {.trees = yyjson_obj_get(model, "trees"), .infos = yyjson_obj_get(model, "tree_info")};
+    struct outline o = {.trees = yyjson_obj_get(model, "trees"),
+                        .infos = yyjson_obj_get(model, "tree_info"),
+                        .names = yyjson_obj_get(learner, "feature_names")};
     if (!check_kind(learner, &o.logistic, err))
         return false;
     if (!read_numbers(learner, model, &o) || !yyjson_is_arr(o.trees) ||
@@ -330,22 +337,20 @@ static bool write_section(struct reading *r, float base, uint32_t groups, struct
     return trees_read(&again, str_slice(buf_str(section), at, section->n), r->schema, r->err);
 }
 
-static bool read_model(yyjson_doc *doc, const struct tabular *schema, size_t labels, struct buf *section,
-                       struct error *err) {
-    struct outline o;
-    if (!read_outline(doc, &o, err))
-        return false;
-    uint32_t groups = o.logistic ? 1 : o.classes;
-    if (o.columns != schema->count || (o.logistic ? 2 : o.classes) != labels)
-        return fail(err, ERR_DATA, "The XGBoost model has %u columns and %u labels; %zu and %zu are named.",
-                    o.columns, o.logistic ? 2 : o.classes, schema->count, labels);
+bool xgboost_model_trees(const struct xgboost_model *m, const struct tabular *schema, size_t labels,
+                         struct buf *section, struct error *err) {
+    const struct outline *o = &m->outline;
+    uint32_t groups = o->logistic ? 1 : o->classes;
+    if (o->columns != schema->count || xgboost_model_labels(m) != labels)
+        return fail(err, ERR_DATA, "The XGBoost model has %u columns and %zu labels; %zu and %zu are named.",
+                    o->columns, xgboost_model_labels(m), schema->count, labels);
     struct reading r = {.schema = schema,
                         .err = err,
                         .starts = BUF_INIT(TREES_MAX * sizeof(struct tree_start)),
                         .nodes = BUF_INIT(TREE_NODES_MAX * sizeof(struct tree_node)),
                         .words = BUF_INIT(TREE_NODES_MAX * sizeof(uint32_t))};
-    float base = (float)(o.logistic ? log(o.base / (1 - o.base)) : o.base);
-    bool ok = read_trees(&r, &o, groups) && write_section(&r, base, groups, section);
+    float base = (float)(o->logistic ? log(o->base / (1 - o->base)) : o->base);
+    bool ok = read_trees(&r, o, groups) && write_section(&r, base, groups, section);
     buf_free(&r.starts);
     buf_free(&r.nodes);
     buf_free(&r.words);
@@ -354,22 +359,34 @@ static bool read_model(yyjson_doc *doc, const struct tabular *schema, size_t lab
     return ok;
 }
 
-bool xgboost_model_read(struct str json, const struct tabular *schema, size_t labels, struct buf *section,
-                        struct error *err) {
-    yyjson_doc *doc = parse(json, err);
-    bool ok = doc && read_model(doc, schema, labels, section, err);
-    yyjson_doc_free(doc);
-    return ok;
+bool xgboost_model_open(struct xgboost_model **out, struct str json, struct error *err) {
+    struct xgboost_model *m = calloc(1, sizeof *m);
+    if (!m)
+        return fail(err, ERR_NO_MEMORY, "Out of memory for a model.");
+    m->doc = parse(json, err);
+    if (!m->doc || !read_outline(m->doc, &m->outline, err)) {
+        xgboost_model_free(m);
+        return false;
+    }
+    *out = m;
+    return true;
 }
 
-bool xgboost_model_size(struct str json, size_t *columns, size_t *labels, struct error *err) {
-    struct outline o;
-    yyjson_doc *doc = parse(json, err);
-    bool ok = doc && read_outline(doc, &o, err);
-    yyjson_doc_free(doc);
-    if (ok) {
-        *columns = o.columns;
-        *labels = o.logistic ? 2 : o.classes;
-    }
-    return ok;
+void xgboost_model_free(struct xgboost_model *m) {
+    if (!m)
+        return;
+    yyjson_doc_free(m->doc);
+    free(m);
+}
+
+size_t xgboost_model_columns(const struct xgboost_model *m) {
+    return m->outline.columns;
+}
+
+size_t xgboost_model_labels(const struct xgboost_model *m) {
+    return m->outline.logistic ? 2 : m->outline.classes;
+}
+
+const char *xgboost_model_feature(const struct xgboost_model *m, size_t column) {
+    return yyjson_get_str(yyjson_arr_get(m->outline.names, column));
 }

@@ -9,10 +9,17 @@
 
 enum { XGBOOST_FILE_MAX = 512 << 20 };
 
-/* Appends a section ARTEFACT_TREES for the columns of `schema` and so many labels. Nothing in `json` is
- * trusted: ERR_DATA says what does not fit, or is not known here. */
-bool xgboost_model_read(struct str json, const struct tabular *schema, size_t labels, struct buf *section,
-                        struct error *err) MUST_USE;
+struct xgboost_model;
 
-/* How many columns and labels (2 for one log odds) a model has, before there is a schema for it. */
-bool xgboost_model_size(struct str json, size_t *columns, size_t *labels, struct error *err) MUST_USE;
+/* ERR_DATA says what is not known here. `json` is borrowed only during the call. */
+bool xgboost_model_open(struct xgboost_model **out, struct str json, struct error *err) MUST_USE;
+void xgboost_model_free(struct xgboost_model *m); /* NULL is fine */
+size_t xgboost_model_columns(const struct xgboost_model *m);
+size_t xgboost_model_labels(const struct xgboost_model *m); /* 2 where it gives one log odds */
+/* Of a column, or NULL where the model has no names; terminated, it leads into the model. */
+const char *xgboost_model_feature(const struct xgboost_model *m, size_t column);
+
+/* Appends a section ARTEFACT_TREES for the columns of `schema` and so many labels. Nothing in the model is
+ * trusted: ERR_DATA says what does not fit. */
+bool xgboost_model_trees(const struct xgboost_model *m, const struct tabular *schema, size_t labels,
+                         struct buf *section, struct error *err) MUST_USE;

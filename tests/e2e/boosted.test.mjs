@@ -33,6 +33,78 @@ function parcels(count) {
   return rows;
 }
 
+// As XGBoost writes it: width < 1.5 (missing: below) gives 2 for the log odds of the second label, else -2.
+const stump = (changed = {}) => ({
+  learner: {
+    attributes: {},
+    feature_names: ['width', 'height'],
+    gradient_booster: {
+      name: 'gbtree',
+      model: {
+        gbtree_model_param: { num_parallel_tree: '1', num_trees: '1' },
+        tree_info: [0],
+        trees: [
+          {
+            left_children: [1, -1, -1],
+            right_children: [2, -1, -1],
+            split_indices: [0, 0, 0],
+            split_conditions: [1.5, 2, -2],
+            default_left: [1, 0, 0],
+          },
+        ],
+      },
+    },
+    learner_model_param: { base_score: '5E-1', num_class: '0', num_feature: '2' },
+    objective: { name: 'binary:logistic' },
+    ...changed,
+  },
+  version: [1, 7, 4],
+});
+
+test('models that XGBoost wrote', { timeout: 120_000 }, async (t) => {
+  const store = folder(t);
+  const file = (content) => {
+    writeFileSync(`${store}/model.json`, typeof content === 'string' ? content : JSON.stringify(content));
+    return `${store}/model.json`;
+  };
+  const add = (content, code, ...more) =>
+    command(['models', 'add', 'stump', '--xgboost', file(content), '--store', store, ...more], { code });
+  const labels = ['--label', 'tall', '--label', 'wide'];
+  assert.equal((await add(stump(), 0, ...labels)).stdout.trim(), 'stump@1');
+  assert.equal((await add(stump(), 0, ...labels, '--feature', 'w', '--feature', 'h')).stdout.trim(), 'stump@2');
+
+  await t.test('are served as they are', async (t) => {
+    const endpoint = (model) => ({ accepts: 'features', rollout: [{ model }], accept_threshold: 0, cache: false });
+    const server = await serve(t, { endpoints: { one: endpoint('stump@1'), two: endpoint('stump@2') } }, { store });
+    const sure = 1 / (1 + Math.exp(-2));
+    for (const [name, features, prediction] of [
+      ['one', { width: 1, height: 7 }, 'wide'],
+      ['one', { width: 2, height: 7 }, 'tall'],
+      ['one', {}, 'wide'],
+      ['two', { w: 1.5, h: null }, 'tall'],
+    ]) {
+      const reply = await server.answer(name, { features });
+      assert.equal(reply.prediction, prediction);
+      assert.ok(Math.abs(reply.confidence - sure) < 1e-4, `${reply.confidence}`);
+    }
+    await server.refused('one', { features: { width: 'broad' } }, 400, 'invalid_features');
+  });
+
+  await t.test('are refused with the reason', async () => {
+    const why = async (content, ...more) => (await add(content, 1, ...more)).stderr;
+    assert.match(await why('{"learner":', ...labels), /no JSON/);
+    assert.match(await why({}, ...labels), /no model of XGBoost/);
+    assert.match(await why(stump({ objective: { name: 'reg:squarederror' } }), ...labels), /reg:squarederror/);
+    assert.match(await why(stump(), ...labels, '--label', 'more'), /3 labels are named/);
+    assert.match(await why(stump(), ...labels, '--feature', 'w'), /1 features are named/);
+    const cycle = stump();
+    cycle.learner.gradient_booster.model.trees[0].left_children[0] = 0;
+    assert.match(await why(cycle, ...labels), /do not make a tree/);
+    assert.match((await add(stump(), 2)).stderr, /--label/);
+    assert.match((await add(stump(), 2, ...labels, '--logits')).stderr, /--label and --feature only/);
+  });
+});
+
 test('boosted trees', { timeout: 300_000 }, async (t) => {
   if (await libraryMissing(t)) return t.skip('XGBoost is not there: scripts/packages');
   const store = folder(t);

@@ -26,14 +26,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static struct buf bytes;
     static struct tabular schema;
     struct str json = {(const char *)data, size};
+    struct xgboost_model *m;
     struct error err;
-    size_t columns, labels;
     if (!bytes.p)
         CHECK(tree_schema(&schema, &bytes, &err));
-    if (!xgboost_model_size(json, &columns, &labels, &err))
+    if (!xgboost_model_open(&m, json, &err))
         return 0;
+    size_t labels = xgboost_model_labels(m);
     AUTO_BUF section = BUF_INIT(64 << 20);
-    if (xgboost_model_read(json, &schema, labels, &section, &err))
+    if (xgboost_model_trees(m, &schema, labels, &section, &err))
         use(buf_str(&section), &schema, labels);
+    xgboost_model_free(m);
     return 0;
 }

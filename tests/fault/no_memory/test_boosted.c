@@ -54,7 +54,7 @@ static void a_model_of_xgboost_is_read_or_not(void **state) {
         struct error err = {0};
         AUTO_BUF section = BUF_INIT(1 << 16);
         allocations_left = failures;
-        ok = xgboost_model_read(str_from(json), &schema, 2, &section, &err);
+        ok = tree_model_read(str_from(json), &schema, 2, &section, &err);
         allocations_left = -1;
         assert_true(ok || err.code == ERR_NO_MEMORY);
     }
@@ -74,7 +74,7 @@ static void write_artefact(struct buf *out) {
     artefact_section(&w, ARTEFACT_CONFIDENCE);
     confidence_write(out, &plain);
     artefact_section(&w, ARTEFACT_TREES);
-    assert_true(xgboost_model_read(str_from(json), &schema, 2, out, &err));
+    assert_true(tree_model_read(str_from(json), &schema, 2, out, &err));
     artefact_end(&w);
 }
 

@@ -270,8 +270,11 @@ static void compare(const struct learned *l, struct str model, const float *valu
     float sums[5];
     bst_ulong count;
     AUTO_BUF section = BUF_INIT(1 << 26);
-    if (!xgboost_model_read(model, &l->schema.tabular, labels, &section, &err))
+    struct xgboost_model *m = NULL;
+    if (!xgboost_model_open(&m, model, &err) ||
+        !xgboost_model_trees(m, &l->schema.tabular, labels, &section, &err))
         fail_msg("%s", err.message);
+    xgboost_model_free(m);
     assert_true(trees_read(&trees, buf_str(&section), &l->schema.tabular, &err));
     float *theirs = their_margins(model, values, &count);
     assert_int_equal(count, ROWS * trees.groups);

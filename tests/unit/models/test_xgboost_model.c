@@ -50,7 +50,7 @@ static float sum_of(const char *json, float size, float kind, size_t labels, siz
     const float row[] = {size, kind, 0};
     float sums[3];
     AUTO_BUF section = BUF_INIT(1 << 16);
-    if (!xgboost_model_read(str_from(json), &schema, labels, &section, &err))
+    if (!tree_model_read(str_from(json), &schema, labels, &section, &err))
         fail_msg("%s", err.message);
     assert_true(trees_read(&t, buf_str(&section), &schema, &err));
     trees_sum(&t, row, sums);
@@ -76,18 +76,24 @@ static void the_base_score_is_where_sums_begin(void **state) {
     free(bracketed);
 }
 
-static void sizes_are_told(void **state) {
-    size_t columns, labels;
+static void sizes_and_names_are_told(void **state) {
+    struct xgboost_model *m;
     struct error err;
-    assert_true(xgboost_model_size(str_from(good), &columns, &labels, &err));
-    assert_int_equal(columns, 3);
-    assert_int_equal(labels, 2);
+    char *named = changed("\"feature_names\":[]", "\"feature_names\":[\"size\",7]");
+    assert_true(xgboost_model_open(&m, str_from(named), &err));
+    assert_int_equal(xgboost_model_columns(m), 3);
+    assert_int_equal(xgboost_model_labels(m), 2);
+    assert_string_equal(xgboost_model_feature(m, 0), "size");
+    assert_null(xgboost_model_feature(m, 1));
+    assert_null(xgboost_model_feature(m, 2));
+    xgboost_model_free(m);
+    free(named);
 }
 
 static void refuse(const char *json, size_t labels, const char *why) {
     struct error err = {0};
     AUTO_BUF section = BUF_INIT(1 << 16);
-    assert_false(xgboost_model_read(str_from(json), &schema, labels, &section, &err));
+    assert_false(tree_model_read(str_from(json), &schema, labels, &section, &err));
     assert_int_equal(err.code, ERR_DATA);
     if (!strstr(err.message, why))
         fail_msg("\"%s\" does not say \"%s\"", err.message, why);
@@ -133,7 +139,7 @@ static void what_does_not_fit_is_refused(void **state) {
     char *json = changed("-5E-1", "1E300");
     struct error err = {0};
     AUTO_BUF section = BUF_INIT(1 << 16);
-    assert_false(xgboost_model_read(str_from(json), &schema, 2, &section, &err));
+    assert_false(tree_model_read(str_from(json), &schema, 2, &section, &err));
     assert_non_null(strstr(err.message, "no number of sense"));
     free(json);
 }
@@ -142,7 +148,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_model_is_read_up_to_its_best_iteration),
         cmocka_unit_test(the_base_score_is_where_sums_begin),
-        cmocka_unit_test(sizes_are_told),
+        cmocka_unit_test(sizes_and_names_are_told),
         cmocka_unit_test(what_does_not_fit_is_refused),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

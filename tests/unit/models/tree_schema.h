@@ -1,8 +1,9 @@
-/* A schema of three columns for tests of trees: a number that may be missing, a category of 40 names that may
- * be missing, a number. */
+/* For tests of trees: a schema of three columns (a number that may be missing, a category of 40 names that
+ * may be missing, a number), and a model of XGBoost read in one step. */
 #pragma once
 
 #include "models/tabular.h"
+#include "models/xgboost_model.h"
 
 enum { TREE_CATEGORIES = 40 };
 
@@ -25,4 +26,12 @@ static inline bool tree_schema(struct tabular *out, struct buf *bytes, struct er
     *bytes = BUF_INIT(1 << 16);
     tabular_write(bytes, &t);
     return tabular_read(out, buf_str(bytes), err);
+}
+
+static inline bool tree_model_read(struct str json, const struct tabular *schema, size_t labels,
+                                   struct buf *section, struct error *err) {
+    struct xgboost_model *m = NULL;
+    bool ok = xgboost_model_open(&m, json, err) && xgboost_model_trees(m, schema, labels, section, err);
+    xgboost_model_free(m);
+    return ok;
 }
