@@ -64,7 +64,7 @@ static void print_tags(const struct printing *p, yyjson_val *tags) {
         return;
     line(p, "tags");
     yyjson_obj_foreach(tags, index, max, key, value) {
-        fprintf(p->out, "%s%s=", index ? ", " : "", yyjson_get_str(key));
+        fprintf(p->out, "%s%.*s=", index ? ", " : "", STR_ARG(json_str_of(key)));
         print_plain(p->out, json_str_of(value));
     }
     fputc('\n', p->out);
@@ -86,10 +86,12 @@ void lineage_print(yyjson_val *lineage, const char *indent, int width, FILE *out
 }
 
 static void print_head(yyjson_val *root) {
-    printf("%s", yyjson_get_str(yyjson_obj_get(root, "model")));
-    if (yyjson_obj_get(root, "backend"))
-        printf(" (%s, made %s)", yyjson_get_str(yyjson_obj_get(root, "backend")),
-               yyjson_get_str(yyjson_obj_get(root, "created")));
+    struct str model = json_str_of(yyjson_obj_get(root, "model")),
+               backend = json_str_of(yyjson_obj_get(root, "backend")),
+               created = json_str_of(yyjson_obj_get(root, "created"));
+    printf("%.*s", STR_ARG(model));
+    if (backend.n)
+        printf(" (%.*s, made %.*s)", STR_ARG(backend), STR_ARG(created));
     putchar('\n');
 }
 
