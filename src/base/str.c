@@ -83,6 +83,24 @@ bool str_has_control(struct str s) {
     return all != 0;
 }
 
+size_t str_count_control(struct str s) {
+    enum { BLOCKS = 255 }; /* a byte counts so many */
+    size_t count = 0, i = 0;
+    while (i + BLOCK <= s.n) {
+        unsigned char found[BLOCK] = {0};
+        for (size_t blocks = 0; blocks < BLOCKS && i + BLOCK <= s.n; blocks++, i += BLOCK)
+            for (size_t k = 0; k < BLOCK; k++) {
+                unsigned char c = (unsigned char)s.p[i + k];
+                found[k] = (unsigned char)(found[k] + ((c < 0x20) | (c == 0x7f)));
+            }
+        for (size_t k = 0; k < BLOCK; k++)
+            count += found[k];
+    }
+    for (; i < s.n; i++)
+        count += (unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f;
+    return count;
+}
+
 struct str str_split(struct str *rest, char separator) {
     size_t at = str_find_char(*rest, separator);
     struct str head = str_slice(*rest, 0, at == SIZE_MAX ? rest->n : at);

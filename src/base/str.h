@@ -58,6 +58,7 @@ bool str_is_utf8(struct str s, size_t *bad_at);
 
 /* Is there a byte below 0x20 (a tab counts) or 0x7f? */
 bool str_has_control(struct str s);
+size_t str_count_control(struct str s); /* such bytes */
 
 /* A terminated copy in `to`, cut where it does not fit. */
 void str_put(struct str s, char *to, size_t size);

@@ -171,17 +171,16 @@ static bool widen(struct shard *s) {
     return true;
 }
 
-enum exact_result exact_cache_get(struct exact_cache *c, struct str key, int64_t now, void *value,
-                                  size_t size, size_t *used) {
+enum exact_result exact_cache_get(struct exact_cache *c, struct str key, int64_t now, struct buf *value) {
     uint64_t hash = hash_of(c, key);
     struct shard *s = &c->shards[hash >> 58];
     enum exact_result result = EXACT_MISS;
+    buf_clear(value);
     pthread_mutex_lock(&s->lock);
     struct slot *at = find(s, hash, key);
-    if (at && at->entry->value_length <= size) {
+    if (at && buf_reserve(value, at->entry->value_length)) {
         struct entry *e = at->entry;
-        memcpy(value, e->bytes + e->key_length, e->value_length);
-        *used = e->value_length;
+        buf_add(value, e->bytes + e->key_length, e->value_length);
         result = now < e->expires ? EXACT_HIT : EXACT_STALE;
         if (s->newest != e) {
             unlink_use(s, e);

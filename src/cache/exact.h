@@ -4,7 +4,7 @@
  * Any thread; a shard's lock is held for a lookup and a copy of some hundred bytes. */
 #pragma once
 
-#include "base/str.h"
+#include "base/buf.h"
 
 #include <stdint.h>
 
@@ -18,11 +18,10 @@ void exact_cache_free(struct exact_cache *c);
 
 enum exact_result { EXACT_MISS, EXACT_HIT, EXACT_STALE };
 
-/* Copies the value of `key` into `value` (room for `size` bytes; *used its length). EXACT_STALE: it was
- * found but its time is over; the value is copied all the same. An entry whose value does not have
- * room is a miss. `now`: monotonic ns. */
-enum exact_result exact_cache_get(struct exact_cache *c, struct str key, int64_t now, void *value,
-                                  size_t size, size_t *used);
+/* Copies the value of `key` into `value`, in the place of what was there. EXACT_STALE: it was found but its
+ * time is over; the value is copied all the same. One that does not have room, or no memory, is a miss.
+ * `now`: monotonic ns. */
+enum exact_result exact_cache_get(struct exact_cache *c, struct str key, int64_t now, struct buf *value);
 
 /* Replaces what was there. Values over EXACT_CACHE_VALUE_MAX, or over a shard's room, are not kept. */
 void exact_cache_put(struct exact_cache *c, struct str key, struct str value, int64_t expires);

@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* So many deferred tasks are run together at the most. */
-enum { DEFERRED_MAX = 16 };
+enum { DEFERRED_MAX = 32 };
 
 struct task_list {
     struct loop_task *first, **last;

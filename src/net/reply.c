@@ -79,17 +79,29 @@ static struct str date_line(struct server_loop *home) {
     return (struct str){home->date, home->date_length};
 }
 
-/* Cleaned, so that no text that found its way into a header can end it (RFC 9110, 5.5). */
 static void add_header(struct buf *out, const struct http_header *h) {
-    size_t from = out->n;
     buf_add_str(out, h->name);
     buf_add(out, ": ", 2);
     buf_add_str(out, h->value);
-    if (!out->failed && str_has_control((struct str){out->p + from, out->n - from}))
-        for (size_t i = from; i < out->n; i++)
-            if ((unsigned char)out->p[i] < 0x20 || out->p[i] == 0x7f)
-                out->p[i] = ' ';
     buf_add(out, "\r\n", 2);
+}
+
+/* No text that found its way into a header can end it (RFC 9110, 5.5): the ends of the lines are all the
+ * control characters that there are. */
+static void add_headers(struct buf *out, const struct http_header *headers, size_t count) {
+    size_t from = out->n;
+    for (size_t i = 0; i < count; i++)
+        add_header(out, &headers[i]);
+    if (out->failed || str_count_control((struct str){out->p + from, out->n - from}) == 2 * count)
+        return;
+    out->n = from;
+    for (size_t i = 0; i < count; i++) {
+        size_t start = out->n;
+        add_header(out, &headers[i]);
+        for (size_t at = start; at + 2 < out->n; at++)
+            if ((unsigned char)out->p[at] < 0x20 || out->p[at] == 0x7f)
+                out->p[at] = ' ';
+    }
 }
 
 static void add_status_line(struct buf *out, int status) {
@@ -112,8 +124,7 @@ void connection_add_head(struct connection *c, const struct live_exchange *live,
     const char *connection = !c->keep ? "close" : old ? "keep-alive" : NULL;
     add_status_line(out, status);
     buf_add_str(out, date_line(home));
-    for (size_t i = 0; i < count; i++)
-        add_header(out, &headers[i]);
+    add_headers(out, headers, count);
     if (length >= 0 && !has_no_body(status)) {
         buf_add_str(out, STR("Content-Length: "));
         buf_add_u64(out, (uint64_t)length);

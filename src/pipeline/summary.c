@@ -44,13 +44,10 @@ static struct str key_of(struct request *r, const struct remote_model *model, st
 
 static bool is_kept(struct request *r, struct str key, struct str *text) {
     struct buf *value = &r->loop->reply;
-    size_t used;
-    buf_clear(value);
-    if (!key.p || !r->loop->parts->cache || !buf_reserve(value, EXACT_CACHE_VALUE_MAX) ||
-        exact_cache_get(r->loop->parts->cache, key, clock_monotonic(), value->p, EXACT_CACHE_VALUE_MAX,
-                        &used) != EXACT_HIT)
+    if (!key.p || !r->loop->parts->cache ||
+        exact_cache_get(r->loop->parts->cache, key, clock_monotonic(), value) != EXACT_HIT)
         return false;
-    *text = arena_copy(r->arena, (struct str){value->p, used});
+    *text = arena_copy(r->arena, buf_str(value));
     return text->p != NULL;
 }
 

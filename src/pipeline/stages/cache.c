@@ -33,14 +33,14 @@ struct str cache_key(struct request *r, const struct model_version *version) {
 bool cache_answer(struct request *r, const struct model_version *version, bool stale) {
     /* Labels are the version's, and the version is in the key: the answer itself is all that is kept. */
     struct model_answer answer;
-    size_t used = 0;
+    struct buf *value = &r->loop->reply;
     struct str key = cache_key(r, version);
     if (key.n == 0 || !version->backend)
         return false;
-    enum exact_result found =
-        exact_cache_get(r->loop->parts->cache, key, r->stage_started, &answer, sizeof answer, &used);
-    if (used != sizeof answer || found == EXACT_MISS || (found == EXACT_STALE && !stale))
+    enum exact_result found = exact_cache_get(r->loop->parts->cache, key, r->stage_started, value);
+    if (value->n != sizeof answer || found == EXACT_MISS || (found == EXACT_STALE && !stale))
         return false;
+    memcpy(&answer, value->p, sizeof answer);
     if (!outcome_from_model(r, version, &answer, &r->error))
         return false;
     r->outcome.cached = true;

@@ -95,15 +95,11 @@ static bool give(struct request *r, struct str value) {
 bool chat_recall(struct request *r, bool stale) {
     struct chat *c = r->chat;
     struct buf *value = &r->loop->reply;
-    size_t used = 0;
-    buf_clear(value);
-    if (!c->cache_key.p || !buf_reserve(value, EXACT_CACHE_VALUE_MAX))
+    if (!c->cache_key.p)
         return false;
-    enum exact_result found = exact_cache_get(r->loop->parts->cache, c->cache_key, clock_recent(), value->p,
-                                              EXACT_CACHE_VALUE_MAX, &used);
+    enum exact_result found = exact_cache_get(r->loop->parts->cache, c->cache_key, clock_recent(), value);
     if (found == EXACT_MISS || (found == EXACT_STALE && !stale))
         return false;
-    value->n = used;
     r->outcome.stale = found == EXACT_STALE;
     if (give(r, buf_str(value)))
         return true;

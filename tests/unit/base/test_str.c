@@ -17,7 +17,15 @@ static void finds_every_control_character_at_every_place(void **state) {
                 memset(text, at % 2 ? 0xc3 : 'a', sizeof text);
                 text[at] = (char)c;
                 assert_int_equal(str_has_control((struct str){text, n}), is_control(c));
+                assert_int_equal(str_count_control((struct str){text, n}), is_control(c));
             }
+}
+
+static void counts_more_control_characters_than_a_byte_holds(void **state) {
+    char text[10007];
+    memset(text, '\n', sizeof text);
+    text[5000] = 'a';
+    assert_int_equal(str_count_control((struct str){text, sizeof text}), sizeof text - 1);
 }
 
 static void a_difference_of_one_bit_is_a_difference(void **state) {
@@ -36,6 +44,7 @@ static void a_difference_of_one_bit_is_a_difference(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(finds_every_control_character_at_every_place),
+        cmocka_unit_test(counts_more_control_characters_than_a_byte_holds),
         cmocka_unit_test(a_difference_of_one_bit_is_a_difference),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

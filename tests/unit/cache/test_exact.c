@@ -7,24 +7,24 @@
 #include <pthread.h>
 #include <stdio.h>
 
-static char value[EXACT_CACHE_VALUE_MAX];
-static size_t used;
+static struct buf value = {.cap = EXACT_CACHE_VALUE_MAX};
 
 static enum exact_result get(struct exact_cache *c, const char *key, int64_t now) {
-    return exact_cache_get(c, str_from(key), now, value, sizeof value, &used);
+    return exact_cache_get(c, str_from(key), now, &value);
 }
 
 static void gives_back_what_was_put_and_nothing_else(void **state) {
     struct exact_cache *c = exact_cache_new(1 << 20);
     exact_cache_put(c, STR("alice\0text"), STR("spam"), 100);
-    assert_int_equal(exact_cache_get(c, STR("alice\0text"), 1, value, sizeof value, &used), EXACT_HIT);
-    assert_str(((struct str){value, used}), "spam");
-    assert_int_equal(exact_cache_get(c, STR("alice\0texT"), 1, value, sizeof value, &used), EXACT_MISS);
+    assert_int_equal(exact_cache_get(c, STR("alice\0text"), 1, &value), EXACT_HIT);
+    assert_str(buf_str(&value), "spam");
+    assert_int_equal(exact_cache_get(c, STR("alice\0texT"), 1, &value), EXACT_MISS);
     assert_int_equal(get(c, "alice", 1), EXACT_MISS);
     exact_cache_put(c, STR("alice\0text"), STR("ham"), 100);
-    assert_int_equal(exact_cache_get(c, STR("alice\0text"), 1, value, sizeof value, &used), EXACT_HIT);
-    assert_str(((struct str){value, used}), "ham");
-    assert_int_equal(exact_cache_get(c, STR("alice\0text"), 1, value, 2, &used), EXACT_MISS);
+    assert_int_equal(exact_cache_get(c, STR("alice\0text"), 1, &value), EXACT_HIT);
+    assert_str(buf_str(&value), "ham");
+    struct buf narrow = {.cap = 2};
+    assert_int_equal(exact_cache_get(c, STR("alice\0text"), 1, &narrow), EXACT_MISS);
     exact_cache_free(c);
 }
 
@@ -33,7 +33,7 @@ static void an_expired_answer_is_stale_not_gone(void **state) {
     exact_cache_put(c, STR("k"), STR("v"), 100);
     assert_int_equal(get(c, "k", 99), EXACT_HIT);
     assert_int_equal(get(c, "k", 100), EXACT_STALE);
-    assert_str(((struct str){value, used}), "v");
+    assert_str(buf_str(&value), "v");
     exact_cache_free(c);
 }
 
@@ -74,7 +74,7 @@ static void finds_all_that_it_holds(void **state) {
         snprintf(key, sizeof key, "%u", i);
         if (get(c, key, 0) != EXACT_HIT)
             continue;
-        assert_true(str_eq((struct str){value, used}, str_from(key)));
+        assert_true(str_eq(buf_str(&value), str_from(key)));
         found++;
     }
     assert_int_equal(found, s.entries);
@@ -84,12 +84,12 @@ static void finds_all_that_it_holds(void **state) {
 
 static void *hammer(void *ctx) {
     struct exact_cache *c = ctx;
-    char key[32], mine[EXACT_CACHE_VALUE_MAX];
-    size_t n;
+    char key[32];
+    AUTO_BUF mine = BUF_INIT(EXACT_CACHE_VALUE_MAX);
     for (int i = 0; i < 20000; i++) {
         snprintf(key, sizeof key, "%d", i % 500);
-        if (exact_cache_get(c, str_from(key), 0, mine, sizeof mine, &n) != EXACT_MISS &&
-            !str_eq((struct str){mine, n}, str_from(key)))
+        if (exact_cache_get(c, str_from(key), 0, &mine) != EXACT_MISS &&
+            !str_eq(buf_str(&mine), str_from(key)))
             return c;
         exact_cache_put(c, str_from(key), str_from(key), 1);
     }
