@@ -6,6 +6,7 @@
 #include "cli/file_argument.h"
 #include "cli/store_option.h"
 #include "cli/table.h"
+#include "cli/tags.h"
 #include "store/prompts.h"
 #include "store/registry.h"
 
@@ -15,20 +16,28 @@ static const char help[] =
     "Usage: penstock prompts add FILE\n"
     "       penstock prompts list\n"
     "       penstock prompts show NAME[@VERSION]\n"
-    "       penstock prompts render NAME[@VERSION] [--var NAME=VALUE…]\n\n"
+    "       penstock prompts render NAME[@VERSION] [--var NAME=VALUE…]\n"
+    "       penstock prompts tag NAME[@VERSION] KEY=VALUE… | untag NAME[@VERSION] KEY… | tags "
+    "NAME[@VERSION]\n\n"
     "  add     the next version of the template's name (docs/prompts.md); a text that is there already gets "
     "no "
     "new one\n"
     "  list    all prompts and versions, the newest first\n"
     "  show    a version's text\n"
-    "  render  the messages that it becomes with these values\n\n"
-    "      --var NAME=VALUE  a variable's value; JSON where its type is json\n" STORE_OPTIONS_HELP;
+    "  render  the messages that it becomes with these values\n" TAGS_HELP "\n"
+    "      --var NAME=VALUE  a variable's value; JSON where its type is json\n"
+    "      --history         tags that no longer hold, too\n" STORE_OPTIONS_HELP;
 
-enum { OUTPUT_MAX = 64 << 20, VALUES_MAX = PROMPT_VARIABLES_MAX, OPTION_VAR = OPTION_OWN };
+enum { OUTPUT_MAX = 64 << 20, VALUES_MAX = PROMPT_VARIABLES_MAX, OPTION_VAR = OPTION_OWN, OPTION_HISTORY };
 
 struct values {
     const char *list[VALUES_MAX];
     size_t count;
+};
+
+struct prompts_command {
+    struct values values;
+    bool history;
 };
 
 /* ---- add ---- */
@@ -195,36 +204,56 @@ static bool render(struct store *store, const char *reference, const struct valu
 
 /* ---- the command ---- */
 
+static bool exists(struct store *store, const char *name, unsigned version, struct error *err) {
+    struct prompt_record r;
+    if (!prompts_find(store, name, version, &r, err))
+        return false;
+    prompt_record_clear(&r);
+    return true;
+}
+
 static bool run(void *ctx, const struct store_option *option, char **words, int count, struct error *err) {
+    const struct prompts_command *c = ctx;
+    const struct tags_command tag_verbs = {TAG_PROMPT, "prompt", exists, c->history, option->json};
     const char *verb = words[0];
     bool adds = strcmp(verb, "add") == 0, shows = strcmp(verb, "show") == 0,
-         renders = strcmp(verb, "render") == 0, lists = strcmp(verb, "list") == 0;
+         renders = strcmp(verb, "render") == 0, lists = strcmp(verb, "list") == 0,
+         tags = tags_is_verb(words, count);
     struct store *store;
-    if (lists ? count != 1 : !(adds || shows || renders) || count != 2)
-        return fail(err, ERR_USAGE,
-                    "expected \"add FILE\", \"list\", \"show NAME[@VERSION]\" or \"render NAME[@VERSION]\"");
+    if (!tags && (lists ? count != 1 : !(adds || shows || renders) || count != 2))
+        return fail(
+            err, ERR_USAGE,
+            "expected \"add FILE\", \"list\", \"show NAME[@VERSION]\", \"render NAME[@VERSION]\", \"tag NAME "
+            "KEY=VALUE\", \"untag NAME KEY\" or \"tags NAME\"");
     if (!store_option_open(option, adds, &store, err))
         return false;
-    bool good = lists   ? list(store, option->json, err)
+    bool good = tags    ? tags_run(store, &tag_verbs, words, count, err)
+                : lists ? list(store, option->json, err)
                 : adds  ? add(store, words[1], option->json, err)
                 : shows ? show(store, words[1], option->json, err)
-                        : render(store, words[1], ctx, option->json, err);
+                        : render(store, words[1], &c->values, option->json, err);
     store_close(store);
     return good;
 }
 
 static bool read_option(void *ctx, int option, const char *value, struct error *err) {
-    struct values *values = ctx;
-    if (values->count == VALUES_MAX)
+    struct prompts_command *c = ctx;
+    if (option == OPTION_HISTORY) {
+        c->history = true;
+        return true;
+    }
+    if (c->values.count == VALUES_MAX)
         return fail(err, ERR_USAGE, "there are more than %d values", VALUES_MAX);
-    values->list[values->count++] = value;
+    c->values.list[c->values.count++] = value;
     return true;
 }
 
 int cli_prompts(int argc, char **argv) {
-    static const struct option options[] = {
-        {"var", required_argument, NULL, OPTION_VAR}, STORE_LONG_OPTIONS, {0}};
+    static const struct option options[] = {{"var", required_argument, NULL, OPTION_VAR},
+                                            {"history", no_argument, NULL, OPTION_HISTORY},
+                                            STORE_LONG_OPTIONS,
+                                            {0}};
     static const struct store_command command = {"prompts", help, options, read_option, run};
-    struct values values = {0};
-    return store_command_run(&command, &values, argc, argv);
+    struct prompts_command c = {0};
+    return store_command_run(&command, &c, argc, argv);
 }

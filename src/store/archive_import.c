@@ -53,6 +53,27 @@ static bool hash_in_name(const char *name, struct str before, struct str after,
     return memcmp(again, all.p + before.n, 2 * SHA256_SIZE) == 0;
 }
 
+/* What versions and datasets need must be listed. */
+static bool mark_needed(struct reading *r, const char *hex, bool manifest, struct error *err) {
+    unsigned char hash[SHA256_SIZE];
+    struct archive_blob *blob = sha256_from_hex(str_from(hex), hash) ? archive_index_blob(&r->x, hash) : NULL;
+    if (!blob)
+        return refuse(r, "it lacks blobs/", hex, err);
+    blob->needed = true;
+    blob->manifest = blob->manifest || manifest;
+    return true;
+}
+
+static bool mark_all(struct reading *r, struct error *err) {
+    for (size_t i = 0; i < r->x.version_count; i++)
+        if (!mark_needed(r, r->x.versions[i].artefact, false, err))
+            return false;
+    for (size_t i = 0; i < r->x.dataset_count; i++)
+        if (!mark_needed(r, r->x.datasets[i].manifest, true, err))
+            return false;
+    return true;
+}
+
 static bool read_index(struct reading *r, struct error *err) {
     struct tar_entry entry;
     unsigned char hash[SHA256_SIZE];
@@ -68,7 +89,9 @@ static bool read_index(struct reading *r, struct error *err) {
         return false;
     if (!has_hash(buf_str(&text), hash))
         return refuse(r, "its index has another hash than its name; it was altered", "", err);
-    return archive_index_parse(&r->x, buf_str(&text), err) || fail_within(err, "%s", r->tar.path);
+    if (!archive_index_parse(&r->x, buf_str(&text), err))
+        return fail_within(err, "%s", r->tar.path);
+    return mark_all(r, err);
 }
 
 struct marking {
@@ -104,13 +127,6 @@ static bool take_manifest(struct reading *r, const char *hex, struct str text, s
     dataset_files_visit(&m, mark_file, &marking);
     dataset_manifest_free(&m);
     return !marking.wrong || refuse(r, "a file has another size than its dataset says: ", hex, err);
-}
-
-static bool is_manifest(const struct archive_index *x, const char *hex) {
-    for (size_t i = 0; i < x->dataset_count; i++)
-        if (strcmp(x->datasets[i].manifest, hex) == 0)
-            return true;
-    return false;
 }
 
 static bool read_manifest(struct reading *r, const struct archive_blob *blob, const char *hex,
@@ -186,27 +202,11 @@ static bool read_blob(struct reading *r, const struct tar_entry *entry, struct e
         return refuse(r, "another size than its index says has the entry ", entry->name, err);
     blob->seen = true;
     sha256_hex(hash, hex);
-    return is_manifest(&r->x, hex) ? read_manifest(r, blob, hex, err) : read_bytes(r, blob, hex, err);
-}
-
-/* Marks what versions and datasets need; all of it must be there. */
-static bool mark_needed(struct reading *r, const char *hex, struct error *err) {
-    unsigned char hash[SHA256_SIZE];
-    struct archive_blob *blob = sha256_from_hex(str_from(hex), hash) ? archive_index_blob(&r->x, hash) : NULL;
-    if (!blob)
-        return refuse(r, "it lacks blobs/", hex, err);
-    blob->needed = true;
-    return true;
+    return blob->manifest ? read_manifest(r, blob, hex, err) : read_bytes(r, blob, hex, err);
 }
 
 static bool check_blobs(struct reading *r, struct error *err) {
     char hex[SHA256_HEX_SIZE];
-    for (size_t i = 0; i < r->x.version_count; i++)
-        if (!mark_needed(r, r->x.versions[i].artefact, err))
-            return false;
-    for (size_t i = 0; i < r->x.dataset_count; i++)
-        if (!mark_needed(r, r->x.datasets[i].manifest, err))
-            return false;
     for (size_t i = 0; i < r->x.blob_count; i++) {
         sha256_hex(r->x.blobs[i].hash, hex);
         if (!r->x.blobs[i].seen)

@@ -286,6 +286,8 @@ static bool read_all_tags(struct archive_index *x, yyjson_val *root, struct erro
     yyjson_val *versions = yyjson_obj_get(root, "versions"), *datasets = yyjson_obj_get(root, "datasets"),
                *prompts = yyjson_obj_get(root, "prompts"), *item;
     size_t index, max, n = tags_in(versions) + tags_in(datasets) + tags_in(prompts);
+    if (n > ARCHIVE_TAGS_MAX)
+        return wrong(err, "it has too many tags");
     x->tags = arena_zalloc(x->arena, (n + 1) * sizeof *x->tags);
     if (!x->tags)
         return no_memory(err);

@@ -19,12 +19,17 @@
 #include "store/registry.h"
 #include "store/tags.h"
 
-enum { ARCHIVE_INDEX_MAX = 64 << 20, ARCHIVE_OBJECTS_MAX = 10000, ARCHIVE_BLOBS_MAX = 1 << 20 };
+enum {
+    ARCHIVE_INDEX_MAX = 64 << 20,
+    ARCHIVE_OBJECTS_MAX = 10000,
+    ARCHIVE_TAGS_MAX = 1 << 16,
+    ARCHIVE_BLOBS_MAX = 1 << 20
+};
 
 struct archive_blob {
     unsigned char hash[SHA256_SIZE];
     uint64_t size;
-    bool needed, seen; /* while an archive is read */
+    bool manifest, needed, seen; /* while an archive is read: of a dataset; somebody's; it came */
 };
 
 struct archive_index {

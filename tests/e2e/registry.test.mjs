@@ -84,6 +84,11 @@ test('tags hold, are superseded and taken away', { timeout: 60_000 }, async (t) 
   await refused(/newest version is tickets@2/, 'models', 'tag', 'tickets@9', 'a=b');
   await run('datasets', 'tag', 'tickets@1', 'licence=CC0');
   assert.deepEqual((await json('datasets', 'show', 'tickets@1')).tags, { licence: 'CC0' });
+  const prompt = path.join(folder(t), 'prompt.txt');
+  fs.writeFileSync(prompt, '---\nname: reply\n---\nuser:\nHello\n');
+  await run('prompts', 'add', prompt);
+  await run('prompts', 'tag', 'reply@1', 'tone=brief');
+  assert.deepEqual((await json('prompts', 'tags', 'reply@1')).map(({ key, value }) => [key, value]), [['tone', 'brief']]);
 });
 
 test('from a prediction back to the row', { timeout: 60_000 }, async (t) => {

@@ -295,7 +295,7 @@ static void entries_that_do_not_belong_are_refused(void **state) {
     assert_true(taken(made, n));
     assert_refused(INDEX(VERSION, BLOB(X, 1)), NULL, 0, "lacks blobs/" X);
     assert_refused(INDEX(VERSION, ""), NULL, 0, "lacks blobs/" X);
-    assert_refused(INDEX(VERSION, ""), &x, 1, "does not know the entry");
+    assert_refused(INDEX("", ""), &x, 1, "does not know the entry");
     assert_refused(INDEX(VERSION, BLOB(X, 2)), &x, 1, "another size");
     assert_refused(INDEX("", BLOB(X, 1)), &x, 1, "nothing refers to");
     assert_refused(INDEX(VERSION, BLOB(X, 1)), (struct entry[]){x, x}, 2, "twice");
