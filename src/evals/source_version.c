@@ -23,6 +23,7 @@ static void free_source(struct answer_source *s) {
 
 struct predicting {
     const struct backend *backend;
+    const struct policy *policy;
     struct scratch *scratch;
     struct feature_value values[MODEL_FEATURES_MAX];
 };
@@ -64,6 +65,8 @@ static void predict(struct predicting *p, const struct suite_case *c, struct ans
     out->text = out->model = STR("");
     out->problem = str_from(problem->message);
     if (good) {
+        struct policy_facts facts = {.text_bytes = in.text.n};
+        policy_apply(p->policy, &facts, &answer);
         out->text = str_from(backend_labels(p->backend, &labels)[answer.label]);
         out->confidence = (double)answer.confidence;
     }
@@ -77,8 +80,10 @@ static bool ask(struct answer_source *source, const struct suite *s, const struc
     bool good = p && (p->scratch = scratch_new());
     if (!good)
         fail(err, ERR_NO_MEMORY, "Out of memory for the predictions.");
-    else
+    else {
         p->backend = v->version->backend;
+        p->policy = &v->version->policy;
+    }
     for (size_t i = 0; good && i < out->count; i++) {
         const struct suite_case *c = &s->cases[i / out->runs];
         struct answer answer;

@@ -8,22 +8,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-static double threshold(yyjson_val *policy, const char *key, double otherwise) {
-    yyjson_val *value = yyjson_obj_get(policy, key);
-    double number = yyjson_is_num(value) ? yyjson_get_num(value) : otherwise;
-    return number >= 0 && number <= 1 ? number : otherwise;
-}
-
-static void read_policy(struct model_version *v, const char *manifest) {
+/* A score that is not understood would be held against thresholds that were chosen for another: then the
+ * version does not serve. */
+static bool read_policy(struct model_version *v, const char *manifest, struct error *err) {
     yyjson_doc *doc = json_parse(str_from(manifest), NULL);
-    yyjson_val *policy = doc ? yyjson_obj_get(yyjson_doc_get_root(doc), "policy") : NULL;
-    v->accept = threshold(policy, "accept", 0.85);
-    v->review = threshold(policy, "review", 0.60);
+    yyjson_val *object = doc ? yyjson_obj_get(yyjson_doc_get_root(doc), "policy") : NULL;
+    bool ok = policy_read(&v->policy, object, v->label_count, err);
+    v->accept = v->policy.accept;
+    v->review = v->policy.review;
     yyjson_doc_free(doc);
+    return ok;
 }
 
 static bool open_backend(struct model_version *v, const char *folder, const char *backend,
-                         struct work_pool *pool, struct error *err) {
+                         struct error *err) {
     if (!blob_map(folder, v->artefact, true, &v->blob, err))
         return false;
     if (!backend_open(&v->backend, backend, v->blob.bytes, err))
@@ -31,12 +29,24 @@ static bool open_backend(struct model_version *v, const char *folder, const char
     if (v->backend->ops->costly)
         v->ns_per_kilobyte = 4000000;
     v->labels = backend_labels(v->backend, &v->label_count);
-    v->batcher = pool ? batcher_new(pool, v->backend) : NULL;
-    if (v->batcher || !pool)
+    return true;
+}
+
+static bool open_all(struct model_version *v, struct store *store, const struct version_record *record,
+                     struct work_pool *pool, struct error *err) {
+    bool ok = open_backend(v, store_folder(store), record->backend, err);
+    struct error problem = {0};
+    bool understood = read_policy(v, record->manifest, &problem);
+    if (ok && !understood) {
+        *err = problem;
+        ok = false;
+    }
+    v->batcher = ok && pool ? batcher_new(pool, v->backend) : NULL;
+    if (ok && (v->batcher || !pool))
         return true;
     backend_free(v->backend);
     v->backend = NULL;
-    return fail(err, ERR_NO_MEMORY, "out of memory");
+    return ok ? fail(err, ERR_NO_MEMORY, "out of memory") : false;
 }
 
 bool model_version_load(struct store *store, const char *name, unsigned version, struct work_pool *pool,
@@ -55,8 +65,7 @@ bool model_version_load(struct store *store, const char *name, unsigned version,
     memcpy(v->name, record.name, sizeof v->name);
     memcpy(v->artefact, record.artefact, sizeof v->artefact);
     snprintf(v->reference, sizeof v->reference, "%s@%u", record.name, record.version);
-    read_policy(v, record.manifest);
-    if (!open_backend(v, store_folder(store), record.backend, pool, &v->load_error))
+    if (!open_all(v, store, &record, pool, &v->load_error))
         log_event(LOG_ERROR, "model.load_failed", "Model %s did not load: %s", v->reference,
                   v->load_error.message);
     version_record_clear(&record);
@@ -76,6 +85,7 @@ void model_version_unref(struct model_version *v) {
     if (v->backend)
         backend_free(v->backend);
     blob_unmap(&v->blob);
+    policy_free(&v->policy);
     free(v);
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "models/backend.h"
+#include "models/policy.h"
 #include "store/blobs.h"
 #include "store/registry.h"
 
@@ -16,7 +17,8 @@ struct model_version {
     unsigned version;
     char reference[VERSION_REFERENCE_SIZE]; /* "documents@3" */
     char artefact[SHA256_HEX_SIZE];
-    double accept, review;   /* the policy's thresholds */
+    double accept, review; /* the policy's thresholds */
+    struct policy policy;
     struct backend *backend; /* NULL: it did not load, load_error says why */
     struct error load_error;
     const char *const *labels;

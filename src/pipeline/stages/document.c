@@ -125,6 +125,8 @@ static enum stage_answer look_run(struct request *r) {
     if (!answer || !backend_predict_visual(r->version->backend, r->loop->scratch, r->document->visual,
                                            r->document->visual_count, answer))
         return STAGE_NEXT;
+    struct policy_facts facts = {0};
+    policy_apply(&r->version->policy, &facts, answer);
     if (!outcome_from_model(r, r->version, answer, &r->error))
         return STAGE_FAIL;
     r->answer = answer;

@@ -58,12 +58,16 @@ static struct model_input input_of(const struct request *r) {
 
 static enum attempt take_answer(struct request *r, const struct model_version *version,
                                 const struct model_answer *answer) {
-    if (!outcome_from_model(r, version, answer, &r->error))
+    struct model_input input = input_of(r);
+    struct policy_facts facts = {input.text.n, input.ocr_confidence};
+    struct model_answer scored = *answer;
+    policy_apply(&version->policy, &facts, &scored);
+    if (!outcome_from_model(r, version, &scored, &r->error))
         return ATTEMPT_FAILED;
     if (version == r->version) {
         struct model_answer *kept = arena_alloc(r->arena, sizeof *kept);
         if (kept)
-            *kept = *answer;
+            *kept = scored;
         r->answer = kept;
     }
     return ATTEMPT_ANSWERED;
