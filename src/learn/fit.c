@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "learn/export.h"
 #include "learn/looks_fit.h"
+#include "learn/trained_rows.h"
 #include "models/vector.h"
 
 #include <stdlib.h>
@@ -119,6 +120,8 @@ bool fit_artefact(struct buf *out, const struct fit_source *source, const uint32
     if (!boosted && (source->corpus || source->schema) && !fit_main(&w, source, chosen, count, o, err))
         return false;
     if (source->visual && !fit_visual(&w, source, chosen, count, o, err))
+        return false;
+    if (!trained_rows_write(&w, source->data, chosen, count, err))
         return false;
     artefact_end(&w);
     return !out->failed ||
