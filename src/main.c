@@ -14,6 +14,7 @@ static const struct {
     {"train", cli_train, "train a model version from labelled data"},
     {"eval", cli_eval, "judge a version by a suite of cases, also against another version"},
     {"evaluations", cli_evaluations, "list and show what evaluations came to"},
+    {"calibrate", cli_calibrate, "fit a version's confidence and its thresholds to labelled rows"},
     {"models", cli_models, "list, show, tag, export and import model versions, tell their lineage"},
     {"datasets", cli_datasets, "add, list, show and compare what models are trained on"},
     {"cache", cli_cache, "tune the semantic cache on labelled pairs"},

@@ -37,10 +37,15 @@ double binomial_lower(size_t hits, size_t n, double confidence) {
 _Bool binomial_allowed(size_t n, double wanted, double confidence, size_t *out) {
     if (n < binomial_needed(wanted, confidence))
         return false;
-    size_t k = 0;
-    while (k + 1 < n && at_most(k + 1, n, wanted) <= 1 - confidence)
-        k++;
-    *out = k;
+    size_t low = 0, high = n - 1;
+    while (low < high) {
+        size_t middle = low + (high - low + 1) / 2;
+        if (at_most(middle, n, wanted) <= 1 - confidence)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    *out = low;
     return true;
 }
 

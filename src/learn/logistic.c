@@ -33,8 +33,15 @@ static void solve(double matrix[][LOGISTIC_TERMS_MAX], const double *right, int 
     }
 }
 
+/* What draws the weights, and where to. */
+struct pull {
+    const float *centre; /* NULL: 0 */
+    double ridge;
+};
+
 /* One Newton step; returns its largest change. */
-static double newton(double *w, const struct logistic_row *rows, size_t count, int terms, const bool *used) {
+static double newton(double *w, const struct logistic_row *rows, size_t count, int terms, const bool *used,
+                     const struct pull *pull) {
     double hessian[LOGISTIC_TERMS_MAX][LOGISTIC_TERMS_MAX] = {{0}}, gradient[LOGISTIC_TERMS_MAX] = {0};
     for (size_t r = 0; r < count; r++) {
         double z = 0;
@@ -50,8 +57,8 @@ static double newton(double *w, const struct logistic_row *rows, size_t count, i
         }
     }
     for (int i = 0; i < terms; i++) {
-        double ridge = i == 0 ? 1e-6 : 0.1;
-        gradient[i] -= ridge * w[i];
+        double ridge = i == 0 ? 1e-6 : pull->ridge;
+        gradient[i] -= ridge * (w[i] - (pull->centre ? (double)pull->centre[i] : 0));
         hessian[i][i] += ridge + 1e-9;
     }
     double step[LOGISTIC_TERMS_MAX], largest = 0;
@@ -68,10 +75,11 @@ void logistic_fit(float *weights, const struct logistic_row *rows, size_t count,
                   unsigned signed_terms) {
     bool used[LOGISTIC_TERMS_MAX];
     double w[LOGISTIC_TERMS_MAX] = {0};
+    const struct pull pull = {.ridge = 0.1};
     for (int i = 0; i < terms; i++)
         used[i] = true;
     for (;;) {
-        for (int round = 0; round < ROUNDS && newton(w, rows, count, terms, used) > 1e-6; round++)
+        for (int round = 0; round < ROUNDS && newton(w, rows, count, terms, used, &pull) > 1e-6; round++)
             ;
         /* The most negative of those that may not be is dropped, and the rest fitted again. */
         int worst = -1;
@@ -83,6 +91,21 @@ void logistic_fit(float *weights, const struct logistic_row *rows, size_t count,
         used[worst] = false;
         w[worst] = 0;
     }
+    for (int i = 0; i < terms; i++)
+        weights[i] = (float)w[i];
+}
+
+void logistic_fit_near(float *weights, const struct logistic_row *rows, size_t count, int terms,
+                       const float *centre, float ridge) {
+    bool used[LOGISTIC_TERMS_MAX];
+    double w[LOGISTIC_TERMS_MAX];
+    const struct pull pull = {centre, (double)ridge};
+    for (int i = 0; i < terms; i++) {
+        used[i] = true;
+        w[i] = (double)centre[i];
+    }
+    for (int round = 0; round < ROUNDS && newton(w, rows, count, terms, used, &pull) > 1e-6; round++)
+        ;
     for (int i = 0; i < terms; i++)
         weights[i] = (float)w[i];
 }
