@@ -157,6 +157,14 @@ bool oip_find(const struct snapshot *s, struct str path, struct arena *arena, st
     return true;
 }
 
+bool oip_target_of(struct call *c, struct oip_target *out) {
+    struct error err;
+    bool good = oip_find(c->snapshot, c->x->path, c->x->arena, out, &err);
+    if (!good)
+        call_fail(c, &err);
+    return good;
+}
+
 /* ---- tensors ---- */
 
 static const struct model_version *shown_version(const struct oip_target *t) {
@@ -300,12 +308,9 @@ static const char *platform_of(const struct model_version *v, char text[64]) {
 
 void oip_model(struct call *c) {
     struct oip_target t;
-    struct error err;
     char platform[64];
-    if (!oip_find(c->snapshot, c->x->path, c->x->arena, &t, &err)) {
-        call_fail(c, &err);
+    if (!oip_target_of(c, &t))
         return;
-    }
     struct buf *out = &c->loop->reply;
     buf_clear(out);
     struct json_writer w = JSON_WRITER(out);
@@ -331,12 +336,12 @@ static const struct model_version *unloaded(const struct oip_target *t) {
 void oip_model_ready(struct call *c) {
     struct oip_target t;
     struct error err;
-    const struct model_version *missing = NULL;
-    bool good = oip_find(c->snapshot, c->x->path, c->x->arena, &t, &err);
-    if (good && (missing = unloaded(&t)))
+    if (!oip_target_of(c, &t))
+        return;
+    const struct model_version *missing = unloaded(&t);
+    if (missing) {
         fail(&err, ERR_MODEL, "Model %s is not loaded: %.300s", missing->reference,
              missing->load_error.message);
-    if (!good || missing) {
         call_fail(c, &err);
         return;
     }

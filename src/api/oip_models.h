@@ -15,6 +15,8 @@ struct oip_target {
 /* Reads the segments behind /v2/models. ERR_NOT_FOUND says what there is. */
 bool oip_find(const struct snapshot *s, struct str path, struct arena *arena, struct oip_target *out,
               struct error *err) MUST_USE;
+/* The same for a call. False: the call has ended. */
+bool oip_target_of(struct call *c, struct oip_target *out) MUST_USE;
 /* Is it the path of an inference? */
 bool oip_is_infer(struct str path);
 

@@ -106,12 +106,9 @@ void oip_stats(struct call *c) {
 
 void oip_model_stats(struct call *c) {
     struct oip_target t;
-    struct error err;
     struct json_writer w;
-    if (!oip_find(c->snapshot, c->x->path, c->x->arena, &t, &err)) {
-        call_fail(c, &err);
+    if (!oip_target_of(c, &t))
         return;
-    }
     begin(c, &w);
     if (!t.pinned)
         write_endpoint(c, &w, t.endpoint);

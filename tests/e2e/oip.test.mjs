@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { build, command, createKey, folder, root, serve, storeWithModels, train, until } from './penstock.mjs';
-import { table } from './samples.mjs';
+import { pdf, table } from './samples.mjs';
 
 // Python with tritonclient[http] and what that needs. $PENSTOCK_TRITONCLIENT: a folder that holds the package.
 const python = { program: process.env.PENSTOCK_PYTHON ?? '/usr/bin/python3', env: { PYTHONPATH: process.env.PENSTOCK_TRITONCLIENT ?? '' } };
@@ -254,6 +254,89 @@ test('what is wrong, and what it gets', { timeout: 120_000 }, async (t) => {
       server.request('POST', '/v2/models/plain/infer', { body: { inputs: [texts(...rows)] }, signal: AbortSignal.timeout(5), agent: server.newAgent({}) }),
     );
     await server.healthy();
+  });
+});
+
+test('what others than the model say', { timeout: 120_000 }, async (t) => {
+  const store = await storeWithModels(t);
+  const dir = folder(t);
+  const rules = path.join(dir, 'classify.lua');
+  fs.writeFileSync(rules, `function classify(r) if r.text:find("charged", 1, true) then return "refund", 0.9 end return nil end`);
+  const { artefact } = JSON.parse((await command(['models', 'show', 'tickets@2', '--json', '--store', store])).stdout);
+  const blob = path.join(store, 'blobs', artefact.slice(0, 2), artefact.slice(2));
+  fs.chmodSync(blob, 0o600);
+  fs.appendFileSync(blob, 'x');
+  const server = await serve(
+    t,
+    {
+      parser: { workers: 1 },
+      endpoints: {
+        ruled: { accepts: 'text', rollout: [{ model: 'tickets@2' }], fallbacks: [{ rules }, { review: true }] },
+        papers: { accepts: ['text', 'file'], rollout: [{ model: 'tickets@1' }], accept_threshold: 0, deadline: '30s' },
+        hurried: { accepts: 'text', rollout: [{ model: 'tickets@1' }], accept_threshold: 0, cache: false, deadline: '5ms', infer_timeout: '5ms' },
+      },
+    },
+    { store, dir },
+  );
+  await t.test('rules and people are rows like others', async () => {
+    const outputs = ['label', 'confidence', 'decision', 'model', 'classes', 'review_id'].map((name) => ({ name }));
+    const reply = await infer(server, 'ruled', { inputs: [texts(charged, parcel)], outputs });
+    assert.equal(reply.status, 200, reply.text);
+    assert.deepEqual(reply.outputs.label, ['refund', '']);
+    assert.ok(Math.abs(reply.outputs.confidence[0] - 0.9) < 1e-6);
+    assert.equal(reply.outputs.confidence[1], -1);
+    assert.deepEqual(reply.outputs.decision, ['fallback', 'review']);
+    assert.deepEqual(reply.outputs.model, ['', '']);
+    assert.deepEqual(reply.outputs.classes, ['refund', '']);
+    assert.equal(reply.json.model_version, '');
+    assert.equal((await server.get(`/v1/review/${reply.outputs.review_id[1]}`)).status, 200);
+    const classes = await infer(server, 'ruled', { inputs: [texts(charged)], outputs: [{ name: 'probabilities', parameters: { classification: 3 } }] });
+    assert.deepEqual(classes.outputs.probabilities, ['0.9:-1:refund'], 'a class that the model does not know has no place among its own');
+  });
+  await t.test('a version that is altered is not ready, and says why', async () => {
+    const ready = await server.get('/v2/models/ruled/ready');
+    assert.equal(ready.status, 503);
+    assert.match(ready.json.error, /tickets@2 is not loaded: /);
+    const index = (await server.request('POST', '/v2/repository/index')).json;
+    const state = (name, version) => index.find((entry) => entry.name === name && entry.version === version);
+    assert.deepEqual(state('papers', '1'), { name: 'papers', version: '1', state: 'READY', reason: '' });
+    assert.equal(state('ruled', '2').state, 'UNAVAILABLE');
+    assert.notEqual(state('tickets', '2').reason, '');
+  });
+  await t.test('files as bytes', async () => {
+    const bytes = pdf([charged, 'the invoice shows the wrong amount']);
+    const head = Buffer.from(
+      JSON.stringify({ inputs: [{ name: 'file', shape: [2], datatype: 'BYTES', parameters: { binary_data_size: bytes.length + 8 + 5 } }], outputs: [{ name: 'label' }, { name: 'error' }] }),
+    );
+    const length = (n) => Buffer.from(Uint32Array.of(n).buffer);
+    const body = Buffer.concat([head, length(bytes.length), bytes, length(5), Buffer.from('%PDF-')]);
+    const reply = await infer(server, 'papers', body, { headers: { 'inference-header-content-length': String(head.length) } });
+    assert.equal(reply.status, 200, reply.text);
+    assert.deepEqual(reply.outputs.label, ['billing', '']);
+    assert.match(reply.outputs.error[1], /PDF/);
+    const { inputs } = (await server.get('/v2/models/papers')).json;
+    assert.deepEqual(inputs.map(({ name }) => name), ['text'], 'the first that it takes');
+  });
+  await t.test('the deadline holds for all rows together', async () => {
+    const rows = { inputs: [texts(...Array.from({ length: 1000 }, (_, i) => `${charged} ${'and again '.repeat(200)} ${i}`))] };
+    await refused(server, 'hurried', rows, 504, /^Row \d+ of 1000: .*deadline of 5 ms/);
+  });
+  await t.test('what was begun before the server shuts down is finished', async (t) => {
+    const other = await serve(t, { endpoints: { papers: { accepts: 'text', rollout: [{ model: 'tickets@1' }], accept_threshold: 0 } } }, { store });
+    const body = Buffer.from(JSON.stringify({ inputs: [texts(...Array(100).fill(charged))], outputs: [{ name: 'decision' }] }));
+    const call = other.http.request({ host: '127.0.0.1', port: other.port, method: 'POST', path: '/v2/models/papers/infer', headers: { 'content-length': body.length, expect: '100-continue' } });
+    const continued = new Promise((done) => call.on('continue', done));
+    const answered = new Promise((done, failed) => call.on('response', done).on('error', failed));
+    call.flushHeaders();
+    await continued; // its head is let in
+    other.terminate();
+    await other.logged('server.draining');
+    call.end(body);
+    const reply = await answered;
+    let text = '';
+    for await (const chunk of reply) text += chunk;
+    assert.equal(reply.statusCode, 200, text);
+    assert.equal(JSON.parse(text).outputs[0].data.length, 100);
   });
 });
 

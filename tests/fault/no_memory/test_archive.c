@@ -6,22 +6,7 @@
 #include "../../unit/store/folder.h"
 #include "../../unit/unit.h"
 #include "failing_allocations.h"
-
-/* yyjson is a library of its own, whose malloc is not ours: its calls fail as a whole. */
-yyjson_doc *__real_yyjson_read_opts(char *text, size_t n, yyjson_read_flag flags, const yyjson_alc *alc,
-                                    yyjson_read_err *err);
-yyjson_doc *__wrap_yyjson_read_opts(char *text, size_t n, yyjson_read_flag flags, const yyjson_alc *alc,
-                                    yyjson_read_err *err);
-
-yyjson_doc *__wrap_yyjson_read_opts(char *text, size_t n, yyjson_read_flag flags, const yyjson_alc *alc,
-                                    yyjson_read_err *err) {
-    if (alc || !allocation_fails())
-        return __real_yyjson_read_opts(text, n, flags, alc, err);
-    if (err)
-        *err =
-            (yyjson_read_err){.code = YYJSON_READ_ERROR_MEMORY_ALLOCATION, .msg = "memory allocation failed"};
-    return NULL;
-}
+#include "failing_json.h"
 
 static struct test_folder here, there;
 static struct store *store, *other;

@@ -7,21 +7,7 @@
 #include "../../unit/models/tree_schema.h"
 #include "../../unit/unit.h"
 #include "failing_allocations.h"
-
-#include <yyjson.h>
-
-/* The parser's own allocations fail as one. */
-yyjson_doc *__real_yyjson_read_opts(char *dat, size_t len, yyjson_read_flag flg, const yyjson_alc *alc,
-                                    yyjson_read_err *err);
-yyjson_doc *__wrap_yyjson_read_opts(char *dat, size_t len, yyjson_read_flag flg, const yyjson_alc *alc,
-                                    yyjson_read_err *err);
-yyjson_doc *__wrap_yyjson_read_opts(char *dat, size_t len, yyjson_read_flag flg, const yyjson_alc *alc,
-                                    yyjson_read_err *err) {
-    if (!allocation_fails())
-        return __real_yyjson_read_opts(dat, len, flg, alc, err);
-    *err = (yyjson_read_err){.code = YYJSON_READ_ERROR_MEMORY_ALLOCATION, .msg = "memory allocation failed"};
-    return NULL;
-}
+#include "failing_json.h"
 
 static const char json[] =
     "{\"learner\":{\"gradient_booster\":{\"name\":\"gbtree\",\"model\":{\"gbtree_model_param\":{},"

@@ -8,26 +8,13 @@
 
 #include "../../unit/chat/shapes.h"
 #include "failing_allocations.h"
+#include "failing_json.h"
 
-/* yyjson is a library of its own, whose malloc is not ours: its calls fail as a whole. */
-yyjson_doc *__real_yyjson_read_opts(char *text, size_t n, yyjson_read_flag flags, const yyjson_alc *alc,
-                                    yyjson_read_err *err);
-yyjson_doc *__wrap_yyjson_read_opts(char *text, size_t n, yyjson_read_flag flags, const yyjson_alc *alc,
-                                    yyjson_read_err *err);
+/* And so do its other calls. */
 char *__real_yyjson_val_write_opts(const yyjson_val *value, yyjson_write_flag flags, const yyjson_alc *alc,
                                    size_t *n, yyjson_write_err *err);
 char *__wrap_yyjson_val_write_opts(const yyjson_val *value, yyjson_write_flag flags, const yyjson_alc *alc,
                                    size_t *n, yyjson_write_err *err);
-
-yyjson_doc *__wrap_yyjson_read_opts(char *text, size_t n, yyjson_read_flag flags, const yyjson_alc *alc,
-                                    yyjson_read_err *err) {
-    if (alc || !allocation_fails())
-        return __real_yyjson_read_opts(text, n, flags, alc, err);
-    if (err)
-        *err =
-            (yyjson_read_err){.code = YYJSON_READ_ERROR_MEMORY_ALLOCATION, .msg = "memory allocation failed"};
-    return NULL;
-}
 
 char *__wrap_yyjson_val_write_opts(const yyjson_val *value, yyjson_write_flag flags, const yyjson_alc *alc,
                                    size_t *n, yyjson_write_err *err) {
