@@ -112,6 +112,8 @@ void eval_print(const struct report *r, const char *stored) {
     printf(": %zu cases", r->suite->case_count);
     if (r->suite->runs > 1)
         printf(", %u runs each", r->suite->runs);
+    if (r->suite->left_out)
+        printf(" (%zu without an assertion left out)", r->suite->left_out);
     printf("\n\n  passed      %zu of %zu, %.2f %%, 95 %% interval %.2f to %.2f   (", g->passed, g->given,
            100 * v->share, 100 * v->low, 100 * v->high);
     print_plain(stdout, str_from(g->name));

@@ -2,10 +2,14 @@
 
 #include <stdlib.h>
 
+enum { ANSWERS_MAX = 1000000 };
 #define ANSWERS_BYTES_MAX ((size_t)2 << 30)
 
 bool answers_new(struct answers *out, const struct suite *s, unsigned runs, struct error *err) {
     struct answers a = {.runs = runs, .count = s->case_count * runs};
+    if (a.count > ANSWERS_MAX)
+        return fail(err, ERR_DATA, "%zu cases in %u runs each are more than %d answers; ask for fewer runs.",
+                    s->case_count, runs, ANSWERS_MAX);
     a.list = malloc(a.count * sizeof *a.list);
     a.arena = arena_new(ANSWERS_BYTES_MAX);
     if (!a.list || !a.arena) {

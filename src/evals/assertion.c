@@ -84,11 +84,18 @@ static void say_answer(const struct assertion *a, const struct answer *answer,
         value.n < a->value.n ? " …" : "");
 }
 
+static bool equals_json(const struct assertion *a, struct str text) {
+    yyjson_doc *doc = json_parse(text, NULL);
+    bool same = doc && yyjson_equals(yyjson_doc_get_root(doc), yyjson_doc_get_root(a->arguments));
+    yyjson_doc_free(doc);
+    return same;
+}
+
 static void check_text(const struct assertion *a, const struct answer *answer,
                        struct assertion_outcome *out) {
     struct str text = trimmed(answer->text), value = a->kind == ASSERT_REGEX ? a->value : trimmed(a->value);
     switch (a->kind) {
-    case ASSERT_EQUALS: out->passed = str_eq(text, value); break;
+    case ASSERT_EQUALS: out->passed = a->arguments ? equals_json(a, text) : str_eq(text, value); break;
     case ASSERT_CONTAINS: out->passed = str_find(text, value) != SIZE_MAX; break;
     case ASSERT_ICONTAINS: out->passed = contains_nocase(text, value); break;
     default: out->passed = str_starts(text, value); break;

@@ -40,7 +40,8 @@ struct assertion {
     double threshold;      /* of scores: at least so much; NaN: none */
     struct regex *regex;   /* owned, like the next two */
     struct schema *schema; /* NULL: any JSON */
-    yyjson_doc *arguments; /* of a tool call: must be among those of the call; NULL: any */
+    yyjson_doc *arguments; /* of a tool call: must be among those of the call; of equals: the value as JSON;
+                              or NULL */
 };
 #define SIMILAR_THRESHOLD 0.8
 #define SCORE_THRESHOLD   0.5

@@ -43,6 +43,7 @@ struct suite {
     double margin;  /* the loss against the baseline that must be ruled out */
     size_t cases_minimum;
     unsigned runs;
+    size_t left_out;    /* promptfoo's tests without an assertion, of which no answer could be wrong */
     bool chat;          /* asked as a conversation: it has a prompt or says so */
     struct str request; /* further members of a chat request, a JSON object; .p NULL: none */
     struct suite_case *cases;

@@ -135,7 +135,12 @@ static yyjson_doc *take_json(struct reading *g, const yaml_node_t *node) {
     AUTO_BUF json = BUF_INIT(READER_JSON_MAX);
     struct error reason;
     struct str filled = {NULL, 0};
-    if (node_text(node).p)
+    char path[4096];
+    if (str_starts(node_text(node), STR("file://"))) {
+        if (!reader_open(g->r, str_slice(node_text(node), 7, node_text(node).n), g->line, READER_JSON_MAX,
+                         &json, path))
+            return NULL;
+    } else if (node_text(node).p)
         buf_add_str(&json, node_text(node));
     else if (!node_json(g->r, node, &json))
         return NULL;
@@ -215,8 +220,19 @@ static bool read_limit(struct reading *g, struct assertion *a) {
                         g->type->kind == ASSERT_COST ? "US dollars" : "milliseconds");
 }
 
+/* A value that is no text is compared as JSON. */
+static bool read_equals(struct reading *g, struct assertion *a) {
+    if (node_is_map(g->value) || node_is_list(g->value)) {
+        a->arguments = take_json(g, g->value);
+        if (!a->arguments)
+            return false;
+    }
+    return take_text(g, g->value, &a->value);
+}
+
 static bool read_value(struct reading *g, struct assertion *a) {
     switch (a->kind) {
+    case ASSERT_EQUALS: return read_equals(g, a);
     case ASSERT_JSON: return read_schema(g, a);
     case ASSERT_NUMBER: return read_number(g, a);
     case ASSERT_SIMILAR: return read_similar(g, a);
@@ -360,6 +376,15 @@ static bool read_short(struct reading *g, const yaml_node_t *map) {
            reader_wrong(g->r, g->line, "an assertion is one key and its value, such as contains: yes");
 }
 
+/* {$ref: "#/assertionTemplates/NAME"}; NULL: there is none of this name. */
+static const yaml_node_t *resolve(struct suite_reader *r, const yaml_node_t *node) {
+    static const char prefix[] = "#/assertionTemplates/";
+    struct str name = node_text(node_member(r, node, "$ref"));
+    if (!name.p)
+        return node;
+    return str_starts(name, str_from(prefix)) ? node_member(r, r->templates, name.p + strlen(prefix)) : NULL;
+}
+
 bool assertions_read(struct suite_reader *r, const yaml_node_t *list, const struct case_draft *d,
                      struct assertion **out, size_t *count) {
     if (!list)
@@ -367,8 +392,11 @@ bool assertions_read(struct suite_reader *r, const yaml_node_t *list, const stru
     if (!node_is_list(list))
         return reader_wrong(r, node_line(list), "assert: expected a list");
     for (size_t i = 0; i < node_count(list); i++) {
-        const yaml_node_t *node = node_item(r, list, i);
+        const yaml_node_t *node = resolve(r, node_item(r, list, i));
         struct reading g = {.r = r, .draft = d, .line = node_line(node), .out = out, .count = count};
+        if (!node)
+            return reader_wrong(r, node_line(node_item(r, list, i)),
+                                "$ref: expected the name of one of the assertionTemplates");
         if (!node_is_map(node))
             return reader_wrong(r, g.line, "an assertion: expected a mapping, such as contains: yes");
         if (!(node_member(r, node, "type") ? read_typed(&g, node) : read_short(&g, node)))

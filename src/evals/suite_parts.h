@@ -21,7 +21,6 @@ struct prompt_message {
 };
 
 struct reader_prompt {
-    struct str name;
     struct prompt_message messages[READER_MESSAGES_MAX];
     size_t count;
 };
@@ -33,8 +32,9 @@ struct suite_reader {
     struct error *err;
     struct sha256 *hash;
     yaml_document_t *yaml;
-    const yaml_node_t *every; /* assertions of every case; NULL: none */
-    bool every_is_template;   /* else read once into shared */
+    const yaml_node_t *every;     /* assertions of every case; NULL: none */
+    const yaml_node_t *templates; /* assertions by name, for "$ref"; NULL: none */
+    bool every_is_template;       /* else read once into shared */
     struct assertion *shared[READER_SHARED_MAX];
     size_t shared_count;
     struct reader_prompt prompts[READER_PROMPTS_MAX];
@@ -101,6 +101,8 @@ bool template_fill(struct suite_reader *r, struct str text, const struct case_dr
                    struct str *out) MUST_USE;
 /* A prompt from a scalar (a text, or a JSON array of messages), a list of messages, or file://…. */
 bool prompt_read_node(struct suite_reader *r, const yaml_node_t *node) MUST_USE;
+/* The prompts in a file: several where lines "---" stand between them. */
+bool prompts_read_file(struct suite_reader *r, struct str name, unsigned line) MUST_USE;
 bool prompt_fill(struct suite_reader *r, const struct reader_prompt *p, const struct case_draft *d,
                  struct str *out) MUST_USE;
 

@@ -14,10 +14,26 @@ bool suite_is_promptfoo(struct suite_reader *r, const yaml_node_t *root) {
            node_member(r, root, "defaultTest");
 }
 
+/* A text that is the name of a file, as older files of promptfoo have it. */
+static bool is_path(struct str text) {
+    for (size_t i = 0; i < text.n; i++)
+        if ((unsigned char)text.p[i] <= ' ')
+            return false;
+    return str_starts(text, STR("file://")) || str_ends(text, STR(".txt")) || str_ends(text, STR(".json"));
+}
+
+static bool read_prompt(struct suite_reader *r, const yaml_node_t *node) {
+    struct str text = node_text(node);
+    if (!is_path(text))
+        return prompt_read_node(r, node);
+    return prompts_read_file(r, str_starts(text, STR("file://")) ? str_slice(text, 7, text.n) : text,
+                             node_line(node));
+}
+
 static bool read_prompts(struct suite_reader *r, const yaml_node_t *node) {
     static const char *const keys[] = {"id", "label", "raw", "description"};
     if (!node || node_text(node).p)
-        return !node || prompt_read_node(r, node);
+        return !node || read_prompt(r, node);
     if (!node_is_list(node))
         return reader_wrong(r, node_line(node), "prompts: expected a list of texts");
     for (size_t i = 0; i < node_count(node); i++) {
@@ -27,7 +43,7 @@ static bool read_prompts(struct suite_reader *r, const yaml_node_t *node) {
             return false;
         if (!raw && !(raw = node_member(r, one, "id")))
             return reader_wrong(r, node_line(one), "a prompt without its text (raw)");
-        if (!prompt_read_node(r, raw))
+        if (!read_prompt(r, raw))
             return false;
     }
     return true;
@@ -97,6 +113,12 @@ static bool read_slice(struct suite_reader *r, const yaml_node_t *node, struct c
            (d->c.slice.n || node_read_text(r, metadata, "tag", &d->c.slice));
 }
 
+/* A judge of its own is named on the command line here; all else changes what is asked or judged. */
+static bool check_options(struct suite_reader *r, const yaml_node_t *options) {
+    static const char *const keys[] = {"provider"};
+    return !options || node_keys(r, options, "options (what is supported of it)", keys, ARRAY_COUNT(keys));
+}
+
 static const char *const case_keys[] = {"description", "vars", "assert", "metadata", "options", "threshold"};
 
 static bool read_case(struct suite_reader *r, const yaml_node_t *node, const yaml_node_t *every,
@@ -106,8 +128,8 @@ static bool read_case(struct suite_reader *r, const yaml_node_t *node, const yam
                       *threshold = node_member(r, node, "threshold");
     if (!node_keys(r, node, "a test", case_keys, ARRAY_COUNT(case_keys)))
         return false;
-    if (options)
-        return reader_wrong(r, node_line(options), "options: a test's own options are not supported");
+    if (!check_options(r, options))
+        return false;
     if (threshold)
         return reader_wrong(r, node_line(threshold),
                             "threshold: here a test passes when all its assertions do; leave it out");
@@ -116,6 +138,10 @@ static bool read_case(struct suite_reader *r, const yaml_node_t *node, const yam
         !read_slice(r, node, d))
         return false;
     choose_text(d);
+    if (!d->own && !r->every) {
+        r->suite->left_out++;
+        return true;
+    }
     return reader_add_case(r, d);
 }
 
@@ -135,20 +161,22 @@ static bool read_every(struct suite_reader *r, const yaml_node_t *every) {
     static const char *const keys[] = {"vars", "assert", "options", "metadata"};
     if (!every)
         return true;
-    if (!node_keys(r, every, "defaultTest", keys, ARRAY_COUNT(keys)))
+    if (!node_keys(r, every, "defaultTest", keys, ARRAY_COUNT(keys)) ||
+        !check_options(r, node_member(r, every, "options")))
         return false;
     return !node_member(r, every, "assert") || assertions_prepare_every(r, node_member(r, every, "assert"));
 }
 
 bool suite_read_promptfoo(struct suite_reader *r, const yaml_node_t *root) {
     static const char *const keys[] = {
-        "description", "prompts",           "providers", "tests", "defaultTest", "evaluateOptions",
-        "tags",        "outputPath",        "sharing",   "env",   "targets",     "metadata",
-        "$schema",     "commandLineOptions"};
+        "description", "prompts",    "providers",         "tests", "defaultTest", "evaluateOptions",
+        "tags",        "outputPath", "sharing",           "env",   "targets",     "assertionTemplates",
+        "metadata",    "$schema",    "commandLineOptions"};
     const yaml_node_t *every = node_member(r, root, "defaultTest"),
                       *options = node_member(r, root, "evaluateOptions");
     struct suite *s = r->suite;
     double runs = 1;
+    r->templates = node_member(r, root, "assertionTemplates");
     if (!node_keys(r, root, "a promptfoo file", keys, ARRAY_COUNT(keys)) ||
         !read_prompts(r, node_member(r, root, "prompts")) || !read_every(r, every) ||
         !node_read_number(r, options, "repeat", 1, SUITE_RUNS_MAX, &runs))

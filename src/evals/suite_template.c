@@ -114,18 +114,52 @@ static bool read_prompt_text(struct suite_reader *r, struct reader_prompt *p, st
     return is_json || add_message(r, p, STR("user"), text, line);
 }
 
-static bool read_prompt_file(struct suite_reader *r, struct reader_prompt *p, struct str name,
-                             unsigned line) {
+static struct reader_prompt *new_prompt(struct suite_reader *r, unsigned line) {
+    if (r->prompt_count == READER_PROMPTS_MAX) {
+        (void)reader_wrong(r, line, "more than %d prompts", READER_PROMPTS_MAX);
+        return NULL;
+    }
+    struct reader_prompt *p = &r->prompts[r->prompt_count++];
+    p->count = 0;
+    return p;
+}
+
+/* What stands before the next line "---"; moves *rest behind it. */
+static struct str next_part(struct str *rest) {
+    const struct str all = *rest;
+    for (struct str left = all; left.n;) {
+        size_t at = all.n - left.n;
+        if (str_eq(trimmed(str_split(&left, '\n')), STR("---"))) {
+            *rest = left;
+            return str_slice(all, 0, at);
+        }
+    }
+    *rest = (struct str){"", 0};
+    return all;
+}
+
+bool prompts_read_file(struct suite_reader *r, struct str name, unsigned line) {
     AUTO_BUF text = BUF_INIT(FILE_PROMPT_MAX + 1);
     char path[4096];
-    if (!str_ends(name, STR(".txt")) && !str_ends(name, STR(".json")) && !str_ends(name, STR(".md")))
+    bool parted = str_ends(name, STR(".txt"));
+    if (!parted && !str_ends(name, STR(".json")) && !str_ends(name, STR(".md")))
         return reader_wrong(r, line, "a prompt's file ends in .txt, .md or .json");
     if (!reader_open(r, name, line, FILE_PROMPT_MAX, &text, path))
         return false;
     if (!str_is_utf8(buf_str(&text), NULL))
         return reader_wrong(r, line, "the prompt \"%.*s\" is not UTF-8", (int)(name.n > 80 ? 80 : name.n),
                             name.p);
-    return read_prompt_text(r, p, buf_str(&text), line);
+    for (struct str rest = buf_str(&text); rest.n;) {
+        struct str part = trimmed(parted ? next_part(&rest) : rest);
+        if (!parted)
+            rest.n = 0;
+        if (part.n == 0)
+            continue;
+        struct reader_prompt *p = new_prompt(r, line);
+        if (!p || !read_prompt_text(r, p, part, line))
+            return false;
+    }
+    return true;
 }
 
 static bool read_message_list(struct suite_reader *r, struct reader_prompt *p, const yaml_node_t *list) {
@@ -141,17 +175,16 @@ static bool read_message_list(struct suite_reader *r, struct reader_prompt *p, c
 }
 
 bool prompt_read_node(struct suite_reader *r, const yaml_node_t *node) {
-    if (r->prompt_count == READER_PROMPTS_MAX)
-        return reader_wrong(r, node_line(node), "more than %d prompts", READER_PROMPTS_MAX);
-    struct reader_prompt *p = &r->prompts[r->prompt_count++];
     struct str text = node_text(node);
-    *p = (struct reader_prompt){.name = {"", 0}};
+    if (str_starts(text, STR("file://")))
+        return prompts_read_file(r, str_slice(text, 7, text.n), node_line(node));
+    struct reader_prompt *p = new_prompt(r, node_line(node));
+    if (!p)
+        return false;
     if (node_is_list(node))
         return read_message_list(r, p, node);
     if (!text.p)
         return reader_wrong(r, node_line(node), "a prompt: expected a text, or a list of messages");
-    if (str_starts(text, STR("file://")))
-        return read_prompt_file(r, p, str_slice(text, 7, text.n), node_line(node));
     return read_prompt_text(r, p, text, node_line(node));
 }
 

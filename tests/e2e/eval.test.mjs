@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { start } from './chats.mjs';
-import { command, createKey, folder, serve, storeWithModels, train } from './penstock.mjs';
+import { command, createKey, folder, serve, shared, storeWithModels, train } from './penstock.mjs';
 import { dice, texts } from './samples.mjs';
 import { sentence } from './upstream.mjs';
 
@@ -268,4 +268,24 @@ test('language models', { timeout: 120_000 }, async (t) => {
     assert.match(json('r.json').results[0].reason, /no answer: status 400: /);
     await server.healthy();
   });
+});
+
+// Answers of old models to sums, with the word of people on each (data/README.md of the shared test data).
+const sums = shared('gsm8k', 'recorded_model_solutions.jsonl');
+test('recorded answers of real models', { skip: !sums && 'the shared test data are absent', timeout: 60_000 }, async (t) => {
+  const { dir, write, json } = files(t);
+  const rows = fs.readFileSync(sums, 'utf8').trim().split('\n').map((line) => JSON.parse(line));
+  const lines = (make) => rows.map((row, i) => JSON.stringify({ id: `sum ${i}`, ...make(row) })).join('\n');
+  write('sums.jsonl', lines((row) => ({ text: row.question, truth: row.ground_truth.split('A:').at(-1).trim().replaceAll(',', '') })));
+  const suite = write('sums.yaml', { data: 'sums.jsonl', assert: [{ number: '{{truth}}' }] });
+  const answersOf = (model) => write(`${model}.jsonl`, lines((row) => ({ answer: row[model].solution })));
+  const [small, large] = ['6b_verification', '175b_verification'].map(answersOf);
+  await evaluate(1, suite, '--answers', small, '--baseline-answers', large, '--no-store', '--json', path.join(dir, 'r.json'));
+  const { results } = json('r.json');
+  rows.forEach((row, i) => {
+    assert.equal(results[i].passed, row['6b_verification'].is_correct, row['6b_verification'].solution);
+    assert.equal(results[i].baseline_passed, row['175b_verification'].is_correct);
+  });
+  const { stdout } = await evaluate(0, suite, '--answers', large, '--baseline-answers', small, '--no-store');
+  assert.match(stdout, /^pass: not worse than .*6b_verification\.jsonl: \+17\.08 points/m);
 });

@@ -31,13 +31,40 @@ static void look_at(const struct suite_case *c) {
     }
 }
 
+static void look_at_verdict(struct str text) {
+    const struct assertion rubric = {.kind = ASSERT_RUBRIC, .value = STR("is polite"), .threshold = NAN};
+    struct assertion_outcome outcome;
+    if (!judge_verdict_read(text, &rubric, &outcome))
+        return;
+    CHECK(outcome.score >= 0 && outcome.score <= 1 && outcome.passed == (outcome.reason[0] == '\0'));
+    CHECK(str_is_utf8(str_from(outcome.reason), NULL));
+}
+
+static void look_at_reply(struct str body) {
+    struct chat_words words;
+    struct error err = {0};
+    if (!chat_words_read(body, &words, &err))
+        CHECK(err.code != ERR_NONE);
+    else if (words.tools.n) {
+        yyjson_doc *doc = json_parse(buf_str(&words.tools), NULL);
+        CHECK(yyjson_is_arr(yyjson_doc_get_root(doc)));
+        yyjson_doc_free(doc);
+    }
+    chat_words_free(&words);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct error err = {0};
     struct suite *suite;
     if (size == 0)
         return 0;
+    const struct str text = {(const char *)data + 1, size - 1};
+    if (data[0] == 'v' || data[0] == 'w') {
+        (data[0] == 'v' ? look_at_verdict : look_at_reply)(text);
+        return 0;
+    }
     const char *name = names[data[0] % ARRAY_COUNT(names)];
-    if (!suite_parse((struct str){(const char *)data + 1, size - 1}, name, &suite, &err)) {
+    if (!suite_parse(text, name, &suite, &err)) {
         CHECK(err.code != ERR_NONE && err.message[0]);
         return 0;
     }

@@ -221,6 +221,37 @@ static void promptfoos_form(void **state) {
     assert_int_equal(b->assertion_count, 3);
 }
 
+static void more_of_promptfoos_form(void **state) {
+    write_file("prompts.txt", "Say {{x}}.\n---\nShout {{x}}.\n");
+    write_file("schema.json", "{\"type\": \"object\"}");
+    load("f.yaml", "prompts: prompts.txt\n"
+                   "assertionTemplates: {loud: {type: icontains, value: arrr}}\n"
+                   "defaultTest: {options: {provider: openai:gpt-4o}}\n"
+                   "tests:\n"
+                   "  - vars: {x: a}\n"
+                   "  - vars: {x: b}\n"
+                   "    assert:\n"
+                   "      - $ref: '#/assertionTemplates/loud'\n"
+                   "      - {type: is-json, value: file://schema.json}\n"
+                   "      - {type: equals, value: {a: [1, 2], b: x}}\n");
+    assert_int_equal(suite->case_count, 2);
+    assert_int_equal(suite->left_out, 1);
+    const struct suite_case *c = &suite->cases[1];
+    assert_str(c->messages, "[{\"role\":\"user\",\"content\":\"Shout b.\"}]");
+    assert_str(c->assertions[0]->value, "arrr");
+    assert_non_null(c->assertions[1]->schema);
+    struct answer answer = ANSWER_NONE;
+    struct assertion_outcome o;
+    answer.text = STR("{\"b\": \"x\", \"a\": [1, 2]}");
+    assertion_check(c->assertions[2], c, &answer, &o);
+    assert_true(o.passed);
+    answer.text = STR("{\"b\": \"x\", \"a\": [2, 1]}");
+    assertion_check(c->assertions[2], c, &answer, &o);
+    assert_false(o.passed);
+    refused("prompts: [a]\ntests:\n  - assert: [{$ref: '#/assertionTemplates/none'}]\n", "t.yaml:3: $ref");
+    refused("prompts: [a]\ndefaultTest: {options: {transform: x}}\ntests: []", "no key \"transform\"");
+}
+
 static void prompts_as_messages(void **state) {
     parse("prompts: ['[{\"role\":\"system\",\"content\":\"Be "
           "brief.\"},{\"role\":\"user\",\"content\":\"{{q}}\"}]']\n"
@@ -316,6 +347,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(data_stands_beside_the_suite, setup, teardown),
         cmocka_unit_test_setup_teardown(rows_without_a_text_are_features, setup, teardown),
         cmocka_unit_test_setup_teardown(promptfoos_form, setup, teardown),
+        cmocka_unit_test_setup_teardown(more_of_promptfoos_form, setup, teardown),
         cmocka_unit_test_setup_teardown(prompts_as_messages, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_wrong_is_said_with_its_line, setup, teardown),
         cmocka_unit_test_setup_teardown(what_promptfoo_has_and_we_have_not_is_refused, setup, teardown),
