@@ -1,7 +1,9 @@
 /* A suite of any bytes, in each form: refused with a reason that names the file, or every case has an
- * assertion that can be asked of an answer, and messages that are JSON. The first byte says which form. */
+ * assertion that can be asked of an answer, and messages that are JSON. Or a judge's verdict, or a chat's
+ * reply. The first byte says which. */
 #include "base/check.h"
-#include "evals/suite.h"
+#include "evals/chat_reply.h"
+#include "evals/judge.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
