@@ -37,6 +37,7 @@ struct infer {
     bool driving; /* somebody further up sees to what comes next */
     struct oip_row *rows;
     size_t begun, ended, failed;
+    unsigned places;    /* that rows which are not begun have in the recorder's queue */
     struct error error; /* of the first row that failed, or of the whole */
     size_t error_row;
     const struct client *client;
@@ -53,6 +54,7 @@ static void infer_free(struct infer *f) {
     for (size_t i = 0; i < f->slot_count; i++)
         arena_free(slot_at(f, i)->arena);
     free(f->more);
+    limit_give_back(f->loop, f->places);
     if (f->read)
         oip_request_clear(&f->in);
     snapshot_unref(f->snapshot);
@@ -268,6 +270,7 @@ static void begin_row(struct infer *f, struct slot *slot) {
         f->ended++;
         return;
     }
+    f->places--;
     struct request *r = slot->r;
     r->given = &slot->given;
     if (request_start(r))
@@ -411,10 +414,12 @@ static bool read_body(struct infer *f, struct request *first, struct error *err)
     f->read = true;
     if (!name_rows(f, err) || !add_slots(f, err))
         return false;
-    if (f->in.row_count > 1 && !limit_more(first, (unsigned)f->in.row_count - 1)) {
+    unsigned more = (unsigned)f->in.row_count - 1;
+    if (more && !limit_more(first, more)) {
         *err = first->error;
         return false;
     }
+    f->places = more;
     first->id = f->rows[0].request_id;
     return true;
 }

@@ -393,7 +393,7 @@ void tensor_write_number(struct json_writer *w, double value, bool single) {
         return;
     }
     int last = single ? 9 : 17;
-    for (int digits = single ? 6 : 15; digits <= last; digits++) {
+    for (int digits = last - 2; digits <= last; digits++) {
         snprintf(text, sizeof text, "%.*g", digits, value);
         if (digits == last || (single ? (double)strtof(text, NULL) : strtod(text, NULL)) == value)
             break;

@@ -186,7 +186,7 @@ struct request *request_new_part(struct loop_state *loop, struct exchange *x,
     r->trace = trace_read(exchange_header(x, STR("traceparent")), exchange_header(x, STR("tracestate")));
     r->answered = part->answered;
     r->owner = part->owner;
-    r->admitted = part->admitted;
+    r->admitted = r->reserved = part->admitted;
     r->wall_ns = part->wall_ns;
     r->started_ns = part->started_ns;
     r->stage_started = r->started_ns;

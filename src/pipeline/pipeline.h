@@ -17,7 +17,7 @@ struct request_part {
     int64_t wall_ns, started_ns; /* now; of the first: the exchange's start */
     void (*answered)(struct request *r);
     void *owner;
-    bool admitted;
+    bool admitted; /* by limit_more, whose place it takes over */
 };
 struct request *request_new_part(struct loop_state *loop, struct exchange *x,
                                  const struct request_part *part) MUST_USE;

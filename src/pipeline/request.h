@@ -89,8 +89,7 @@ struct request {
     /* Says instead of the exchange's reply what came of it; touches it for the last time. NULL: the reply. */
     void (*answered)(struct request *r);
     void *owner;   /* whose `answered` is */
-    bool admitted; /* with another request of its exchange: has its rate, and is finished while shutting down
-                    */
+    bool admitted; /* with another request of its exchange (limit_more): it has its rate and its place */
     enum scan_state scan;
     struct str scan_detail;
     struct model_version *pinned;  /* the one that the caller named; NULL: the split chooses */

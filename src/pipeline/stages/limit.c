@@ -26,7 +26,7 @@ static struct rate rate_of(const struct request *r) {
                          own ? (unsigned)c->burst : r->client->burst};
 }
 
-bool limit_more(struct request *r, unsigned count) {
+static bool take_rate(struct request *r, unsigned count) {
     if (!r->client)
         return true;
     struct rate rate = rate_of(r);
@@ -37,20 +37,38 @@ bool limit_more(struct request *r, unsigned count) {
             "once. Send fewer rows at a time.",
             count + 1, r->client->name, rate.burst);
     r->rate = limiter_take_many(rate.limiter, rate.per_second, rate.burst, count, clock_monotonic());
-    if (r->rate.allowed)
-        return true;
-    refuse(r, rate.per_second);
-    return false;
+    if (!r->rate.allowed)
+        refuse(r, rate.per_second);
+    return r->rate.allowed;
+}
+
+bool limit_more(struct request *r, unsigned count) {
+    for (unsigned i = 0; i < count; i++)
+        if (!recorder_reserve(r->loop->parts->recorder, r->loop->index, &r->error)) {
+            limit_give_back(r->loop, i);
+            return false;
+        }
+    bool good = take_rate(r, count);
+    if (!good)
+        limit_give_back(r->loop, count);
+    return good;
+}
+
+void limit_give_back(struct loop_state *loop, unsigned count) {
+    for (unsigned i = 0; i < count; i++)
+        recorder_release(loop->parts->recorder, loop->index);
 }
 
 static enum stage_answer run(struct request *r) {
-    if (engine_draining(r->loop->engine) && !r->admitted)
+    if (r->admitted)
+        return STAGE_NEXT;
+    if (engine_draining(r->loop->engine))
         return stage_fail(r, ERR_DRAINING, "The server is shutting down; send the request again.");
     /* Room to record comes first: who cannot be recorded is refused without costing any rate. */
     if (!recorder_reserve(r->loop->parts->recorder, r->loop->index, &r->error))
         return STAGE_FAIL;
     r->reserved = true;
-    if (!r->client || r->admitted)
+    if (!r->client)
         return STAGE_NEXT;
     struct rate rate = rate_of(r);
     r->rate = limiter_take(rate.limiter, rate.per_second, rate.burst, r->stage_started);

@@ -34,9 +34,11 @@ extern const struct stage stage_reply;
 bool authenticate(const struct snapshot *snapshot, const struct exchange *x, enum role needed,
                   const struct client **client, struct error *err) MUST_USE;
 
-/* Takes the rate of `count` further requests of the same exchange, all or none; false: r->error says why.
- * After the stage limit. */
+/* Takes the rate of `count` further requests of the same exchange, and room to record them, all or none;
+ * false: r->error says why. After the stage limit. Each is then begun with request_part.admitted, or its room
+ * given back. */
 bool limit_more(struct request *r, unsigned count) MUST_USE;
+void limit_give_back(struct loop_state *loop, unsigned count);
 
 /* The index of the share that this request falls to. */
 unsigned split_share(const struct request *r);
