@@ -13,7 +13,8 @@ enum { NO_COLUMN = CSV_COLUMNS_MAX };
 struct columns {
     struct str names[CSV_COLUMNS_MAX];
     size_t count, id, text, label, slice;
-    bool features; /* what is left of a row is the input itself */
+    bool features;                 /* what is left of a row is the input itself */
+    bool is_text[CSV_COLUMNS_MAX]; /* features: of a column in which one cell is no number, all are texts */
 };
 
 static size_t column_named(const struct columns *c, struct str name) {
@@ -50,6 +51,10 @@ static bool read_header(struct suite_reader *r, struct csv *csv, struct columns 
             return reader_wrong(r, 1, "a column's name is not UTF-8");
         if (!reader_keep(r, str_trim(csv->cells[i]), &c->names[i]))
             return false;
+        for (size_t k = 0; k < i; k++)
+            if (str_eq(c->names[k], c->names[i]))
+                return reader_wrong(r, 1, "a second column \"%.*s\"",
+                                    (int)(c->names[i].n > 60 ? 60 : c->names[i].n), c->names[i].p);
     }
     if (!choose(r, c, "text", r->text_column, texts, ARRAY_COUNT(texts), &c->text) ||
         !choose(r, c, "label", r->label_column, labels, ARRAY_COUNT(labels), &c->label) ||
@@ -60,12 +65,15 @@ static bool read_header(struct suite_reader *r, struct csv *csv, struct columns 
     return true;
 }
 
-/* A number where it reads as one; whether the model takes it so is the model's to say. */
-static void write_cell(struct str cell, struct json_writer *w) {
+static bool cell_missing(struct str cell) {
+    return cell.n == 0 || str_eq(cell, STR("?")) || str_eq(cell, STR("NA")) || str_eq(cell, STR("null"));
+}
+
+static void write_cell(struct str cell, bool is_text, struct json_writer *w) {
     double number;
-    if (cell.n == 0 || str_eq(cell, STR("?")) || str_eq(cell, STR("NA")) || str_eq(cell, STR("null")))
+    if (cell_missing(cell))
         json_null(w);
-    else if (str_to_double(cell, &number))
+    else if (!is_text && str_to_double(cell, &number))
         json_double(w, number);
     else
         json_str(w, cell);
@@ -82,7 +90,7 @@ static bool take_features(struct suite_reader *r, const struct columns *c, const
         json_str(&w, c->names[i]);
         buf_add_char(&json, ':');
         w.comma = false;
-        write_cell(str_trim(csv->cells[i]), &w);
+        write_cell(str_trim(csv->cells[i]), c->is_text[i], &w);
     }
     json_object_end(&w);
     return json.failed ? reader_no_memory(r) : reader_keep(r, buf_str(&json), &d->c.features);
@@ -122,20 +130,45 @@ struct csv_reading {
     struct case_draft draft;
 };
 
+/* Looks through a copy, since reading takes quotes away in place. What is wrong with a row is said later. */
+static bool find_texts(struct suite_reader *r, struct csv_reading *reading, struct str text) {
+    AUTO_BUF copy = BUF_INIT(SUITE_FILE_MAX + 1);
+    struct columns *c = &reading->columns;
+    struct error ignored;
+    double number;
+    buf_add_str(&copy, text);
+    if (!buf_terminated(&copy))
+        return reader_no_memory(r);
+    csv_begin(&reading->csv, r->file, copy.p, copy.n);
+    if (!read_header(r, &reading->csv, c))
+        return false;
+    while (c->features && csv_next(&reading->csv, &ignored) == CSV_RECORD)
+        for (size_t i = 0; i < c->count && i < reading->csv.count; i++) {
+            struct str cell = str_trim(reading->csv.cells[i]);
+            c->is_text[i] = c->is_text[i] || !(cell_missing(cell) || str_to_double(cell, &number));
+        }
+    return true;
+}
+
+static bool read_rows(struct suite_reader *r, struct csv_reading *reading, struct buf *text) {
+    struct csv *csv = &reading->csv;
+    if (!find_texts(r, reading, buf_str(text)))
+        return false;
+    csv_begin(csv, r->file, text->p, text->n);
+    enum csv_status status = csv_next(csv, r->err); /* the header again */
+    while (status == CSV_RECORD && (status = csv_next(csv, r->err)) == CSV_RECORD)
+        if (!read_row(r, &reading->columns, csv, &reading->draft))
+            return false;
+    return status == CSV_END;
+}
+
 bool suite_read_csv(struct suite_reader *r, struct buf *text, const char *file) {
     struct csv_reading *reading = calloc(1, sizeof *reading);
     const char *outer = r->file;
     if (!reading)
         return reader_no_memory(r);
     r->file = file;
-    csv_begin(&reading->csv, file, text->p, text->n);
-    bool good = read_header(r, &reading->csv, &reading->columns);
-    while (good) {
-        enum csv_status status = csv_next(&reading->csv, r->err);
-        if (status == CSV_END)
-            break;
-        good = status == CSV_RECORD && read_row(r, &reading->columns, &reading->csv, &reading->draft);
-    }
+    bool good = read_rows(r, reading, text);
     r->file = outer;
     free(reading);
     return good;

@@ -5,7 +5,7 @@ import path from 'node:path';
 import test from 'node:test';
 import { start } from './chats.mjs';
 import { command, createKey, folder, serve, shared, storeWithModels, train } from './penstock.mjs';
-import { dice, texts } from './samples.mjs';
+import { dice, table, texts } from './samples.mjs';
 import { sentence } from './upstream.mjs';
 
 const quoted = (cells) => cells.map((cell) => `"${String(cell).replaceAll('"', '""')}"`).join(',') + '\n';
@@ -97,6 +97,15 @@ test('versions', { timeout: 240_000 }, async (t) => {
     const few = write('few.csv', csv(texts(60, 22)));
     const { stdout } = await evaluate(2, few, '--model', 'tickets@1', '--store', store);
     assert.match(stdout, /^not enough data: 60 answered cases, and the suite wants 200$/m);
+  });
+
+  await t.test('rows of numbers, here and through a server', async (t) => {
+    await train(store, 'payments', table(), '--folds', '2');
+    const rows = write('payments.csv', csv(table(250, 31)));
+    await evaluate(0, rows, '--model', 'payments@1', '--store', store, '--minimum', '0.8', '--json', path.join(dir, 'p.json'));
+    const server = await serve(t, { endpoints: { payments: { accepts: 'features', rollout: [{ model: 'payments' }], accept_threshold: 0, review_threshold: 0 } } }, { store });
+    await evaluate(0, rows, '--url', `http://127.0.0.1:${server.port}`, '--endpoint', 'payments', '--no-store', '--json', path.join(dir, 'q.json'));
+    assert.deepEqual(json('q.json').results.map(({ answer }) => answer), json('p.json').results.map(({ answer }) => answer));
   });
 
   await t.test('a suite that is wrong, with its line', async () => {

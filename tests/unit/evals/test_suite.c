@@ -175,6 +175,9 @@ static void rows_without_a_text_are_features(void **state) {
     load("cases.csv", "amount,country,label\n3.5,DE,fine\n,BR,check\n");
     assert_str(suite->cases[0].features, "{\"amount\":3.5,\"country\":\"DE\"}");
     assert_str(suite->cases[1].features, "{\"amount\":null,\"country\":\"BR\"}");
+    /* A column in which one cell is no number is one of names. */
+    load("cases.csv", "zip,amount,label\n\"89,073\",1,x\n89073,2,y\nAB1,3,z\n");
+    assert_str(suite->cases[1].features, "{\"zip\":\"89073\",\"amount\":2}");
 }
 
 static void promptfoos_form(void **state) {
@@ -294,6 +297,8 @@ static void what_is_wrong_is_said_with_its_line(void **state) {
     refused("tests: [{text: a, label: b}]\n\tx: 1\n", "tab");
     refused_as("t.csv", "text,label\na\n", "t.csv:2: 1 columns, expected the header's 2");
     refused_as("t.csv", "text,label\na,\n", "t.csv:2: the label is empty");
+    refused_as("t.csv", "text,label,text\na,b,c\n", "t.csv:1: a second column \"text\"");
+    refused_as("t.csv", "text,label\n\"a,b\n", "t.csv:2");
     refused_as("t.csv", "", "t.csv:1: expected a header");
     refused_as("t.jsonl", "{\"text\":\"a\",\"label\":\"b\"}\n{\"text\":\n", "t.jsonl:2: ");
     refused_as("t.jsonl", "[]\n", "t.jsonl:1: expected an object");
