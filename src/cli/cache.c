@@ -32,9 +32,10 @@ static const char help[] =
     "      --against LABEL     the different pairs that the rate is about, such as hard ones (all)\n"
     "      --same-from SCORE   scores from which a pair is the same (4)\n"
     "      --different-to SCORE  scores up to which a pair is different (2)\n"
-    "      --vectors UPSTREAM/MODEL  compare the vectors of this model of an upstream of --config, as the "
-    "endpoint's\n"
-    "                          semantic_vectors will (else: what the wording gives)\n"
+    "      --vectors MODEL     compare the vectors of UPSTREAM/MODEL, with the upstream in --config, or of "
+    "the\n"
+    "                          encoder NAME@VERSION, as the endpoint's semantic_vectors will (the "
+    "wording's)\n"
     "      --seed N            of the parts and the fit (1)\n"
     "      --dry-run           measure only, store nothing\n" STORE_OPTIONS_HELP;
 
@@ -259,12 +260,14 @@ static bool tune_on(const struct pair_set *pairs, const struct cache_command *c,
 static bool tune(struct cache_command *c, const struct store_option *o, const char *name, struct error *err) {
     struct pair_set pairs;
     struct text_vectors vectors = {0};
+    char reference[TUNING_VECTORS_SIZE];
     if (!pair_rows_read(&pairs, c->pairs, &c->rows, err))
         return false;
-    bool ok = !c->vectors || cache_vectors_fetch(&vectors, c->vectors, o->config, &pairs, err);
+    bool ok = !c->vectors || cache_vectors_fetch(&vectors, c->vectors, o, &pairs, reference, err);
     if (ok) {
         c->tuning.vectors = c->vectors ? &vectors : NULL;
-        c->tuning.vectors_name = c->vectors;
+        if (c->vectors)
+            c->tuning.vectors_name = c->vectors = reference;
         ok = tune_on(&pairs, c, o, name, err);
     }
     text_vectors_free(&vectors);
@@ -280,8 +283,6 @@ static bool run(void *ctx, const struct store_option *store, char **words, int c
         return fail(err, ERR_USAGE, "name one tuning: penstock cache tune NAME --pairs FILE.csv");
     if (!c->pairs)
         return fail(err, ERR_USAGE, "say with --pairs what to learn from");
-    if (c->vectors && !store->config)
-        return fail(err, ERR_USAGE, "--vectors needs --config FILE beside it: which upstream is that?");
     if (c->rows.different_to >= c->rows.same_from)
         return fail(err, ERR_USAGE, "--different-to %g must be below --same-from %g", c->rows.different_to,
                     c->rows.same_from);

@@ -1,6 +1,7 @@
 #include "cli/cache_vectors.h"
 
-#include "cache/tuning.h"
+#include "cache/wording.h"
+#include "models/text_encoder.h"
 #include "pipeline/upstream.h"
 
 #include <stdio.h>
@@ -74,8 +75,11 @@ static bool fetch(struct text_vectors *out, const char *reference, const struct 
     return good;
 }
 
-bool cache_vectors_fetch(struct text_vectors *out, const char *reference, const char *config,
-                         const struct pair_set *pairs, struct error *err) {
+static bool from_upstream(struct text_vectors *out, const char *reference, const char *config,
+                          const struct pair_set *pairs, struct error *err) {
+    if (!config)
+        return fail(err, ERR_USAGE, "--vectors %.60s needs --config FILE beside it: which upstream is that?",
+                    reference);
     const struct config *read = read_config(config, err);
     struct str model;
     if (!read)
@@ -86,4 +90,70 @@ bool cache_vectors_fetch(struct text_vectors *out, const char *reference, const 
     upstream_unref(u);
     config_unref(read);
     return good;
+}
+
+/* ---- by an encoder ---- */
+
+static bool make_room(struct text_vectors *v, size_t count, size_t dimensions, struct error *err) {
+    *v = (struct text_vectors){.count = count,
+                               .dimensions = dimensions,
+                               .values = malloc(count * dimensions),
+                               .factors = malloc(count * sizeof(float))};
+    return (v->values && v->factors) || fail(err, ERR_NO_MEMORY, "out of memory for vectors");
+}
+
+static bool encode(struct text_vectors *out, const struct text_encoder *e, const struct pair_set *pairs,
+                   struct error *err) {
+    float vector[TEXT_ENCODER_DIMENSIONS_MAX];
+    size_t dimensions = text_encoder_dimensions(e);
+    bool good = make_room(out, pairs->text_count, dimensions, err);
+    for (size_t i = 0; good && i < pairs->text_count; i++) {
+        struct str text = pairs->texts[i].text;
+        good = text_encoder_run(e, text, vector, err);
+        if (!good)
+            fail_within(err, "the text \"%.*s\"", (int)(text.n < 80 ? text.n : 80), text.p);
+        else if (!vector_quantise(vector, dimensions, out->values + i * dimensions, &out->factors[i]))
+            good = fail(err, ERR_DATA, "the vector of the text \"%.*s\" has no direction",
+                        (int)(text.n < 80 ? text.n : 80), text.p);
+        show_progress(NULL, i + 1, pairs->text_count);
+    }
+    if (!good)
+        text_vectors_free(out);
+    return good;
+}
+
+static bool load_encoder(struct store *store, const char *wanted, struct text_encoder **out, char *reference,
+                         struct error *err) {
+    struct version_record record;
+    char name[MODEL_NAME_MAX + 1];
+    unsigned version;
+    if (!registry_parse_reference(str_from(wanted), name, &version, err) ||
+        !registry_find(store, name, version, &record, err))
+        return false;
+    snprintf(reference, TUNING_VECTORS_SIZE, "%s@%u", record.name, record.version);
+    bool good = text_encoder_load(store, &record, out, err);
+    version_record_clear(&record);
+    return good;
+}
+
+static bool from_encoder(struct text_vectors *out, const char *wanted, const struct store_option *o,
+                         const struct pair_set *pairs, char *reference, struct error *err) {
+    struct store *store;
+    struct text_encoder *e = NULL;
+    if (!store_option_open(o, false, &store, err))
+        return false;
+    bool good = load_encoder(store, wanted, &e, reference, err);
+    store_close(store);
+    good = good && encode(out, e, pairs, err);
+    text_encoder_unref(e);
+    return good;
+}
+
+bool cache_vectors_fetch(struct text_vectors *out, const char *wanted, const struct store_option *o,
+                         const struct pair_set *pairs, char reference[TUNING_VECTORS_SIZE],
+                         struct error *err) {
+    if (!strchr(wanted, '/'))
+        return from_encoder(out, wanted, o, pairs, reference, err);
+    snprintf(reference, TUNING_VECTORS_SIZE, "%s", wanted);
+    return from_upstream(out, wanted, o->config, pairs, err);
 }

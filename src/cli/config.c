@@ -46,14 +46,15 @@ static void check_target(struct checking *c, const struct config_target *target)
 static void check_tuning(struct checking *c, const struct config_endpoint *e) {
     const struct config_name *wanted = &e->semantic_cache;
     struct tuning *tuning = NULL;
-    char name[MODEL_NAME_MAX + 1];
+    char name[MODEL_NAME_MAX + 1], vectors[TUNING_VECTORS_SIZE];
     unsigned version;
     struct error err;
     if (!wanted->text)
         return;
     if (!registry_parse_reference(str_from(wanted->text), name, &version, &err) ||
         (c->store && (!tuning_version_open(c->store, wanted->text, &tuning, &err) ||
-                      !tuning_version_fits(tuning, e, &err))))
+                      !tuning_version_vectors(c->store, &e->semantic_vectors, vectors, &err) ||
+                      !tuning_version_fits(tuning, wanted->text, vectors, &err))))
         config_problem(c->problems, c->config, &wanted->place, "%s", err.message);
     tuning_unref(tuning);
 }

@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "cli/models_add.h"
 #include "cli/models_archive.h"
+#include "cli/models_encoder.h"
 #include "cli/models_lineage.h"
 #include "cli/models_onnx.h"
 #include "cli/models_xgboost.h"
@@ -19,6 +20,8 @@ static const char help[] =
     "       penstock models show NAME[@VERSION]\n"
     "       penstock models add NAME --rules FILE --label LABEL [--label LABEL…]\n"
     "       penstock models add NAME --onnx FILE {--labels FILE | --label LABEL…} [OPTION…]\n"
+    "       penstock models add NAME --onnx FILE --vocabulary FILE [--cased] [--first-token] [--output "
+    "NAME]\n"
     "       penstock models add NAME --xgboost FILE.json --label LABEL… [--feature NAME…]\n"
     "       penstock models lineage NAME[@VERSION]\n"
     "       penstock models export NAME[@VERSION]… FILE.tar [--prompt NAME[@VERSION]] [--files]\n"
@@ -45,6 +48,10 @@ static const char help[] =
     "      --output NAME     the output with the scores, where an ONNX file has several\n"
     "      --logits          its scores come before the softmax\n"
     "      --temperature T   that such scores are divided by first (1)\n"
+    "      --vocabulary FILE of a sentence encoder, for semantic_vectors (docs/semantic-cache.md): BERT's "
+    "vocab.txt\n"
+    "      --cased           that vocabulary tells capitals and accents apart\n"
+    "      --first-token     a text's vector is its first token's, not the mean of all\n"
     "      --model NAME      only this model's versions\n"
     "      --limit N         so many versions (all)\n"
     "      --after NAME@N    going on behind this one\n"
@@ -84,6 +91,7 @@ static void add_row(const struct version_record *r, void *ctx) {
 struct models_command {
     struct rules_version rules;
     struct onnx_version onnx;
+    struct encoder_version encoder;
     bool learned_file; /* --onnx or what belongs to it */
     const char *xgboost;
     const char *model, *after;
@@ -268,6 +276,15 @@ static enum models_verb verb_of(char **words, int count) {
     return tags_is_verb(words, count) ? VERB_TAGS : VERB_NONE;
 }
 
+static bool add_encoder(struct store *store, struct models_command *c, const char *name, struct error *err) {
+    if (c->rules.label_count || c->onnx.labels_file || c->onnx.feature_count || c->onnx.logits)
+        return fail(err, ERR_USAGE, "an encoder (--vocabulary) has no labels, features and scores");
+    c->encoder.name = name;
+    c->encoder.file = c->onnx.file;
+    c->encoder.declared.output = c->onnx.output;
+    return models_add_encoder(store, &c->encoder, err);
+}
+
 static bool add(struct store *store, struct models_command *c, const char *name, struct error *err) {
     if (c->rules.rules && c->learned_file)
         return fail(err, ERR_USAGE, "--rules and the options of --onnx exclude each other");
@@ -278,6 +295,8 @@ static bool add(struct store *store, struct models_command *c, const char *name,
             return fail(err, ERR_USAGE, "--xgboost goes with --label and --feature only");
         return models_add_xgboost(store, name, c->xgboost, &d, err);
     }
+    if (c->encoder.vocabulary)
+        return add_encoder(store, c, name, err);
     c->rules.name = c->onnx.name = name;
     c->onnx.labels = c->rules.labels;
     c->onnx.label_count = c->rules.label_count;
@@ -337,6 +356,9 @@ enum {
     OPTION_OUTPUT,
     OPTION_LOGITS,
     OPTION_TEMPERATURE,
+    OPTION_VOCABULARY,
+    OPTION_CASED,
+    OPTION_FIRST_TOKEN,
     OPTION_MODEL,
     OPTION_LIMIT,
     OPTION_AFTER,
@@ -388,6 +410,9 @@ static bool read_other_option(struct models_command *c, int option, const char *
                         "prompts", value, err);
     case OPTION_FILES: c->archive.files = true; return true;
     case OPTION_HISTORY: c->history = true; return true;
+    case OPTION_VOCABULARY: c->encoder.vocabulary = value; return true;
+    case OPTION_CASED: c->encoder.declared.cased = true; return true;
+    case OPTION_FIRST_TOKEN: c->encoder.declared.first_token = true; return true;
     default: *known = false; return true;
     }
 }
@@ -416,6 +441,9 @@ static bool read_option(void *ctx, int option, const char *value, struct error *
 int cli_models(int argc, char **argv) {
     static const struct option options[] = {{"rules", required_argument, NULL, OPTION_RULES},
                                             {"label", required_argument, NULL, OPTION_LABEL},
+                                            {"vocabulary", required_argument, NULL, OPTION_VOCABULARY},
+                                            {"cased", no_argument, NULL, OPTION_CASED},
+                                            {"first-token", no_argument, NULL, OPTION_FIRST_TOKEN},
                                             {"onnx", required_argument, NULL, OPTION_ONNX},
                                             {"xgboost", required_argument, NULL, OPTION_XGBOOST},
                                             {"labels", required_argument, NULL, OPTION_LABELS},

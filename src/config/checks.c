@@ -79,10 +79,15 @@ void check_context(struct loader *l, void *item, const struct option_node *at) {
 
 void check_vectors(struct loader *l, void *item, const struct option_node *at) {
     const struct config_vectors *v = item;
-    if ((v->target.upstream.text != NULL) != (v->target.model.text != NULL))
-        loader_problem(l, at->place, at, "\"%s\" needs \"%s\" beside it",
-                       v->target.model.text ? "model" : "upstream",
-                       v->target.model.text ? "upstream" : "model");
+    char shown[SHOWN_SIZE];
+    loader_show(str_from(v->target.model.text), shown, sizeof shown);
+    if (v->target.upstream.text && !v->target.model.text)
+        loader_problem(l, at->place, at, "\"upstream\" needs \"model\" beside it");
+    else if (v->target.model.text && !v->target.upstream.text && !v->target.model.name)
+        loader_problem(l, v->target.model.place, at,
+                       "\"%s\" is not NAME or NAME@VERSION of the registry; one of an upstream needs "
+                       "\"upstream\" beside it",
+                       shown);
 }
 
 void check_output(struct loader *l, void *item, const struct option_node *at) {
@@ -269,7 +274,7 @@ static void check_language(struct loader *l, const struct config_endpoint *e, co
 }
 
 static void check_semantic(struct loader *l, const struct config_endpoint *e, const struct option_node *at) {
-    if (e->semantic_vectors.target.upstream.text && !e->semantic_cache.text)
+    if (e->semantic_vectors.target.model.text && !e->semantic_cache.text)
         loader_problem(l, loader_place_in(l, at, "semantic_vectors"), at,
                        "\"semantic_vectors\" needs \"semantic_cache: NAME\" beside it");
 }

@@ -192,7 +192,7 @@ struct config_context {
 
 /* Where the semantic cache has its vectors from. */
 struct config_vectors {
-    struct config_target target; /* upstream.text NULL: from the wording itself; no prompt */
+    struct config_target target; /* model.text NULL: from the wording itself; no prompt */
     int64_t timeout;
 };
 

@@ -94,7 +94,11 @@ static const struct option vectors_options[] = {
     {.name = "upstream",
      NAME(config_vectors, target.upstream),
      .help = "Which of the `upstreams` makes them (`/embeddings`)."},
-    {.name = "model", MODEL(config_vectors, target.model), .help = "Which of its models."},
+    {.name = "model",
+     MODEL(config_vectors, target.model),
+     .help =
+         "Which of its models; without `upstream` a sentence encoder of the registry (`penstock models add "
+         "--onnx FILE --vocabulary FILE`)."},
     {.name = "timeout",
      DURATION(config_vectors, timeout, MS(1), MINUTES(1)),
      .standard = "300ms",
@@ -263,7 +267,7 @@ static const struct option endpoint_options[] = {
     {.name = "semantic_vectors",
      SECTION(config_vectors, config_endpoint, semantic_vectors, vectors_group),
      .help = "Of chats: the model whose vectors the semantic cache compares; its tuning must have been made "
-             "for it (`penstock cache tune --vectors UPSTREAM/MODEL`). Without one they are made here, from "
+             "for it (`penstock cache tune --vectors`). Without one they are made here, from "
              "the wording."},
     {.name = "context",
      SECTION(config_context, config_endpoint, context, context_group),

@@ -285,31 +285,82 @@ static bool add_tuning(struct build *b, struct endpoint *e) {
     return good;
 }
 
-/* The registry can change under a good configuration, so a tuning that does not fit is no problem of the
- * file: the cache stays off, and says so. */
-static void match_vectors(struct endpoint *e) {
-    struct error err;
-    if (!e->tuning || tuning_version_fits(e->tuning, e->config, &err))
-        return;
+static void leave_off(struct endpoint *e, const struct error *why) {
     log_event(LOG_ERROR, "semantic_cache.off", "The semantic cache of endpoint \"%s\" stays off: %s.",
-              e->config->name, err.message);
+              e->config->name, why->message);
     tuning_unref(e->tuning);
     e->tuning = NULL;
 }
 
-static bool add_vectors(struct build *b, struct endpoint *e) {
-    const struct config_target *wanted = &e->config->semantic_vectors.target;
-    if (wanted->upstream.text) {
-        e->vectors = calloc(1, sizeof *e->vectors);
-        if (!e->vectors)
-            return no_memory(b);
-        e->vectors->remote = get_remote(b, wanted);
-        if (!e->vectors->remote)
-            return false;
-        e->vectors->breaker_options = e->vectors->remote->upstream->breaker_options;
+static struct text_encoder *loaded_encoder(const struct snapshot *s, const char *reference) {
+    for (size_t i = 0; s && i < s->endpoint_count; i++) {
+        const struct vector_source *v = s->endpoints[i].vectors;
+        if (v && v->encoder && strcmp(v->reference, reference) == 0)
+            return text_encoder_ref(v->encoder);
     }
-    match_vectors(e);
-    return true;
+    return NULL;
+}
+
+/* One that does not open leaves the cache off, as a model that does not load leaves its endpoint to others.
+ */
+static bool get_encoder(struct build *b, struct endpoint *e, struct vector_source *v) {
+    static const struct breaker_options standard = {.errors = 0.5,
+                                                    .minimum = 20,
+                                                    .window_ns = 10 * NS_PER_SECOND,
+                                                    .open_ns = 2 * NS_PER_SECOND,
+                                                    .open_max_ns = 60 * NS_PER_SECOND,
+                                                    .probes = 3};
+    const struct config_model *wanted = &e->config->semantic_vectors.target.model;
+    char name[MODEL_NAME_MAX + 1];
+    unsigned version;
+    struct version_record record;
+    struct error err;
+    v->breaker_options = standard;
+    v->pool = b->from->pool;
+    v->encoder = loaded_encoder(b->s, v->reference);
+    if (!v->encoder)
+        v->encoder = loaded_encoder(b->from->previous, v->reference);
+    if (v->encoder)
+        return true;
+    if (registry_parse_reference(str_from(v->reference), name, &version, &err) &&
+        registry_find(b->from->store, name, version, &record, &err)) {
+        bool good = text_encoder_load(b->from->store, &record, &v->encoder, &err);
+        version_record_clear(&record);
+        if (good)
+            return true;
+        if (err.code != ERR_CONFIG) {
+            leave_off(e, &err);
+            return true;
+        }
+    }
+    config_problem(b->problems, b->from->config, &wanted->place, "%s", err.message);
+    return false;
+}
+
+/* The registry can change under a good configuration, so a tuning that does not fit is no problem of the
+ * file: the cache stays off, and says so. */
+static bool add_vectors(struct build *b, struct endpoint *e) {
+    const struct config_vectors *config = &e->config->semantic_vectors;
+    char reference[TUNING_VECTORS_SIZE];
+    struct error err;
+    if (!tuning_version_vectors(b->from->store, config, reference, &err)) {
+        config_problem(b->problems, b->from->config, &config->target.model.place, "%s", err.message);
+        return false;
+    }
+    if (e->tuning && !tuning_version_fits(e->tuning, e->config->semantic_cache.text, reference, &err))
+        leave_off(e, &err);
+    if (!config->target.model.text)
+        return true;
+    struct vector_source *v = e->vectors = calloc(1, sizeof *v);
+    if (!v)
+        return no_memory(b);
+    memcpy(v->reference, reference, sizeof reference);
+    if (!config->target.upstream.text)
+        return get_encoder(b, e, v);
+    v->remote = get_remote(b, &config->target);
+    if (v->remote)
+        v->breaker_options = v->remote->upstream->breaker_options;
+    return v->remote != NULL;
 }
 
 /* What answers must look like, those included that the configuration itself gives. */
@@ -459,8 +510,10 @@ static void free_endpoint(struct endpoint *e) {
     for (unsigned i = 0; i < e->share_count + e->step_count; i++)
         clear_target(target_at(e, i));
     tuning_unref(e->tuning);
-    if (e->vectors)
+    if (e->vectors) {
         free_remote(e->vectors->remote);
+        text_encoder_unref(e->vectors->encoder);
+    }
     free(e->vectors);
     output_schema_clear(&e->output);
     free(e->shares);

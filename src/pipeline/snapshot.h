@@ -9,6 +9,7 @@
 #include "chat/prompt.h"
 #include "config/config.h"
 #include "models/script.h"
+#include "models/text_encoder.h"
 #include "models/version.h"
 #include "pipeline/clients.h"
 #include "pipeline/output_schema.h"
@@ -38,9 +39,14 @@ struct remote_model {
     struct model_experience *experience;
 };
 
-/* Of the vectors that an endpoint's semantic cache compares. Used by all loops: atomics. */
+/* Of the vectors that an endpoint's semantic cache compares: exactly one of the first two. Used by all loops:
+ * atomics. */
 struct vector_source {
     struct remote_model *remote;
+    struct text_encoder *encoder;
+    struct work_pool *pool;              /* of the encoder */
+    atomic_uint waiting;                 /* texts for the encoder */
+    char reference[TUNING_VECTORS_SIZE]; /* "main/small", "minilm@1" */
     struct breaker_options breaker_options;
     struct breaker breaker;        /* its own: what is late for a cache may do for an answer */
     _Atomic int64_t complained_ns; /* when its failing was last logged; monotonic */

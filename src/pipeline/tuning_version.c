@@ -31,16 +31,28 @@ bool tuning_version_open(struct store *store, const char *wanted, struct tuning 
     return good;
 }
 
-bool tuning_version_fits(const struct tuning *t, const struct config_endpoint *e, struct error *err) {
-    const struct config_target *target = &e->semantic_vectors.target;
-    char given[TUNING_VECTORS_SIZE] = "";
+bool tuning_version_vectors(struct store *store, const struct config_vectors *v,
+                            char reference[TUNING_VECTORS_SIZE], struct error *err) {
+    const struct config_target *t = &v->target;
+    struct version_record record;
+    reference[0] = '\0';
+    if (t->upstream.text)
+        snprintf(reference, TUNING_VECTORS_SIZE, "%s/%s", t->upstream.text, t->model.text);
+    else if (t->model.text) {
+        if (!registry_find(store, t->model.name, t->model.version, &record, err))
+            return false;
+        snprintf(reference, TUNING_VECTORS_SIZE, "%s@%u", record.name, record.version);
+        version_record_clear(&record);
+    }
+    return true;
+}
+
+bool tuning_version_fits(const struct tuning *t, const char *name, const char *reference, struct error *err) {
     const char *wanted = tuning_vectors(t);
-    if (target->upstream.text)
-        snprintf(given, sizeof given, "%s/%s", target->upstream.text, target->model.text);
-    return strcmp(wanted, given) == 0 ||
+    return strcmp(wanted, reference) == 0 ||
            fail(err, ERR_CONFIG,
                 "%s was made for %s%s, and semantic_vectors are %s; run `penstock cache tune` for these, or "
                 "name the others",
-                e->semantic_cache.text, wanted[0] ? "the vectors of " : "the wording", wanted,
-                given[0] ? given : "not set");
+                name, wanted[0] ? "the vectors of " : "the wording", wanted,
+                reference[0] ? reference : "not set");
 }

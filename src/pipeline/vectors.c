@@ -4,13 +4,36 @@
 #include "base/log.h"
 #include "chat/count.h"
 #include "chat/embedding.h"
+#include "work/pool.h"
 
-enum { COMPLAINT_S = 60, BODY_MAX = 6 * SEMANTIC_TEXT_MAX + 4096 /* escapes */ };
+#include <stdlib.h>
+
+enum {
+    COMPLAINT_S = 60,
+    BODY_MAX = 6 * SEMANTIC_TEXT_MAX + 4096, /* escapes */
+    WAITING_MAX = 64                         /* texts for one encoder: who comes then would wait too long */
+};
 /* The upstream's own timeouts, which count against its health, are not to come first. */
 #define GRACE_NS (50 * NS_PER_MS)
 
+/* A text with an encoder. Outlives a request that does not wait for it. */
+struct encoding {
+    struct work_item item;
+    struct loop_task task;
+    struct request *r; /* NULL: nobody waits any more */
+    struct snapshot *snapshot;
+    struct vector_source *source; /* of that snapshot */
+    struct engine *engine;
+    struct loop *loop;
+    struct error err;
+    bool good;
+    float *vector; /* these two lie behind it */
+    struct str text;
+};
+
 /* Lies in the request's arena; r->pending. */
 struct vector_fetch {
+    struct encoding *encoding; /* NULL: an upstream is asked */
     struct asking asking;
     struct question question;
     struct chat_request in;
@@ -24,7 +47,8 @@ struct vector_fetch {
 int64_t vectors_tokens(const struct request *r) {
     size_t most = r->chat->in.body.n < SEMANTIC_TEXT_MAX ? r->chat->in.body.n : SEMANTIC_TEXT_MAX;
     int64_t tokens = tokens_of_bytes((int64_t)most);
-    return r->endpoint->vectors && r->endpoint->tuning ? tokens + tokens / 8 : 0;
+    bool asked = r->endpoint->tuning && r->endpoint->vectors && r->endpoint->vectors->remote;
+    return asked ? tokens + tokens / 8 : 0;
 }
 
 /* Who reads the log can do something about it; once a minute is enough. */
@@ -40,7 +64,8 @@ static void say(struct request *r, enum metrics_vector result, const char *why) 
 static void settle(struct request *r, struct vector_fetch *f, enum breaker_outcome outcome) {
     struct vector_source *source = r->endpoint->vectors;
     int64_t now = clock_monotonic();
-    r->chat->spent.aside_ns += now - f->started_ns;
+    if (source->remote)
+        r->chat->spent.aside_ns += now - f->started_ns;
     breaker_settle(&source->breaker, &source->breaker_options, &f->token, outcome, 0, now);
 }
 
@@ -70,20 +95,20 @@ static bool fits(const struct request *r, size_t dimensions, struct error *err) 
     size_t wanted = tuning_dimensions(r->endpoint->tuning);
     return dimensions == wanted ||
            fail(err, ERR_UPSTREAM,
-                "The vectors of %.*s have %zu dimensions, and %.*s was made for %zu; run `penstock cache "
+                "The vectors of %s have %zu dimensions, and %.*s was made for %zu; run `penstock cache "
                 "tune` again.",
-                STR_ARG(r->endpoint->vectors->remote->reference), dimensions,
-                STR_ARG(r->endpoint->tuning_name), wanted);
+                r->endpoint->vectors->reference, dimensions, STR_ARG(r->endpoint->tuning_name), wanted);
 }
 
-static bool keep(struct request *r, const struct embeddings *e, struct error *err) {
-    size_t size = e->dimensions * sizeof(float);
-    float *vector = arena_alloc(r->arena, size);
+static bool keep(struct request *r, const float *values, size_t dimensions, struct error *err) {
+    if (!fits(r, dimensions, err))
+        return false;
+    float *vector = arena_alloc(r->arena, dimensions * sizeof *vector);
     if (!vector)
         return fail(err, ERR_NO_MEMORY, "Out of memory for this request.");
-    memcpy(vector, e->values, size);
+    memcpy(vector, values, dimensions * sizeof *vector);
     r->chat->vector = vector;
-    r->chat->dimensions = e->dimensions;
+    r->chat->dimensions = dimensions;
     return true;
 }
 
@@ -94,48 +119,127 @@ static bool take(struct request *r, const struct attempt *t, struct error *err) 
         fail_within(err, "Upstream \"%s\"", t->remote->upstream->config->name);
         return false;
     }
-    bool good = fits(r, e.dimensions, err) && keep(r, &e, err);
+    bool good = keep(r, e.values, e.dimensions, err);
     embeddings_clear(&e);
     return good;
 }
 
-static void ended(struct asking *a, enum failure failure) {
-    struct request *r = a->asker;
+static void end(struct request *r, enum metrics_vector result, const char *why) {
     struct vector_fetch *f = r->pending;
-    struct error err = a->attempt.error;
     vectors_ended *tell = f->ended;
-    bool good = failure == FAILURE_NONE && take(r, &a->attempt, &err);
-    settle(r, f, good ? BREAKER_SUCCESS : BREAKER_FAILURE);
+    settle(r, f, result == METRICS_VECTOR_FETCHED ? BREAKER_SUCCESS : BREAKER_FAILURE);
+    say(r, result, why);
     let_go(r, f);
-    say(r,
+    tell(r);
+}
+
+static void ended(struct asking *a, enum failure failure) {
+    struct error err = a->attempt.error;
+    bool good = failure == FAILURE_NONE && take(a->asker, &a->attempt, &err);
+    end(a->asker,
         good                      ? METRICS_VECTOR_FETCHED
         : failure == FAILURE_NONE ? METRICS_VECTOR_UNFIT
                                   : METRICS_VECTOR_FAILED,
         err.message);
-    tell(r);
 }
 
 static const struct asking_events events = {
     .on_call = on_call, .on_called = on_called, .on_output = on_output, .on_read = on_read, .ended = ended};
 
+/* ---- an encoder of our own ---- */
+
+static void encoding_free(struct encoding *e) {
+    atomic_fetch_sub_explicit(&e->source->waiting, 1, memory_order_relaxed);
+    snapshot_unref(e->snapshot);
+    free(e);
+}
+
+/* On the loop. */
+static void encoded(struct loop_task *task) {
+    struct encoding *e = CONTAINER_OF(task, struct encoding, task);
+    struct request *r = e->r;
+    bool good = e->good;
+    struct error err = e->err;
+    if (r && good)
+        good = keep(r, e->vector, text_encoder_dimensions(e->source->encoder), &err);
+    bool unfit = e->good && !good;
+    encoding_free(e);
+    if (r)
+        end(r,
+            good    ? METRICS_VECTOR_FETCHED
+            : unfit ? METRICS_VECTOR_UNFIT
+                    : METRICS_VECTOR_FAILED,
+            err.message);
+}
+
+/* On a thread of the pool. */
+static void encode(struct work_item *item, unsigned worker) {
+    struct encoding *e = CONTAINER_OF(item, struct encoding, item);
+    struct engine *engine = e->engine;
+    e->good = text_encoder_run(e->source->encoder, e->text, e->vector, &e->err);
+    loop_post(e->loop, &e->task);
+    engine_outstanding_end(engine);
+}
+
+static struct encoding *encoding_new(struct request *r) {
+    struct vector_source *source = r->endpoint->vectors;
+    struct str text = r->chat->question;
+    size_t size = text_encoder_dimensions(source->encoder) * sizeof(float);
+    struct encoding *e = calloc(1, sizeof *e + size + text.n);
+    if (!e)
+        return NULL;
+    e->item.run = encode;
+    e->task.run = encoded;
+    e->r = r;
+    e->snapshot = snapshot_ref(r->snapshot);
+    e->source = source;
+    e->engine = r->loop->engine;
+    e->loop = r->loop->loop;
+    e->vector = (void *)(e + 1);
+    char *copy = (char *)(e + 1) + size;
+    memcpy(copy, text.p, text.n);
+    e->text = (struct str){copy, text.n};
+    return e;
+}
+
+static bool begin_encoding(struct request *r, struct vector_fetch *f, struct error *err) {
+    struct vector_source *source = r->endpoint->vectors;
+    if (atomic_fetch_add_explicit(&source->waiting, 1, memory_order_relaxed) >= WAITING_MAX) {
+        atomic_fetch_sub_explicit(&source->waiting, 1, memory_order_relaxed);
+        return fail(err, ERR_OVERLOADED, "%d texts wait for %s already.", WAITING_MAX, source->reference);
+    }
+    f->encoding = encoding_new(r);
+    if (!f->encoding) {
+        atomic_fetch_sub_explicit(&source->waiting, 1, memory_order_relaxed);
+        return fail(err, ERR_NO_MEMORY, "Out of memory for this request.");
+    }
+    engine_outstanding_begin(f->encoding->engine);
+    work_pool_submit(source->pool, &f->encoding->item);
+    return true;
+}
+
+/* ---- either ---- */
+
+static void stop(struct vector_fetch *f) {
+    if (f->encoding)
+        f->encoding->r = NULL;
+    else
+        asking_cancel(&f->asking);
+}
+
 static void late(struct loop_timer *timer) {
     struct vector_fetch *f = CONTAINER_OF(timer, struct vector_fetch, late);
     struct request *r = f->asking.asker;
-    vectors_ended *tell = f->ended;
     struct error err;
-    asking_cancel(&f->asking);
-    settle(r, f, BREAKER_FAILURE);
-    let_go(r, f);
-    fail(&err, ERR_DEADLINE, "%.*s gave no vector within %lld ms.",
-         STR_ARG(r->endpoint->vectors->remote->reference),
+    stop(f);
+    fail(&err, ERR_DEADLINE, "%s gave no vector within %lld ms.", r->endpoint->vectors->reference,
          (long long)(r->endpoint->config->semantic_vectors.timeout / NS_PER_MS));
-    say(r, METRICS_VECTOR_LATE, err.message);
-    tell(r);
+    end(r, METRICS_VECTOR_LATE, err.message);
 }
 
 void vectors_cancel(struct request *r) {
     struct vector_fetch *f = r->pending;
-    asking_cancel(&f->asking);
+    stop(f);
     settle(r, f, BREAKER_CANCELLED);
     let_go(r, f);
 }
@@ -145,6 +249,15 @@ static bool prepare(struct request *r, struct vector_fetch *f, struct error *err
     embedding_request_write(&f->body, f->asking.remote->model, &r->chat->question, 1);
     return (!f->body.failed || fail(err, ERR_NO_MEMORY, "Out of memory for this request.")) &&
            chat_request_parse(CHAT_EMBEDDINGS, buf_str(&f->body), &f->in, err);
+}
+
+static bool begin_asking(struct request *r, struct vector_fetch *f, struct error *err) {
+    if (!prepare(r, f, err))
+        return false;
+    if (asking_start(&f->asking) == FAILURE_NONE)
+        return true;
+    *err = f->asking.attempt.error;
+    return false;
 }
 
 static struct vector_fetch *fetch_new(struct request *r, vectors_ended *tell) {
@@ -172,12 +285,9 @@ static struct vector_fetch *fetch_new(struct request *r, vectors_ended *tell) {
 
 static bool begin(struct request *r, struct vector_fetch *f, struct error *err) {
     r->pending = f;
-    if (prepare(r, f, err)) {
-        if (asking_start(&f->asking) == FAILURE_NONE) {
-            loop_timer_arm(r->loop->loop, &f->late, f->late.deadline_ns);
-            return true;
-        }
-        *err = f->asking.attempt.error;
+    if (f->asking.remote ? begin_asking(r, f, err) : begin_encoding(r, f, err)) {
+        loop_timer_arm(r->loop->loop, &f->late, f->late.deadline_ns);
+        return true;
     }
     settle(r, f, BREAKER_FAILURE);
     let_go(r, f);

@@ -1,7 +1,7 @@
-/* The vector of a request's question, where its endpoint's semantic cache compares those of an upstream's
- * model: a question on the side, with a deadline and a breaker of its own, so that a slow or broken model
- * costs requests neither their answer nor, for long, their time. What it costs is the request's. On the
- * request's loop. */
+/* The vector of a request's question, where its endpoint's semantic cache compares those of a model: of an
+ * upstream's, which is asked on the side, or of an encoder here, which runs in the work pool. Either has a
+ * deadline and a breaker of its own, so that a slow or broken model costs requests neither their answer nor,
+ * for long, their time. What an upstream takes for it is the request's cost. On the request's loop. */
 #pragma once
 
 #include "pipeline/chat.h"

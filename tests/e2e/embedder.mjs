@@ -5,8 +5,8 @@ import { createHash } from 'node:crypto';
 import http from 'node:http';
 import { atEnd, sleep } from './penstock.mjs';
 
-const actions = ['order request obtain', 'find locate discover', 'replace swap exchange', 'share hand pass', 'check verify inspect', 'extend prolong lengthen', 'rename relabel retitle', 'print copy duplicate', 'sort arrange organise', 'rate assess grade'].map((list) => list.split(' '));
-const things = ['card plastic chip', 'invoice bill account', 'receipt slip voucher', 'statement summary overview', 'parcel package box', 'ticket permit token', 'folder binder file', 'ladder stairs steps', 'kettle boiler pot', 'lantern lamp torch', 'basket hamper crate', 'blanket quilt cover'].map((list) => list.split(' '));
+export const actions = ['order request obtain', 'find locate discover', 'replace swap exchange', 'share hand pass', 'check verify inspect', 'extend prolong lengthen', 'rename relabel retitle', 'print copy duplicate', 'sort arrange organise', 'rate assess grade'].map((list) => list.split(' '));
+export const things = ['card plastic chip', 'invoice bill account', 'receipt slip voucher', 'statement summary overview', 'parcel package box', 'ticket permit token', 'folder binder file', 'ladder stairs steps', 'kettle boiler pot', 'lantern lamp torch', 'basket hamper crate', 'blanket quilt cover'].map((list) => list.split(' '));
 const ways = ['how do I {a} my {t}', 'how can I {a} the {t}', 'what is the way how I {a} a {t}', 'tell me how I {a} this {t}'];
 const topics = actions.length * things.length, variants = 36;
 

@@ -285,7 +285,13 @@ static void checks_whose_vectors_are_compared(void **state) {
     config_unref(c);
     c = good(UPSTREAM
              "endpoints: {e: {kind: chat, rollout: [{model: m, upstream: main}], semantic_cache: faq}}");
-    assert_null(c->endpoints[0].semantic_vectors.target.upstream.text);
+    assert_null(c->endpoints[0].semantic_vectors.target.model.text);
+    config_unref(c);
+    c = good(UPSTREAM
+             "endpoints: {e: {kind: chat, rollout: [{model: m, upstream: main}], semantic_cache: faq, "
+             "semantic_vectors: {model: small@3}}}");
+    assert_string_equal(c->endpoints[0].semantic_vectors.target.model.name, "small");
+    assert_int_equal(c->endpoints[0].semantic_vectors.target.model.version, 3);
     config_unref(c);
 }
 
@@ -296,8 +302,12 @@ static void checks_where_vectors_come_from(void **state) {
         "t.yaml:2:86: endpoints.e: \"semantic_vectors\" needs \"semantic_cache: NAME\" beside it");
     bad(UPSTREAM CHAT "semantic_cache: faq, semantic_vectors: {upstream: main}}}", 1,
         "t.yaml:2:107: endpoints.e.semantic_vectors: \"upstream\" needs \"model\" beside it");
-    bad(UPSTREAM CHAT "semantic_cache: faq, semantic_vectors: {model: small}}}", 1,
-        "t.yaml:2:107: endpoints.e.semantic_vectors: \"model\" needs \"upstream\" beside it");
+    bad(UPSTREAM CHAT "semantic_cache: faq, semantic_vectors: {model: 'org/small'}}}", 1,
+        "t.yaml:2:115: endpoints.e.semantic_vectors: \"org/small\" is not NAME or NAME@VERSION of the "
+        "registry; "
+        "one of an upstream needs \"upstream\" beside it");
+    bad(UPSTREAM CHAT "semantic_vectors: {model: small}}}", 1,
+        "t.yaml:2:86: endpoints.e: \"semantic_vectors\" needs \"semantic_cache: NAME\" beside it");
     bad(UPSTREAM CHAT "semantic_cache: faq, semantic_vectors: {upstream: maim, model: small}}}", 1,
         "t.yaml:2:118: there is no upstream \"maim\"; did you mean \"main\"?");
     bad("upstreams: {main: {kind: simulator}}\n" CHAT

@@ -146,6 +146,21 @@ void onnx_write_text_classifier(struct buf *out) {
     write_model(out, &graph);
 }
 
+void onnx_write_encoder(struct buf *out) {
+    static const int64_t ids_shape[] = {ANY, ANY}, states_shape[] = {ANY, ANY, ENCODER_DIMENSIONS},
+                         table_shape[] = {ENCODER_TOKENS, ENCODER_DIMENSIONS};
+    static float table[ENCODER_TOKENS][ENCODER_DIMENSIONS];
+    struct buf graph = MESSAGE();
+    for (int i = ENCODER_SPECIAL; i < ENCODER_TOKENS; i++)
+        table[i][(i - ENCODER_SPECIAL) / 3] = 1;
+    add_node(&graph, (struct node){"Gather", NULL, {"table", "input_ids"}, {"last_hidden_state"}, MESSAGE()});
+    add_tensor(&graph, "table", FLOAT, table_shape, 2, raw_of(table, sizeof table));
+    add_port(&graph, 11, "input_ids", INT64, ids_shape, 2);
+    add_port(&graph, 11, "attention_mask", INT64, ids_shape, 2);
+    add_port(&graph, 12, "last_hidden_state", FLOAT, states_shape, 3);
+    write_model(out, &graph);
+}
+
 void onnx_write_slow(struct buf *out, int64_t turns) {
     static const int64_t none[] = {1};
     static const char yes = 1;

@@ -22,6 +22,7 @@ int main(int argc, char **argv) {
         return 2;
     return keep(argv[1], "classifier", onnx_write_classifier) &&
                    keep(argv[1], "text", onnx_write_text_classifier) &&
+                   keep(argv[1], "encoder", onnx_write_encoder) &&
                    keep(argv[1], "external", onnx_write_external)
                ? 0
                : 1;
