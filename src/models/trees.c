@@ -40,6 +40,8 @@ static bool check_nodes(const struct trees *t, const struct tabular *schema, uin
         if (n->column & TREE_LEAF) {
             if (!(fabsf(n->leaf) <= value_max))
                 return bad_node(i, "has a leaf that is no number of sense", err);
+            if (n->column != TREE_LEAF || n->child != 0)
+                return bad_node(i, "is a leaf that leads on", err);
             continue;
         }
         if (n->child == 0 || n->child >= t->node_count - i - 1)
@@ -123,23 +125,47 @@ void trees_row(const struct tabular *schema, const struct feature_value *values,
                                                       : NAN;
 }
 
-static inline uint32_t goes_right(const struct trees *t, const struct tree_node *n, float value) {
-    if (UNLIKELY(isnan(value)))
-        return (n->column & TREE_MISSING_RIGHT) != 0;
-    if (n->column & TREE_SET) {
+/* From a node to its child; a leaf leads to itself. */
+static inline const struct tree_node *step(const struct trees *t, const struct tree_node *n,
+                                           const float *row) {
+    float value = row[n->column & TREE_COLUMN];
+    uint32_t right = !(value < n->split);
+    if (UNLIKELY(isnan(value))) {
+        right = (n->column & TREE_MISSING_RIGHT) != 0;
+    } else if (n->column & TREE_SET) {
         uint32_t category = (uint32_t)value;
-        return t->words[n->set + category / 32] >> category % 32 & 1;
+        right = t->words[n->set + category / 32] >> category % 32 & 1;
     }
-    return !(value < n->split);
+    return n + n->child + (right & !(n->column & TREE_LEAF));
+}
+
+/* Which way a split goes is hard to foresee: while one tree waits for it, the others go on. */
+enum { SIDE_BY_SIDE = 8 };
+
+static inline void add_trees(const struct trees *t, uint32_t first, uint32_t count, const float *row,
+                             float *sums) {
+    const struct tree_start *starts = &t->starts[first];
+    const struct tree_node *n[SIDE_BY_SIDE];
+    unsigned leaves;
+    for (uint32_t i = 0; i < count; i++)
+        n[i] = &t->nodes[starts[i].node];
+    do {
+        leaves = TREE_LEAF;
+        for (uint32_t i = 0; i < count; i++) {
+            n[i] = step(t, n[i], row);
+            leaves &= n[i]->column;
+        }
+    } while (!leaves);
+    for (uint32_t i = 0; i < count; i++)
+        sums[starts[i].group] += n[i]->leaf;
 }
 
 void trees_sum(const struct trees *t, const float *row, float *sums) {
+    uint32_t at = 0;
     for (uint32_t i = 0; i < t->groups; i++)
         sums[i] = t->base;
-    for (uint32_t i = 0; i < t->count; i++) {
-        const struct tree_node *n = &t->nodes[t->starts[i].node];
-        while (!(n->column & TREE_LEAF))
-            n += n->child + goes_right(t, n, row[n->column & TREE_COLUMN]);
-        sums[t->starts[i].group] += n->leaf;
-    }
+    for (; at + SIDE_BY_SIDE <= t->count; at += SIDE_BY_SIDE)
+        add_trees(t, at, SIDE_BY_SIDE, row, sums);
+    for (; at < t->count; at++)
+        add_trees(t, at, 1, row, sums);
 }

@@ -15,7 +15,7 @@ enum { TREE_LEAF = 0x8000, TREE_SET = 0x4000, TREE_MISSING_RIGHT = 0x2000, TREE_
 
 struct tree_node {
     uint16_t column;
-    uint16_t child; /* how far behind this node its left child is; the right one is the next */
+    uint16_t child; /* how far behind this node its left child is, the right one is the next; of a leaf: 0 */
     union {
         float split;  /* left: below it */
         uint32_t set; /* word where a bit for each of the column's categories begins; right: in the set */

@@ -129,6 +129,8 @@ static void damaged_sections_are_refused(void **state) {
     damage_node(f, 0, (struct tree_node){.column = 0 | TREE_SET, .child = 1}, "does not fit");
     damage_node(f, 1, (struct tree_node){.column = TREE_LEAF, .leaf = INFINITY}, "no number of sense");
     damage_node(f, 1, (struct tree_node){.column = TREE_LEAF, .leaf = NAN}, "no number of sense");
+    damage_node(f, 1, (struct tree_node){.column = TREE_LEAF, .child = 1, .leaf = 1}, "leads on");
+    damage_node(f, 1, (struct tree_node){.column = TREE_LEAF | 2000, .leaf = 1}, "leads on");
     for (size_t n = 0; n < f->bytes.n; n++) {
         struct error err = {0};
         struct trees t;
@@ -140,17 +142,18 @@ static void damaged_sections_are_refused(void **state) {
 static void deep_trees_are_refused(void **state) {
     const struct fixture *f = *state;
     enum { DEPTH = TREE_DEPTH_MAX + 1, NODE_COUNT = 2 * DEPTH + 1 };
+    static const struct tree_node split = {.column = 2, .child = 1, .split = 1};
+    static const struct tree_node leaf = {.column = TREE_LEAF, .leaf = 1};
     struct tree_node chain[NODE_COUNT];
     struct tree_start start = {0, 0};
     for (size_t i = 0; i < NODE_COUNT; i++)
-        chain[i] = i % 2 == 0 && i < NODE_COUNT - 1 ? (struct tree_node){.column = 2, .child = 1, .split = 1}
-                                                    : (struct tree_node){.column = TREE_LEAF, .leaf = 1};
+        chain[i] = i % 2 == 0 && i < NODE_COUNT - 1 ? split : leaf;
     for (int deep = 0; deep < 2; deep++) {
         struct trees t = {
             .groups = 1, .count = 1, .node_count = NODE_COUNT - (deep ? 0 : 2), .starts = &start};
         struct error err = {0};
         AUTO_BUF bytes = BUF_INIT(1 << 16);
-        chain[NODE_COUNT - 3].column = deep ? 2 : TREE_LEAF;
+        chain[NODE_COUNT - 3] = deep ? split : leaf;
         t.nodes = chain;
         trees_write(&bytes, &t, &f->schema);
         assert_int_equal(trees_read(&t, buf_str(&bytes), &f->schema, &err), !deep);
