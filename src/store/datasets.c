@@ -81,7 +81,7 @@ static bool insert(struct store *s, const struct dataset_record *r, struct error
     sql_bind_int(q, 7, (int64_t)r->labels);
     sql_bind_str(q, 8, str_from(r->source));
     sql_bind_int(q, 9, r->created);
-    return sql_run(s, q, err) && store_note_change(s, err);
+    return sql_run(s, q, err);
 }
 
 bool datasets_restore(struct store *s, struct dataset_record *r, bool *added, struct error *err) {
