@@ -18,6 +18,7 @@ static const struct {
     {"models", cli_models, "list, show, tag, export and import model versions, tell their lineage"},
     {"datasets", cli_datasets, "add, list, show and compare what models are trained on"},
     {"cache", cli_cache, "tune the semantic cache on labelled pairs"},
+    {"suites", cli_suites, "keep suites of cases, list them and write them out"},
     {"prompts", cli_prompts, "add, list, show and try out prompt templates"},
     {"keys", cli_keys, "make, list and revoke API keys"},
     {"review", cli_review, "list and resolve what people have to decide"},

@@ -17,4 +17,5 @@ int cli_prompts(int argc, char **argv);
 int cli_requests(int argc, char **argv);
 int cli_review(int argc, char **argv);
 int cli_serve(int argc, char **argv);
+int cli_suites(int argc, char **argv);
 int cli_train(int argc, char **argv);

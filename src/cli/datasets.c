@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "cli/data_option.h"
 #include "cli/datasets_diff.h"
+#include "cli/listing.h"
 #include "cli/store_option.h"
 #include "cli/table.h"
 #include "cli/tags.h"
@@ -146,14 +147,14 @@ static void write_record(struct json_writer *w, const struct dataset_record *r) 
 }
 
 static void add_json(const struct dataset_record *r, void *ctx) {
-    struct json_writer *w = ctx;
+    struct json_writer *w = &((struct listing *)ctx)->w;
     json_object(w);
     write_record(w, r);
     json_object_end(w);
 }
 
 static void add_line(const struct dataset_record *r, void *ctx) {
-    struct table *t = ctx;
+    struct table *t = &((struct listing *)ctx)->table;
     char time[CLOCK_TEXT_SIZE];
     clock_format(r->created, time);
     table_cell_format(t, "%s@%u", r->name, r->version);
@@ -169,23 +170,9 @@ static void add_line(const struct dataset_record *r, void *ctx) {
 static bool list(const struct datasets_command *c, struct error *err) {
     static const char *const heads[] = {"DATASET", "KIND",    "ROWS",     "LABELS",
                                         "BYTES",   "CREATED", "MANIFEST", "SOURCE"};
-    if (!c->json) {
-        struct table t = table_new(heads, ARRAY_COUNT(heads));
-        bool good = datasets_list(c->store, add_line, &t, err);
-        if (good)
-            table_print(&t, stdout);
-        else
-            buf_free(&t.text);
-        return good;
-    }
-    AUTO_BUF out = BUF_INIT(OUTPUT_MAX);
-    struct json_writer w = JSON_WRITER(&out);
-    json_array(&w);
-    if (!datasets_list(c->store, add_json, &w, err))
-        return false;
-    json_array_end(&w);
-    puts(buf_terminated(&out) ? out.p : "[]");
-    return true;
+    struct listing l;
+    listing_begin(&l, heads, ARRAY_COUNT(heads), c->json);
+    return listing_end(&l, datasets_list(c->store, c->json ? add_json : add_line, &l, err));
 }
 
 static bool find(struct store *s, const char *reference, struct dataset_record *r, struct dataset_manifest *m,

@@ -2,6 +2,7 @@
 
 #include "cli/eval_report.h"
 #include "cli/store_option.h"
+#include "cli/suites.h"
 #include "evals/grading.h"
 #include "evals/report.h"
 #include "store/registry.h"
@@ -239,6 +240,17 @@ static void take_reference(const char *reference, struct evaluation_record *r) {
     r->version = (unsigned)number;
 }
 
+/* So that the evaluation can be repeated. One that cannot be kept (a file that is not beside it, a name that
+ * the registry does not take) is judged by all the same. */
+static void keep_suite(const struct eval_command *c) {
+    struct suite_record *r = malloc(sizeof *r);
+    struct error why;
+    bool added;
+    if (r && !suite_keep(c->store, c->suite_path, c->suite->hash, r, &added, &why))
+        fprintf(stderr, "penstock eval: the suite is not kept in the registry: %s\n", why.message);
+    free(r);
+}
+
 static bool keep(struct eval_command *c, const struct report *report, struct evaluation_record *r,
                  struct error *err) {
     const struct suite *s = c->suite;
@@ -265,6 +277,7 @@ static bool keep(struct eval_command *c, const struct report *report, struct eva
     if (!c->store || c->no_store)
         return true;
     r->report = buf_terminated(&text);
+    keep_suite(c);
     bool good = r->report ? evaluations_add(c->store, r, err)
                           : fail(err, ERR_NO_MEMORY, "Out of memory for the report.");
     r->report = NULL;

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "cli/listing.h"
 #include "cli/models_add.h"
 #include "cli/models_archive.h"
 #include "cli/models_encoder.h"
@@ -72,14 +73,14 @@ static void write_version(struct json_writer *w, const struct version_record *r)
 }
 
 static void add_json(const struct version_record *r, void *ctx) {
-    struct json_writer *w = ctx;
+    struct json_writer *w = &((struct listing *)ctx)->w;
     json_object(w);
     write_version(w, r);
     json_object_end(w);
 }
 
 static void add_row(const struct version_record *r, void *ctx) {
-    struct table *t = ctx;
+    struct table *t = &((struct listing *)ctx)->table;
     char time[CLOCK_TEXT_SIZE];
     clock_format(r->created, time);
     table_cell_format(t, "%s@%u", r->name, r->version);
@@ -103,23 +104,9 @@ struct models_command {
 static bool list_page(struct store *store, const struct models_command *c, const struct version_page *page,
                       struct error *err) {
     static const char *const heads[] = {"MODEL", "BACKEND", "CREATED", "ARTEFACT"};
-    if (!c->json) {
-        struct table t = table_new(heads, ARRAY_COUNT(heads));
-        bool ok = registry_page(store, page, add_row, &t, err);
-        if (ok)
-            table_print(&t, stdout);
-        else
-            buf_free(&t.text);
-        return ok;
-    }
-    AUTO_BUF out = BUF_INIT(OUTPUT_MAX);
-    struct json_writer w = JSON_WRITER(&out);
-    json_array(&w);
-    if (!registry_page(store, page, add_json, &w, err))
-        return false;
-    json_array_end(&w);
-    puts(buf_terminated(&out) ? out.p : "[]");
-    return true;
+    struct listing l;
+    listing_begin(&l, heads, ARRAY_COUNT(heads), c->json);
+    return listing_end(&l, registry_page(store, page, c->json ? add_json : add_row, &l, err));
 }
 
 static bool list(struct store *store, const struct models_command *c, struct error *err) {

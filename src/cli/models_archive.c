@@ -59,13 +59,9 @@ static bool check_prompt(const struct prompt_record *r, struct error *err) {
     return good;
 }
 
-static const char *noun(enum tag_subject subject) {
-    return subject == TAG_MODEL ? "model" : subject == TAG_DATASET ? "dataset" : "prompt";
-}
-
-static void print_object(enum tag_subject subject, const char *name, unsigned version, unsigned number,
-                         bool added, void *ctx) {
-    printf("%-8s %s@%u", noun(subject), name, number);
+static void print_object(const char *kind, const char *name, unsigned version, unsigned number, bool added,
+                         void *ctx) {
+    printf("%-8s %s@%u", kind, name, number);
     if (!added)
         fputs(" (it was there already)", stdout);
     else if (number != version)
@@ -73,11 +69,11 @@ static void print_object(enum tag_subject subject, const char *name, unsigned ve
     putchar('\n');
 }
 
-static void write_object(enum tag_subject subject, const char *name, unsigned version, unsigned number,
-                         bool added, void *ctx) {
+static void write_object(const char *kind, const char *name, unsigned version, unsigned number, bool added,
+                         void *ctx) {
     struct json_writer *w = ctx;
     json_object(w);
-    json_field_text(w, "kind", noun(subject));
+    json_field_text(w, "kind", kind);
     json_field_text(w, "name", name);
     json_field_int(w, "version", number);
     json_field_int(w, "archive_version", version);

@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "chat/prompt.h"
 #include "cli/file_argument.h"
+#include "cli/listing.h"
 #include "cli/store_option.h"
 #include "cli/table.h"
 #include "cli/tags.h"
@@ -73,14 +74,14 @@ static void write_version(struct json_writer *w, const struct prompt_record *r) 
 }
 
 static void add_json(const struct prompt_record *r, void *ctx) {
-    struct json_writer *w = ctx;
+    struct json_writer *w = &((struct listing *)ctx)->w;
     json_object(w);
     write_version(w, r);
     json_object_end(w);
 }
 
 static void add_row(const struct prompt_record *r, void *ctx) {
-    struct table *t = ctx;
+    struct table *t = &((struct listing *)ctx)->table;
     char time[CLOCK_TEXT_SIZE];
     clock_format(r->created, time);
     table_cell_format(t, "%s@%u", r->name, r->version);
@@ -90,23 +91,9 @@ static void add_row(const struct prompt_record *r, void *ctx) {
 
 static bool list(struct store *store, bool json, struct error *err) {
     static const char *const heads[] = {"PROMPT", "CREATED", "HASH"};
-    if (!json) {
-        struct table t = table_new(heads, ARRAY_COUNT(heads));
-        bool good = prompts_list(store, add_row, &t, err);
-        if (good)
-            table_print(&t, stdout);
-        else
-            buf_free(&t.text);
-        return good;
-    }
-    AUTO_BUF out = BUF_INIT(OUTPUT_MAX);
-    struct json_writer w = JSON_WRITER(&out);
-    json_array(&w);
-    if (!prompts_list(store, add_json, &w, err))
-        return false;
-    json_array_end(&w);
-    puts(buf_terminated(&out) ? out.p : "[]");
-    return true;
+    struct listing l;
+    listing_begin(&l, heads, ARRAY_COUNT(heads), json);
+    return listing_end(&l, prompts_list(store, json ? add_json : add_row, &l, err));
 }
 
 static bool find(struct store *store, const char *reference, struct prompt_record *out, struct error *err) {

@@ -2,11 +2,9 @@
 
 #include "base/clock.h"
 #include "base/json.h"
-#include "cli/table.h"
+#include "cli/listing.h"
 
 #include <string.h>
-
-enum { OUTPUT_MAX = 16 << 20 };
 
 bool tags_is_verb(char **words, int count) {
     bool sets = strcmp(words[0], "tag") == 0 || strcmp(words[0], "untag") == 0;
@@ -47,7 +45,7 @@ static const char *standing(const struct tag *tag) {
 }
 
 static void add_row(const struct tag *tag, void *ctx) {
-    struct table *t = ctx;
+    struct table *t = &((struct listing *)ctx)->table;
     char time[CLOCK_TEXT_SIZE];
     clock_format(tag->created, time);
     table_cell(t, str_from(tag->key));
@@ -57,7 +55,7 @@ static void add_row(const struct tag *tag, void *ctx) {
 }
 
 static void add_json(const struct tag *tag, void *ctx) {
-    struct json_writer *w = ctx;
+    struct json_writer *w = &((struct listing *)ctx)->w;
     char time[CLOCK_TEXT_SIZE];
     clock_format(tag->created, time);
     json_object(w);
@@ -71,23 +69,10 @@ static void add_json(const struct tag *tag, void *ctx) {
 static bool print_all(struct store *s, const struct tags_command *c, const struct tag *of,
                       struct error *err) {
     static const char *const heads[] = {"KEY", "VALUE", "SET", ""};
-    if (!c->json) {
-        struct table t = table_new(heads, ARRAY_COUNT(heads));
-        bool good = tags_visit(s, of->subject, of->name, of->version, c->history, add_row, &t, err);
-        if (good)
-            table_print(&t, stdout);
-        else
-            buf_free(&t.text);
-        return good;
-    }
-    AUTO_BUF out = BUF_INIT(OUTPUT_MAX);
-    struct json_writer w = JSON_WRITER(&out);
-    json_array(&w);
-    if (!tags_visit(s, of->subject, of->name, of->version, c->history, add_json, &w, err))
-        return false;
-    json_array_end(&w);
-    puts(buf_terminated(&out) ? out.p : "[]");
-    return true;
+    struct listing l;
+    listing_begin(&l, heads, ARRAY_COUNT(heads), c->json);
+    return listing_end(&l, tags_visit(s, of->subject, of->name, of->version, c->history,
+                                      c->json ? add_json : add_row, &l, err));
 }
 
 bool tags_run(struct store *s, const struct tags_command *c, char **words, int count, struct error *err) {

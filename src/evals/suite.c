@@ -82,6 +82,11 @@ bool reader_add_variable(struct suite_reader *r, struct case_draft *d, struct st
     return true;
 }
 
+static bool note_file(struct suite_reader *r, struct str name, struct str bytes) {
+    sha256_add(r->hash, bytes);
+    return !r->files.note || r->files.note(r->files.ctx, name, bytes, r->err);
+}
+
 bool reader_open(struct suite_reader *r, struct str name, unsigned line, size_t most, struct buf *out,
                  char path[4096]) {
     struct error reason;
@@ -91,14 +96,16 @@ bool reader_open(struct suite_reader *r, struct str name, unsigned line, size_t 
                            (int)(name.n < 4096 ? name.n : 4096), name.p);
     if (name.n == 0 || written < 0 || written >= 4096 || strlen(path) != (size_t)written)
         return reader_wrong(r, line, "no name of a file");
-    if (!r->files_allowed)
+    if (!r->files.allowed)
         return reader_wrong(r, line, "files are not read here");
     char *text = file_text(path, most, &n, &reason);
     if (!text)
         return reader_wrong(r, line, "%.300s", reason.message);
     *out = (struct buf){.p = text, .n = n, .room = n + 1, .cap = n + 1};
-    sha256_add(r->hash, buf_str(out));
-    return true;
+    if (note_file(r, name, buf_str(out)))
+        return true;
+    buf_free(out);
+    return false;
 }
 
 /* ---- cases ---- */
@@ -287,8 +294,9 @@ static struct str folder_of(struct str path) {
 static bool read_all(struct suite_reader *r, struct str text) {
     struct suite *s = r->suite;
     unsigned char digest[SHA256_SIZE];
-    sha256_add(r->hash, text);
-    if (!reader_keep(r, stem_of(str_from(r->file)), &s->name))
+    struct str own = str_from(r->file);
+    if (!note_file(r, str_slice(own, r->folder.n, own.n), text) ||
+        !reader_keep(r, stem_of(str_from(r->file)), &s->name))
         return false;
     if (!read_form(r, text) || !ids_differ(r))
         return false;
@@ -300,7 +308,8 @@ static bool read_all(struct suite_reader *r, struct str text) {
     return true;
 }
 
-static bool parse(struct str text, const char *name, bool files, struct suite **out, struct error *err) {
+static bool parse(struct str text, const char *name, struct reader_files files, struct suite **out,
+                  struct error *err) {
     struct suite *s = calloc(1, sizeof *s);
     struct suite_reader *r = calloc(1, sizeof *r);
     bool good = false;
@@ -310,8 +319,7 @@ static bool parse(struct str text, const char *name, bool files, struct suite **
         s->runs = 1;
         s->endpoint = s->baseline = s->judge = STR("");
         struct str kept = arena_copy(s->arena, str_from(name));
-        *r = (struct suite_reader){
-            .suite = s, .err = err, .hash = r->hash, .files_allowed = files, .file = kept.p};
+        *r = (struct suite_reader){.suite = s, .err = err, .hash = r->hash, .files = files, .file = kept.p};
         r->text_column = r->label_column = r->slice_column = STR("");
         r->folder = folder_of(kept);
         good = kept.p ? read_all(r, text) : fail(err, ERR_NO_MEMORY, "Out of memory while reading a suite.");
@@ -328,17 +336,23 @@ static bool parse(struct str text, const char *name, bool files, struct suite **
 }
 
 bool suite_parse(struct str text, const char *name, struct suite **out, struct error *err) {
-    return parse(text, name, false, out, err);
+    return parse(text, name, (struct reader_files){0}, out, err);
 }
 
-bool suite_load(const char *path, struct suite **out, struct error *err) {
+bool suite_load_noting(const char *path, suite_file_note *note, void *ctx, struct suite **out,
+                       struct error *err) {
+    const struct reader_files files = {true, note, ctx};
     size_t n;
     char *text = file_text(path, SUITE_FILE_MAX, &n, err);
     if (!text)
         return false;
-    bool good = parse((struct str){text, n}, path, true, out, err);
+    bool good = parse((struct str){text, n}, path, files, out, err);
     free(text);
     return good;
+}
+
+bool suite_load(const char *path, struct suite **out, struct error *err) {
+    return suite_load_noting(path, NULL, NULL, out, err);
 }
 
 void suite_free(struct suite *s) {

@@ -54,6 +54,11 @@ struct suite {
 
 /* *out is the caller's, to be given to suite_free. ERR_DATA with "FILE:LINE: …". */
 bool suite_load(const char *path, struct suite **out, struct error *err) MUST_USE;
+/* Called for each file that a suite reads, in the order of its hash. `name`: as the suite says it, of the
+ * suite's own what follows the last "/" of its path. False and *err end the reading. */
+typedef bool suite_file_note(void *ctx, struct str name, struct str bytes, struct error *err);
+bool suite_load_noting(const char *path, suite_file_note *note, void *ctx, struct suite **out,
+                       struct error *err) MUST_USE;
 /* The same from bytes in memory; files that it names are beside `name`. For tests and fuzzing. */
 bool suite_parse(struct str text, const char *name, struct suite **out, struct error *err) MUST_USE;
 void suite_free(struct suite *s); /* NULL is fine */

@@ -25,6 +25,12 @@ struct reader_prompt {
     size_t count;
 };
 
+struct reader_files {
+    bool allowed;          /* false: fuzzing reads none */
+    suite_file_note *note; /* NULL: nobody wants to know */
+    void *ctx;
+};
+
 struct suite_reader {
     struct suite *suite;
     const char *file;  /* that is being read, for messages */
@@ -41,8 +47,8 @@ struct suite_reader {
     size_t prompt_count;
     struct str text_column, label_column, slice_column; /* "" the usual ones */
     bool slice_by_label;
-    bool files_allowed; /* false: fuzzing reads no files */
-    size_t json_bytes;  /* made of YAML so far: aliases may not blow it up */
+    struct reader_files files;
+    size_t json_bytes; /* made of YAML so far: aliases may not blow it up */
 };
 
 /* A case under construction; views of anything. */

@@ -1,4 +1,5 @@
-/* Models to take along: versions with the datasets they were trained on and prompts, as one ustar file.
+/* Models to take along: versions with the datasets they were trained on, the suites they were judged by, and
+ * prompts, as one ustar file.
  *
  *   penstock-HASH.json   the index (store/archive_index.h); HASH is its SHA-256
  *   blobs/HASH           each artefact, each dataset's manifest and, when asked for, its files; in order of
@@ -38,8 +39,8 @@ struct archive_import {
     /* What this floor cannot judge; NULL: nothing is asked. False and *err refuse the archive. */
     bool (*check_prompt)(const struct prompt_record *r, struct error *err);
     /* What became of each object, once all are in. `number`: the one it has here. */
-    void (*visit)(enum tag_subject subject, const char *name, unsigned version, unsigned number, bool added,
-                  void *ctx);
+    void (*visit)(const char *kind, const char *name, unsigned version, unsigned number, bool added,
+                  void *ctx); /* kind: "model", "dataset", "prompt", "suite" */
     void *ctx;
 };
 /* A version whose number is taken by another one here gets the next number; what is here already stays as it

@@ -15,7 +15,7 @@ static const size_t memory_max = (size_t)1 << 30;
 struct gathering {
     struct store *store;
     struct archive_index x;
-    size_t blob_room, tag_room;
+    size_t blob_room, tag_room, suite_room;
     struct error *err;
     bool failed; /* in a visit; *err says why */
 };
@@ -122,6 +122,36 @@ static bool add_dataset(struct gathering *g, const struct version_record *v, boo
            (!files || add_files(g, r));
 }
 
+static bool has_suite(const struct gathering *g, const struct suite_record *r) {
+    for (size_t i = 0; i < g->x.suite_count; i++)
+        if (g->x.suites[i].version == r->version && strcmp(g->x.suites[i].name, r->name) == 0)
+            return true;
+    return false;
+}
+
+static void add_suite(const struct suite_record *r, void *ctx) {
+    struct gathering *g = ctx;
+    if (g->failed || has_suite(g, r))
+        return;
+    if (g->x.suite_count == g->suite_room) {
+        size_t room = g->suite_room ? 2 * g->suite_room : 4;
+        struct suite_record *suites = realloc(g->x.suites, room * sizeof *suites);
+        if (!suites) {
+            g->failed = !no_memory(g->err);
+            return;
+        }
+        g->x.suites = suites;
+        g->suite_room = room;
+    }
+    g->x.suites[g->x.suite_count++] = *r;
+    for (size_t i = 0; i < r->file_count; i++)
+        g->failed = g->failed || !add_blob(g, r->files[i].hash, r->files[i].size);
+}
+
+static bool add_suites(struct gathering *g, const struct version_record *v) {
+    return suites_of_version(g->store, v->name, v->version, add_suite, g, g->err) && !g->failed;
+}
+
 static bool add_version(struct gathering *g, const struct archive_reference *wanted, bool files) {
     struct version_record r, *kept = &g->x.versions[g->x.version_count];
     if (!registry_find(g->store, wanted->name, wanted->version, &r, g->err))
@@ -135,7 +165,7 @@ static bool add_version(struct gathering *g, const struct archive_reference *wan
     *kept = r;
     g->x.version_count++;
     return add_stored_blob(g, r.artefact) && add_tags(g, TAG_MODEL, r.name, r.version) &&
-           add_dataset(g, kept, files);
+           add_dataset(g, kept, files) && add_suites(g, kept);
 }
 
 static bool add_prompt(struct gathering *g, const struct archive_reference *wanted) {
@@ -185,6 +215,9 @@ static bool gather(struct gathering *g, const struct archive_wish *wish) {
         if (!add_prompt(g, &wish->prompts[i]))
             return false;
     sort_blobs(&g->x);
+    if (g->x.suite_count > ARCHIVE_SUITES_MAX)
+        return fail(g->err, ERR_DATA, "%zu suites are more than an archive may have (%d).", g->x.suite_count,
+                    ARCHIVE_SUITES_MAX);
     return g->x.blob_count <= ARCHIVE_BLOBS_MAX ||
            fail(g->err, ERR_DATA, "%zu files are more than an archive may have (%d).", g->x.blob_count,
                 ARCHIVE_BLOBS_MAX);
@@ -272,6 +305,7 @@ bool archive_export(struct store *s, const struct archive_wish *wish, const char
     struct gathering g = {.store = s, .err = err};
     bool good = gather(&g, wish) && write_file(&g, path, bytes);
     free(g.x.blobs);
+    free(g.x.suites);
     free(g.x.tags);
     arena_free(g.x.arena);
     return good;

@@ -64,6 +64,16 @@ static bool mark_needed(struct reading *r, const char *hex, bool manifest, struc
     return true;
 }
 
+static bool mark_suite_file(struct reading *r, const struct suite_file *f, struct error *err) {
+    unsigned char hash[SHA256_SIZE];
+    if (!mark_needed(r, f->hash, false, err))
+        return false;
+    const struct archive_blob *blob =
+        sha256_from_hex(str_from(f->hash), hash) ? archive_index_blob(&r->x, hash) : NULL;
+    return (blob && blob->size == f->size) ||
+           refuse(r, "a file has another size than its suite says: blobs/", f->hash, err);
+}
+
 static bool mark_all(struct reading *r, struct error *err) {
     for (size_t i = 0; i < r->x.version_count; i++)
         if (!mark_needed(r, r->x.versions[i].artefact, false, err))
@@ -71,6 +81,10 @@ static bool mark_all(struct reading *r, struct error *err) {
     for (size_t i = 0; i < r->x.dataset_count; i++)
         if (!mark_needed(r, r->x.datasets[i].manifest, true, err))
             return false;
+    for (size_t i = 0; i < r->x.suite_count; i++)
+        for (size_t k = 0; k < r->x.suites[i].file_count; k++)
+            if (!mark_suite_file(r, &r->x.suites[i].files[k], err))
+                return false;
     return true;
 }
 
@@ -251,7 +265,7 @@ struct importing {
     struct store *store;
     struct archive_index x;
     const struct archive_import *how;
-    struct place *versions, *datasets, *prompts;
+    struct place *versions, *datasets, *prompts, *suites;
 };
 
 static bool restore_tags(struct importing *m, enum tag_subject subject, const char *name, unsigned version,
@@ -264,6 +278,16 @@ static bool restore_tags(struct importing *m, enum tag_subject subject, const ch
         tag.version = place->number;
         if (!tags_set(m->store, &tag, &changed, err))
             return false;
+    }
+    return true;
+}
+
+static bool restore_suites(struct importing *m, struct error *err) {
+    for (size_t i = 0; i < m->x.suite_count; i++) {
+        struct suite_record r = m->x.suites[i];
+        if (!suites_restore(m->store, &r, &m->suites[i].added, err))
+            return false;
+        m->suites[i].number = r.version;
     }
     return true;
 }
@@ -296,20 +320,25 @@ static bool restore_rows(struct importing *m, struct error *err) {
         if (!restore_tags(m, TAG_PROMPT, r.name, m->x.prompts[i].version, p, err))
             return false;
     }
-    return true;
+    return restore_suites(m, err);
 }
 
 static void report(const struct importing *m) {
     const struct archive_import *how = m->how;
-    for (size_t i = 0; how->visit && i < m->x.dataset_count; i++)
-        how->visit(TAG_DATASET, m->x.datasets[i].name, m->x.datasets[i].version, m->datasets[i].number,
+    if (!how->visit)
+        return;
+    for (size_t i = 0; i < m->x.dataset_count; i++)
+        how->visit("dataset", m->x.datasets[i].name, m->x.datasets[i].version, m->datasets[i].number,
                    m->datasets[i].added, how->ctx);
-    for (size_t i = 0; how->visit && i < m->x.version_count; i++)
-        how->visit(TAG_MODEL, m->x.versions[i].name, m->x.versions[i].version, m->versions[i].number,
+    for (size_t i = 0; i < m->x.version_count; i++)
+        how->visit("model", m->x.versions[i].name, m->x.versions[i].version, m->versions[i].number,
                    m->versions[i].added, how->ctx);
-    for (size_t i = 0; how->visit && i < m->x.prompt_count; i++)
-        how->visit(TAG_PROMPT, m->x.prompts[i].name, m->x.prompts[i].version, m->prompts[i].number,
+    for (size_t i = 0; i < m->x.prompt_count; i++)
+        how->visit("prompt", m->x.prompts[i].name, m->x.prompts[i].version, m->prompts[i].number,
                    m->prompts[i].added, how->ctx);
+    for (size_t i = 0; i < m->x.suite_count; i++)
+        how->visit("suite", m->x.suites[i].name, m->x.suites[i].version, m->suites[i].number,
+                   m->suites[i].added, how->ctx);
 }
 
 /* All rows or none. */
@@ -318,7 +347,8 @@ static bool bring_rows(struct importing *m, struct error *err) {
     m->versions = arena_zalloc(arena, (m->x.version_count + 1) * sizeof *m->versions);
     m->datasets = arena_zalloc(arena, (m->x.dataset_count + 1) * sizeof *m->datasets);
     m->prompts = arena_zalloc(arena, (m->x.prompt_count + 1) * sizeof *m->prompts);
-    if (!m->versions || !m->datasets || !m->prompts)
+    m->suites = arena_zalloc(arena, (m->x.suite_count + 1) * sizeof *m->suites);
+    if (!m->versions || !m->datasets || !m->prompts || !m->suites)
         return fail(err, ERR_NO_MEMORY, "Out of memory for importing an archive.");
     if (!store_begin(m->store, true, err))
         return false;

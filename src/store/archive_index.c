@@ -85,6 +85,15 @@ static void write_objects(const struct archive_index *x, struct json_writer *w) 
         write_tags(x, w, TAG_PROMPT, r->name, r->version);
     }
     json_array_end(w);
+    begin_list(w, "suites");
+    for (size_t i = 0; i < x->suite_count; i++) {
+        write_head(w, x->suites[i].name, x->suites[i].version, x->suites[i].created);
+        json_field_text(w, "hash", x->suites[i].hash);
+        json_key(w, "files");
+        suite_files_write(&x->suites[i], w);
+        json_object_end(w);
+    }
+    json_array_end(w);
 }
 
 void archive_index_write(const struct archive_index *x, struct buf *out) {
@@ -203,6 +212,16 @@ static bool read_prompt(struct archive_index *x, yyjson_val *object, void *out, 
     sha256(str_from(r->text), digest);
     sha256_hex(digest, r->hash);
     return true;
+}
+
+static bool read_suite(struct archive_index *x, yyjson_val *object, void *out, struct error *err) {
+    struct suite_record *r = out;
+    if (!read_head(object, "suite", r->name, &r->version, &r->created, err))
+        return false;
+    if (!read_hash(object, "hash", r->hash))
+        return wrong(err, "a suite has no hash");
+    return suite_files_read(r, yyjson_obj_get(object, "files"), err) ||
+           fail_within(err, "The archive's index");
 }
 
 static bool read_blob(struct archive_index *x, yyjson_val *object, void *out, struct error *err) {
@@ -328,9 +347,12 @@ static bool read_root(struct archive_index *x, yyjson_val *root, struct error *e
     x->prompts = !x->datasets ? NULL
                               : read_list(x, yyjson_obj_get(root, "prompts"), ARCHIVE_OBJECTS_MAX,
                                           sizeof *x->prompts, &x->prompt_count, read_prompt, err);
-    x->blobs = !x->prompts ? NULL
-                           : read_list(x, yyjson_obj_get(root, "blobs"), ARCHIVE_BLOBS_MAX, sizeof *x->blobs,
-                                       &x->blob_count, read_blob, err);
+    x->suites = !x->prompts ? NULL
+                            : read_list(x, yyjson_obj_get(root, "suites"), ARCHIVE_SUITES_MAX,
+                                        sizeof *x->suites, &x->suite_count, read_suite, err);
+    x->blobs = !x->suites ? NULL
+                          : read_list(x, yyjson_obj_get(root, "blobs"), ARCHIVE_BLOBS_MAX, sizeof *x->blobs,
+                                      &x->blob_count, read_blob, err);
     return x->blobs && check_order(x, err) && read_all_tags(x, root, err);
 }
 

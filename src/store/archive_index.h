@@ -1,10 +1,11 @@
-/* The first entry of an archive: JSON that says which versions, datasets and prompts are in it and which
- * blobs they need. Its own SHA-256 is its name, so that not a letter of it changes unseen. One thread.
+/* The first entry of an archive: JSON that says which versions, datasets, prompts and suites are in it and
+ * which blobs they need. Its own SHA-256 is its name, so that not a letter of it changes unseen. One thread.
  *
  *   {"format":1,
  *    "versions":[{"name","version","backend","artefact","created","manifest":"JSON text","tags":[…]}],
  *    "datasets":[{"name","version","manifest","source","created","tags":[…]}],
  *    "prompts":[{"name","version","created","text","tags":[…]}],
+ *    "suites":[{"name","version","created","hash","files":[{"name","sha256","size"}]}],
  *    "blobs":[{"sha256","size"}]}
  *
  * A tag: {"key","value","created"}. Times are wall ns. Blobs ascend. */
@@ -17,11 +18,13 @@
 #include "store/datasets.h"
 #include "store/prompts.h"
 #include "store/registry.h"
+#include "store/suites.h"
 #include "store/tags.h"
 
 enum {
     ARCHIVE_INDEX_MAX = 64 << 20,
     ARCHIVE_OBJECTS_MAX = 10000,
+    ARCHIVE_SUITES_MAX = 1000,
     ARCHIVE_TAGS_MAX = 1 << 16,
     ARCHIVE_BLOBS_MAX = 1 << 20
 };
@@ -36,9 +39,10 @@ struct archive_index {
     struct version_record *versions; /* manifests are the arena's */
     struct dataset_record *datasets; /* kind, rows, bytes and labels are filled from the manifest */
     struct prompt_record *prompts;   /* texts are the arena's */
-    struct tag *tags;                /* of all of them; the subject is the one in the archive */
+    struct suite_record *suites;
+    struct tag *tags; /* of all of them; the subject is the one in the archive */
     struct archive_blob *blobs;
-    size_t version_count, dataset_count, prompt_count, tag_count, blob_count;
+    size_t version_count, dataset_count, prompt_count, suite_count, tag_count, blob_count;
     struct arena *arena;
 };
 

@@ -49,22 +49,12 @@ static bool version_with(struct store *s, const struct dataset_record *r, bool *
     return read_one(s, q, found, out, err);
 }
 
-/* The version that is wanted where it is free (0: none is), else the next one. */
 static bool choose_version(struct store *s, struct dataset_record *r, struct error *err) {
-    sqlite3_stmt *q = sql_statement(
-        s, "SELECT max(version), max(CASE WHEN version = ? THEN 1 ELSE 0 END) FROM datasets WHERE name = ?",
-        err);
-    bool row;
-    if (!q)
-        return false;
-    sql_bind_int(q, 1, r->version);
-    sql_bind_str(q, 2, str_from(r->name));
-    if (!sql_step(s, q, &row, err))
-        return false;
-    if (row && (r->version == 0 || sql_int_at(q, 1)))
-        r->version = (unsigned)sql_int_at(q, 0) + 1;
-    sql_end(q);
-    return true;
+    return reference_free_version(
+        s,
+        "SELECT max(version), max(CASE WHEN version = ?2 THEN 1 ELSE 0 END) FROM datasets"
+        " WHERE name = ?1",
+        str_from(r->name), &r->version, err);
 }
 
 static bool insert(struct store *s, const struct dataset_record *r, struct error *err) {

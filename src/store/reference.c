@@ -79,3 +79,19 @@ bool reference_not_found(struct store *s, const char *sql, const char *what, str
         free(names.list[i]);
     return false;
 }
+
+bool reference_free_version(struct store *s, const char *sql, struct str name, unsigned *version,
+                            struct error *err) {
+    sqlite3_stmt *q = sql_statement(s, sql, err);
+    bool row;
+    if (!q)
+        return false;
+    sql_bind_str(q, 1, name);
+    sql_bind_int(q, 2, *version);
+    if (!sql_step(s, q, &row, err))
+        return false;
+    if (row && (*version == 0 || sql_int_at(q, 1)))
+        *version = (unsigned)sql_int_at(q, 0) + 1;
+    sql_end(q);
+    return true;
+}

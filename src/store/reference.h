@@ -18,3 +18,8 @@ bool reference_parse(struct str reference, const char *what, char name[REFERENCE
  * a constant, gives each name with its newest version. False. */
 bool reference_not_found(struct store *s, const char *sql, const char *what, struct str name,
                          unsigned version, struct error *err);
+
+/* The number that *version wants where it is free, else (and for 0) the one behind the newest. `sql`, a
+ * constant, gives of the name ?1 the newest version and whether it has the version ?2. */
+bool reference_free_version(struct store *s, const char *sql, struct str name, unsigned *version,
+                            struct error *err) MUST_USE;

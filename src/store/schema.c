@@ -113,6 +113,11 @@ static const char *const steps[] = {
     "CREATE INDEX tags_subject ON tags (subject, name, version, key, id);"
     /* All that a listing of versions shows, since the manifests beside it are long. */
     "CREATE INDEX versions_listing ON versions (name, version DESC, backend, artefact, created);",
+    /* 8 */
+    /* hash: as evaluations have it; files: JSON (store/suites.h), their bytes among the blobs. */
+    "CREATE TABLE suites ("
+    " name TEXT NOT NULL, version INTEGER NOT NULL, hash TEXT NOT NULL, created INTEGER NOT NULL,"
+    " files TEXT NOT NULL, PRIMARY KEY (name, version));",
 };
 
 enum { STEP_COUNT = ARRAY_COUNT(steps) };

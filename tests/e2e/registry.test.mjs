@@ -158,6 +158,41 @@ test('an archive goes from one store to another', { timeout: 60_000 }, async (t)
   assert.deepEqual((await third.json('models', 'show', 'tickets@3')).tags, { stage: 'production' });
 });
 
+test('suites are kept by evaluations and travel with what they judged', { timeout: 60_000 }, async (t) => {
+  const store = await storeWithModels(t), dir = folder(t), { run, json, refused } = tool(store), archive = path.join(dir, 'x.tar');
+  fs.mkdirSync(path.join(dir, 'suite/rows'), { recursive: true });
+  const suite = path.join(dir, 'suite', 'routing.yaml'), rows = path.join(dir, 'suite', 'rows', 'tickets.csv');
+  fs.writeFileSync(suite, 'name: routing\ncases: 20\ndata: [rows/tickets.csv]\n');
+  fs.writeFileSync(rows, csv(texts(40, 11)));
+  const judge = async (file, where) => command(['eval', file, '--model', 'tickets@1', '--store', where], { code: null });
+  const first = await judge(suite, store);
+  assert.equal(first.stderr.includes('not kept'), false, first.stderr);
+  const [kept] = await json('suites', 'list');
+  assert.deepEqual([kept.name, kept.version, kept.files.map(({ name }) => name)], ['routing', 1, ['routing.yaml', 'rows/tickets.csv']]);
+  assert.equal(kept.hash, (await json('evaluations', 'list'))[0].suite_hash);
+  assert.equal(await run('suites', 'add', suite), 'routing@1 (it was there already)\n');
+  fs.appendFileSync(rows, '"Another one","billing"\n');
+  assert.equal(await run('suites', 'add', suite), 'routing@2\n');
+
+  await run('models', 'export', 'tickets@1', archive);
+  const there = path.join(dir, 'there'), other = tool(there), written = path.join(dir, 'written');
+  assert.match(await other.run('models', 'import', archive), /model    tickets@1\nsuite    routing@1\n$/);
+  await other.run('suites', 'write', 'routing', written);
+  assert.equal(fs.readFileSync(path.join(written, 'rows/tickets.csv'), 'utf8'), csv(texts(40, 11)));
+  const again = await judge(path.join(written, 'routing.yaml'), there);
+  assert.equal(again.code, first.code);
+  assert.deepEqual((await other.json('suites', 'list')).map(({ version, hash }) => [version, hash]), [[1, kept.hash]], 'judged by the very same suite');
+  assert.deepEqual((await other.json('evaluations', 'list')).length, 1, 'evaluations do not travel');
+
+  await refused(/Cannot make the folder/, 'suites', 'write', 'routing', dir);
+  await refused(/did you mean "routing"/, 'suites', 'show', 'rooting');
+  const outside = path.join(dir, 'suite', 'outside.yaml');
+  fs.writeFileSync(path.join(dir, 'elsewhere.csv'), csv(texts(40, 12)));
+  fs.writeFileSync(outside, 'cases: 20\ndata: [../elsewhere.csv]\n');
+  await refused(/no way out of its folder/, 'suites', 'add', outside);
+  assert.match((await judge(outside, store)).stderr, /the suite is not kept in the registry/);
+});
+
 test('an archive that is no good is refused, and leaves nothing', { timeout: 60_000 }, async (t) => {
   const store = await storeWithModels(t), dir = folder(t), archive = path.join(dir, 'tickets.tar');
   await tool(store).run('models', 'export', 'tickets@1', archive);

@@ -60,8 +60,8 @@ static void check_index(const struct archive_index *x) {
     /* Two objects of one name and number have each other's tags when they are written. */
     if (!archive_index_parse(&again, buf_str(&text), &err))
         return;
-    CHECK(again.version_count == x->version_count && again.blob_count == x->blob_count &&
-          again.tag_count >= x->tag_count);
+    CHECK(again.version_count == x->version_count && again.suite_count == x->suite_count &&
+          again.blob_count == x->blob_count && again.tag_count >= x->tag_count);
     archive_index_free(&again);
 }
 

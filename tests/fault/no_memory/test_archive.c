@@ -1,6 +1,8 @@
 /* Datasets, tags and archives while every allocation fails in turn: each says that memory is out, changes
  * nothing and leaks nothing. */
 #include "store/archive.h"
+#include "store/blobs.h"
+#include "store/evaluations.h"
 #include "store/sql.h"
 
 #include "../../unit/store/folder.h"
@@ -95,6 +97,19 @@ static bool add_version(void) {
     return registry_add_version(store, "m", "linear", STR("artefact"), str_from(manifest), &version, &err);
 }
 
+static bool add_suite(void) {
+    struct suite_record r = {
+        .name = "routing", .file_count = 1, .files = {{.name = "routing.yaml", .size = 4}}};
+    struct evaluation_record e = {.suite = "routing", .model = "m", .version = 1, .report = (char[]){"{}"}};
+    bool added;
+    if (!blob_put(here.path, STR("yaml"), r.files[0].hash, &err))
+        return false;
+    memset(r.hash, 'a', 64);
+    memcpy(e.suite_hash, r.hash, sizeof e.suite_hash);
+    return suites_add(store, &r, &added, &err) && evaluations_add(store, &e, &err) &&
+           suites_find(store, "routing", 1, &r, &err);
+}
+
 static bool set_tag(void) {
     struct tag tag = {.subject = TAG_MODEL, .name = "m", .version = 1};
     bool changed;
@@ -127,10 +142,12 @@ static void everything_is_whole_or_not_at_all(void **state) {
     assert_true(sql_number(store, "SELECT count(*) FROM versions", &rows, &err));
     assert_int_equal(rows, 1);
     assert_true(set_tag());
+    until_enough(add_suite);
     until_enough(export_version);
     until_enough(import_version);
-    assert_true(sql_number(other, "SELECT count(*) FROM tags", &rows, &err));
-    assert_int_equal(rows, 1);
+    assert_true(
+        sql_number(other, "SELECT (SELECT count(*) FROM tags) + (SELECT count(*) FROM suites)", &rows, &err));
+    assert_int_equal(rows, 2);
 }
 
 int main(void) {

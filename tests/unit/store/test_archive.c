@@ -5,6 +5,7 @@
 #include "store/archive.h"
 #include "store/archive_tar.h"
 #include "store/blobs.h"
+#include "store/evaluations.h"
 #include "store/sql.h"
 
 static struct test_folder here, there;
@@ -66,10 +67,34 @@ static unsigned add_version(struct store *s, const char *name, const char *artef
     return version;
 }
 
+/* One that documents@2 was judged by, of two files, and one that nobody was. */
+static void add_suites(void) {
+    struct suite_record r = {
+        .name = "routing",
+        .file_count = 2,
+        .files = {{.name = "routing.yaml", .size = 4}, {.name = "more/rows.csv", .size = 4}}};
+    struct evaluation_record e = {
+        .suite = "routing", .model = "documents", .version = 2, .report = (char[]){"{}"}};
+    bool added;
+    assert_true(blob_put(here.path, STR("yaml"), r.files[0].hash, &err) &&
+                blob_put(here.path, STR("rows"), r.files[1].hash, &err));
+    memset(r.hash, 'a', 64);
+    memcpy(e.suite_hash, r.hash, sizeof e.suite_hash);
+    assert_true(suites_add(store, &r, &added, &err));
+    assert_true(added);
+    assert_true(suites_add(store, &r, &added, &err));
+    assert_false(added);
+    assert_true(evaluations_add(store, &e, &err));
+    memset(r.hash, 'b', 64);
+    assert_true(suites_add(store, &r, &added, &err));
+    assert_int_equal(r.version, 2);
+}
+
 static void fill(void) {
     struct dataset_record papers = add_papers();
     unsigned version;
     bool added;
+    add_suites();
     add_version(store, "documents", "first artefact", papers.manifest);
     add_version(store, "documents", "second artefact", papers.manifest);
     set_tag(store, TAG_MODEL, "documents", 2, "stage=production");
@@ -99,11 +124,10 @@ static const char *export_documents(const char *name, bool files) {
 
 /* ---- from one store to the other ---- */
 
-static void note_object(enum tag_subject subject, const char *name, unsigned version, unsigned number,
-                        bool added, void *ctx) {
+static void note_object(const char *kind, const char *name, unsigned version, unsigned number, bool added,
+                        void *ctx) {
     char *text = ctx;
-    sprintf(text + strlen(text), "%d %s@%u>%u%s; ", (int)subject, name, version, number,
-            added ? "" : " was there");
+    sprintf(text + strlen(text), "%.1s %s@%u>%u%s; ", kind, name, version, number, added ? "" : " was there");
 }
 
 static void import(const char *path, const char *expected) {
@@ -127,7 +151,7 @@ static void assert_tags(enum tag_subject subject, const char *name, unsigned ver
 static void what_goes_out_comes_in(void **state) {
     fill();
     const char *path = export_documents("a.tar", true);
-    import(path, "1 papers@1>1; 0 documents@2>2; 2 reply@1>1; ");
+    import(path, "d papers@1>1; m documents@2>2; p reply@1>1; s routing@1>1; ");
     struct version_record v;
     assert_true(registry_find(other, "documents", 0, &v, &err));
     assert_int_equal(v.version, 2);
@@ -146,9 +170,18 @@ static void what_goes_out_comes_in(void **state) {
     assert_true(datasets_load(other, d.manifest, &m, &err));
     assert_int_equal(datasets_kept(other, &m).kept, 1);
     dataset_manifest_free(&m);
+    struct suite_record suite;
+    assert_true(suites_find(other, "routing", 0, &suite, &err));
+    assert_string_equal(suite.files[1].name, "more/rows.csv");
+    assert_true(blob_map(there.path, suite.files[1].hash, true, &blob, &err));
+    assert_str(blob.bytes, "rows");
+    blob_unmap(&blob);
+    assert_false(suites_find(other, "rooting", 0, &suite, &err));
+    assert_non_null(strstr(err.message, "did you mean \"routing\""));
     assert_tags(TAG_MODEL, "documents", 2, "stage=production ");
     assert_tags(TAG_DATASET, "papers", 1, "licence=CC0 ");
-    import(path, "1 papers@1>1 was there; 0 documents@2>2 was there; 2 reply@1>1 was there; ");
+    import(path, "d papers@1>1 was there; m documents@2>2 was there; p reply@1>1 was there; s routing@1>1 "
+                 "was there; ");
     int64_t rows;
     assert_true(sql_number(other, "SELECT count(*) FROM version_datasets", &rows, &err));
     assert_int_equal(rows, 1);
@@ -160,10 +193,11 @@ static void numbers_that_are_taken_become_others(void **state) {
     add_version(other, "documents", "of another origin", "");
     add_version(other, "documents", "of another origin, too", "");
     set_tag(other, TAG_MODEL, "documents", 2, "mine=yes");
-    import(path, "1 papers@1>1; 0 documents@2>3; 2 reply@1>1; ");
+    import(path, "d papers@1>1; m documents@2>3; p reply@1>1; s routing@1>1; ");
     assert_tags(TAG_MODEL, "documents", 2, "mine=yes ");
     assert_tags(TAG_MODEL, "documents", 3, "stage=production ");
-    import(path, "1 papers@1>1 was there; 0 documents@2>3 was there; 2 reply@1>1 was there; ");
+    import(path, "d papers@1>1 was there; m documents@2>3 was there; p reply@1>1 was there; s routing@1>1 "
+                 "was there; ");
 }
 
 static void the_same_objects_are_the_same_bytes(void **state) {
@@ -283,7 +317,8 @@ static void assert_refused(const char *index, const struct entry *entries, size_
 #define X "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
 #define Y "a1fce4363854ff888cff4b8e7875d600c2682390412a8cf79b37d0b11148b0fa"
 #define INDEX(versions, blobs)                                                                               \
-    "{\"format\":1,\"versions\":[" versions "],\"datasets\":[],\"prompts\":[],\"blobs\":[" blobs "]}"
+    "{\"format\":1,\"versions\":[" versions                                                                  \
+    "],\"datasets\":[],\"prompts\":[],\"suites\":[],\"blobs\":[" blobs "]}"
 #define VERSION                                                                                              \
     "{\"name\":\"m\",\"version\":1,\"backend\":\"linear\",\"artefact\":\"" X                                 \
     "\",\"created\":1,\"manifest\":\"{}\",\"tags\":[]}"
@@ -367,7 +402,7 @@ static void an_index_that_lies_is_refused(void **state) {
         "",
         "[]",
         "{}",
-        "{\"format\":2,\"versions\":[],\"datasets\":[],\"prompts\":[],\"blobs\":[]}",
+        "{\"format\":2,\"versions\":[],\"datasets\":[],\"prompts\":[],\"suites\":[],\"blobs\":[]}",
         "{\"format\":1,\"versions\":[],\"datasets\":[],\"blobs\":[]}",
         INDEX("7", ""),
         INDEX("{}", ""),
@@ -395,14 +430,28 @@ static void an_index_that_lies_is_refused(void **state) {
         INDEX(VERSION, BLOB("00", 1)),
         INDEX(VERSION, BLOB(Y, 1) "," BLOB(X, 1)),
         INDEX(VERSION, BLOB(X, 1) "," BLOB(X, 1)),
+#define SUITE(file)                                                                                          \
+    "{\"format\":1,\"versions\":[],\"datasets\":[],\"prompts\":[],\"suites\":[{\"name\":\"s\",\"version\":"  \
+    "1,"                                                                                                     \
+    "\"created\":1,\"hash\":\"" X "\",\"files\":[" file "]}],\"blobs\":[" BLOB(X, 1) "]}"
+        SUITE(""),
+        SUITE("{\"name\":\"../x\",\"sha256\":\"" X "\",\"size\":1}"),
+        SUITE("{\"name\":\"/x\",\"sha256\":\"" X "\",\"size\":1}"),
+        SUITE("{\"name\":\"a/./x\",\"sha256\":\"" X "\",\"size\":1}"),
+        SUITE("{\"name\":\"x\",\"sha256\":\"" Y "\",\"size\":1}"),
+        SUITE("{\"name\":\"x\",\"sha256\":\"" X "\",\"size\":-1}"),
+        SUITE("{\"name\":\"x\",\"sha256\":\"" X "\",\"size\":2}"),
         "{\"format\":1,\"versions\":[],\"datasets\":[{\"name\":\"d\",\"version\":1,\"created\":1,"
-        "\"manifest\":\"" X "\",\"source\":\"s\",\"tags\":[]}],\"prompts\":[],\"blobs\":[" BLOB(X, 1) "]}",
+        "\"manifest\":\"" X
+        "\",\"source\":\"s\",\"tags\":[]}],\"prompts\":[],\"suites\":[],\"blobs\":[" BLOB(X, 1) "]}",
     };
     for (size_t i = 0; i < ARRAY_COUNT(indices); i++) {
         size_t n = make(made, sizeof made, indices[i], &x, 1);
         if (taken(made, n))
             fail_msg("taken: %s", indices[i]);
     }
+    assert_true(taken(
+        made, make(made, sizeof made, SUITE("{\"name\":\"x\",\"sha256\":\"" X "\",\"size\":1}"), &x, 1)));
 }
 
 static int files_seen;
