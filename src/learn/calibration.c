@@ -104,6 +104,7 @@ static unsigned signals_of(const struct confidence *c, const struct observation 
                                   .linear = seen->linear,
                                   .hidden = seen->hidden,
                                   .looks = seen->looks,
+                                  .nearness = seen->nearness,
                                   .known_words = seen->known_words,
                                   .known_grams = seen->known_grams,
                                   .scarcity = seen->scarcity,
@@ -163,7 +164,8 @@ static void fit_correct(struct confidence *c, const struct calibration_row *rows
         bool has_answer = rows[i].seen->kind == OBSERVED_ROW || rows[i].seen->kind == OBSERVED_FRAGMENT;
         row->yes = has_answer && label == rows[i].label;
     }
-    logistic_fit(c->correct, room, used, CONFIDENCE_TERMS, 1);
+    /* Nearness to another label's texts counts against an answer. */
+    logistic_fit(c->correct, room, used, CONFIDENCE_TERMS, 1 | ~0u << CONFIDENCE_NEAR_TERM);
 }
 
 bool calibration_fit(struct confidence *out, const struct calibration_row *rows, size_t count, size_t labels,

@@ -33,6 +33,15 @@ static float *keep_scores(float **room, const float *scores, size_t labels) {
     return kept;
 }
 
+/* Which labels will be first is not known before the calibration: of all. */
+static const struct nearness *keep_nearness(float **room, const struct label_scores *scores) {
+    struct nearness *kept = (void *)*room;
+    for (size_t i = 0; i < scores->labels; i++)
+        kept[i] = neighbours_of(scores->neighbours, (uint32_t)i);
+    *room += scores->labels * (sizeof *kept / sizeof **room);
+    return kept;
+}
+
 /* One of the text's words, at random. Returns its length. */
 static size_t fragment(struct str text, uint32_t row, char *out) {
     struct random random = random_from(row);
@@ -71,6 +80,7 @@ static bool observe_main(const struct backend *b, struct scratch *s, const struc
         return false;
     o->linear = keep_scores(room, scores.linear, scores.labels);
     o->hidden = keep_scores(room, scores.hidden, scores.labels);
+    o->nearness = scores.neighbours ? keep_nearness(room, &scores) : NULL;
     o->known_words = scores.known_words;
     o->known_grams = scores.known_grams;
     o->scarcity = scores.scarcity;
@@ -90,7 +100,7 @@ static void observe_visual(const struct backend *b, struct scratch *s, const str
 }
 
 static bool observe(struct training_run *r, const struct fit_source *source, struct error *err) {
-    enum { SCORES_PER_ROW = 4 };
+    enum { SCORES_PER_ROW = 6 };
     size_t labels = source->data->label_count;
     struct backend *b;
     if (!backend_open(&b, trained_backend_name(source->backend), buf_str(&r->artefact), err))

@@ -18,9 +18,10 @@ struct observation {
     uint32_t row;
     enum observed kind;
     /* What the artefact said; scores lead into the run's own memory. */
-    const float *linear, *hidden; /* of the part over text or features; NULL when there is none */
-    const float *visual;          /* linear scores of the visual part; NULL when the row has no vector */
-    float *looks;                 /* distances from each class's pages; NULL when visual is */
+    const float *linear, *hidden;    /* of the part over text or features; NULL when there is none */
+    const float *visual;             /* linear scores of the visual part; NULL when the row has no vector */
+    float *looks;                    /* distances from each class's pages; NULL when visual is */
+    const struct nearness *nearness; /* of each label; NULL: no neighbours are kept */
     float known_words, known_grams, scarcity;
     uint32_t words;
 };

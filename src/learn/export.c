@@ -1,5 +1,6 @@
 #include "learn/export.h"
 
+#include "learn/neighbours_export.h"
 #include "models/network.h"
 #include "models/vocabulary.h"
 
@@ -113,7 +114,7 @@ bool export_text(struct artefact_writer *w, const struct corpus *c, const struct
         network_write(w->out, &e.w);
     }
     end(&e);
-    return ok;
+    return ok && neighbours_export(w, d);
 }
 
 /* Features that are rows already */

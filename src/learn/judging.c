@@ -26,6 +26,7 @@ static bool view(const struct judged_part *p, enum model_part part, const struct
         return seen->linear != NULL;
     out->linear = seen->visual;
     out->hidden = p->no_scores;
+    out->nearness = NULL;
     out->known_words = out->known_grams = 1;
     return seen->visual != NULL;
 }

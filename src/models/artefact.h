@@ -27,6 +27,7 @@ enum artefact_kind {
     ARTEFACT_ONNX = 10,          /* an ONNX file; models/onnx_backend.h */
     ARTEFACT_ONNX_SETTINGS = 11, /* u32 logits, float temperature, the terminated name of the output */
     ARTEFACT_TREES = 12,         /* models/trees.h, over the schema */
+    ARTEFACT_NEIGHBOURS = 14,    /* models/neighbours.h, over the vocabulary; not in earlier versions */
     ARTEFACT_TRAINED_ROWS = 13,  /* rising u32 fingerprints of the rows' contents; learn/trained_rows.h */
     ARTEFACT_WORDPIECE = 20,     /* a vocabulary file; models/text_encoder.h */
     ARTEFACT_ENCODER = 21, /* u32 cased, first token, tokens, dimensions; the terminated name of the output */

@@ -37,6 +37,11 @@ void confidence_terms(const struct confidence_signals *s, float novelty, float t
     terms[3] = -log_odds(novelty);
     terms[4] = s->parts_agree;
     terms[5] = -s->scarcity;
+    for (int i = 0; i < CONFIDENCE_NEAR; i++) {
+        terms[CONFIDENCE_NEAR_TERM + 2 * i] = s->near[i].nearest;
+        /* A mean over many texts is some tenths at most: on the others' scale. */
+        terms[CONFIDENCE_NEAR_TERM + 2 * i + 1] = 4 * s->near[i].mean;
+    }
 }
 
 float confidence_novelty(const struct confidence *c, const struct confidence_signals *s) {
@@ -54,29 +59,31 @@ float confidence_of(const struct confidence *c, const struct confidence_signals 
 
 enum { CONFIDENCE_FLOATS = sizeof(struct confidence) / sizeof(float) };
 
-/* Without the seventh term of novelty, and with a number that meant nothing at the end. */
-enum { EARLIER_TERMS = 6, EARLIER_FLOATS = 16 };
+/* Without neighbours, and before that without the seventh term of novelty and with a number that meant
+ * nothing at the end. */
+enum { EARLIER_TERMS = 6, EARLIER_FLOATS = 17, EARLIEST_FLOATS = 16 };
 
-static struct confidence from_earlier(const float *values) {
+static struct confidence from_earlier(const float *values, size_t novelty_terms) {
     struct confidence c = {.linear_factor = values[0], .hidden_factor = values[1]};
-    memcpy(c.novelty, values + 2, EARLIER_TERMS * sizeof *values);
-    memcpy(c.correct, values + 2 + EARLIER_TERMS, EARLIER_TERMS * sizeof *values);
-    c.gate = values[EARLIER_FLOATS - 2];
+    memcpy(c.novelty, values + 2, novelty_terms * sizeof *values);
+    memcpy(c.correct, values + 2 + novelty_terms, EARLIER_TERMS * sizeof *values);
+    c.gate = values[2 + novelty_terms + EARLIER_TERMS];
     return c;
 }
 
 bool confidence_read(struct confidence *out, struct str section, const char *name, struct error *err) {
     struct artefact_cursor c = {section, name, err};
-    bool earlier = section.n == EARLIER_FLOATS * sizeof(float);
+    size_t count = section.n == EARLIEST_FLOATS * sizeof(float)  ? EARLIEST_FLOATS
+                   : section.n == EARLIER_FLOATS * sizeof(float) ? EARLIER_FLOATS
+                                                                 : CONFIDENCE_FLOATS;
     const float *values;
     _Static_assert((int)CONFIDENCE_FLOATS != (int)EARLIER_FLOATS, "told apart by size");
-    if (!artefact_take_floats(&c, "numbers", earlier ? EARLIER_FLOATS : CONFIDENCE_FLOATS, &values) ||
-        !artefact_done(&c))
+    if (!artefact_take_floats(&c, "numbers", count, &values) || !artefact_done(&c))
         return false;
-    if (earlier)
-        *out = from_earlier(values);
-    else
+    if (count == CONFIDENCE_FLOATS)
         memcpy(out, values, sizeof *out);
+    else
+        *out = from_earlier(values, count == EARLIER_FLOATS ? NOVELTY_TERMS : NOVELTY_TERMS - 1);
     return true;
 }
 

@@ -6,16 +6,19 @@
  *  2. novelty: is this anything of what was trained? A logistic model, fitted on texts of classes left
  *     out of training and on texts with shuffled letters, against rows of known classes;
  *  3. confidence: the probability that the answer is right, a logistic model over probabilities, their
- *     margin, novelty and how little there is in the text, fitted on out-of-fold rows, on strangers, and
- *     on single words of the texts.
+ *     margin, novelty, how little there is in the text, and how near texts of training are
+ * (models/neighbours.h) that had the first or the second label, fitted on out-of-fold rows, on
+ * strangers, and on single words of the texts.
  *
- * Versions trained before novelty had its seventh term are read, too: they know nothing of looks. Plain
- * values; any thread. */
+ * Versions trained before novelty had its seventh term, or before confidence had neighbours, are read, too.
+ * Plain values; any thread. */
 #pragma once
 
 #include "models/artefact.h"
+#include "models/neighbours.h"
 
-enum { NOVELTY_TERMS = 7, CONFIDENCE_TERMS = 6 };
+enum { NOVELTY_TERMS = 7, CONFIDENCE_NEAR = 2 };
+enum { CONFIDENCE_NEAR_TERM = 6, CONFIDENCE_TERMS = CONFIDENCE_NEAR_TERM + 2 * CONFIDENCE_NEAR };
 
 /* The most that a strange page can get, however sure its text seems: a person looks at it. */
 #define CONFIDENCE_STRANGE 0.5f
@@ -39,6 +42,7 @@ struct confidence_signals {
     float scarcity;    /* how much less there is in the text than in those of training; 0: as much */
     float strangeness; /* logarithm of the page's relative distance (models/looks.h); above 0: strange */
     bool parts_agree;  /* linear and hidden part have the same first label */
+    struct nearness near[CONFIDENCE_NEAR]; /* of the first labels; zeros: nothing is known of neighbours */
 };
 
 void confidence_novelty_terms(const struct confidence_signals *s, float terms[NOVELTY_TERMS]);

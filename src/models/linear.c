@@ -15,6 +15,7 @@ struct linear {
     bool takes_text, takes_features, takes_visual; /* the first two exclude each other */
     struct vocabulary vocabulary;
     struct tabular schema;
+    struct neighbours neighbours; /* no labels: none were kept */
     struct network network;
     struct confidence confidence;
     const float *visual_mean, *visual_scale;
@@ -65,6 +66,8 @@ static bool score(const struct backend *b, struct scratch *s, const struct model
         sum_features(l, s, row->features);
     } else if (l->takes_text) {
         vocabulary_sum(&l->vocabulary, &l->network, &s->tokens, row->text, s->sums, &signals);
+        if (l->neighbours.labels)
+            neighbours_ask(&s->neighbours, &l->neighbours, &l->vocabulary, &l->network, &s->tokens);
     } else {
         return fail(err, ERR_INVALID_FIELD, "This model takes page images only.");
     }
@@ -77,7 +80,8 @@ static bool score(const struct backend *b, struct scratch *s, const struct model
                                  .known_words = signals.known_words,
                                  .known_grams = signals.known_grams,
                                  .scarcity = signals.scarcity,
-                                 .words = signals.words};
+                                 .words = signals.words,
+                                 .neighbours = l->neighbours.labels ? &s->neighbours : NULL};
     return true;
 }
 
@@ -200,6 +204,9 @@ static bool read_text(struct linear *l, const struct artefact *a, struct error *
         !check_labels(l, &l->network, err) ||
         !vocabulary_read(&l->vocabulary, a->sections[ARTEFACT_VOCABULARY], &l->network, err) ||
         !confidence_read(&l->confidence, a->sections[ARTEFACT_CONFIDENCE], "confidence", err))
+        return false;
+    struct str near = a->sections[ARTEFACT_NEIGHBOURS];
+    if (near.p && !neighbours_read(&l->neighbours, near, (uint32_t)l->label_count, l->vocabulary.words, err))
         return false;
     l->takes_text = true;
     return true;

@@ -11,6 +11,12 @@ static size_t index_of(const float *values, size_t n, float value) {
     return 0; /* only where a damaged artefact made scores that are no numbers */
 }
 
+static struct nearness nearness_of(const struct label_scores *scores, size_t label) {
+    if (scores->nearness)
+        return scores->nearness[label];
+    return scores->neighbours ? neighbours_of(scores->neighbours, (uint32_t)label) : (struct nearness){0};
+}
+
 unsigned scores_signals(const struct label_scores *scores, const struct confidence *c, float *p,
                         struct confidence_signals *out) {
     size_t n = scores->labels;
@@ -35,6 +41,8 @@ unsigned scores_signals(const struct label_scores *scores, const struct confiden
         .parts_agree = c->hidden_factor <= 0 || (scores->linear[best] >= vector_max(scores->linear, n) &&
                                                  scores->hidden[best] >= vector_max(scores->hidden, n)),
     };
+    out->near[0] = nearness_of(scores, best);
+    out->near[1] = nearness_of(scores, index_of(p, n, out->second));
     p[best] = first;
     return (unsigned)best;
 }

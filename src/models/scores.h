@@ -15,6 +15,10 @@ struct label_scores {
         *looks; /* relative distances (models/looks.h); NULL: no page was looked at, or none was learned */
     float known_words, known_grams, scarcity;
     uint32_t words;
+    /* Neighbours: asked about the first labels only, or already known of every label; both NULL: there are
+     * none. */
+    const struct neighbour_query *neighbours;
+    const struct nearness *nearness;
 };
 
 /* Probabilities (labels floats) by step 1 of models/confidence.h, and the signals for steps 2 and 3. Returns

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "models/backend.h"
+#include "models/neighbours.h"
 #include "models/network.h"
 #include "models/tabular.h"
 #include "models/text_tokens.h"
@@ -22,4 +23,5 @@ struct scratch {
     float row[MODEL_FEATURES_MAX];
     struct tabular_item items[TABULAR_ITEMS_PER_COLUMN * MODEL_FEATURES_MAX];
     struct text_tokens tokens;
+    struct neighbour_query neighbours;
 };
