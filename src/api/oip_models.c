@@ -1,6 +1,7 @@
 /* GET /v2, /v2/health/…, /v2/models/{model}[/versions/{version}][/ready] */
 #include "api/oip_models.h"
 
+#include "models/tabular.h"
 #include "net/query.h"
 
 #include <stdio.h>
@@ -175,35 +176,22 @@ static const struct model_version *shown_version(const struct oip_target *t) {
     return shown ? shown : t->endpoint->shares[0].version;
 }
 
-/* NULL: it has none, or memory is out. */
-static yyjson_doc *schema_of(const struct model_version *v) {
-    struct error err;
-    AUTO_BUF text = BUF_INIT(4 << 20);
-    if (!v->backend || !(backend_inputs(v->backend) & MODEL_TAKES_FEATURES))
-        return NULL;
-    backend_write_schema(v->backend, &JSON_WRITER(&text));
-    return text.failed ? NULL : json_parse(buf_str(&text), &err);
+static const struct tabular *schema_of(const struct model_version *v) {
+    return v->backend ? backend_schema(v->backend) : NULL;
 }
 
 bool oip_shape_of(const struct oip_target *t, struct arena *arena, struct oip_shape *out, struct error *err) {
     struct oip_shape shape = {.accepts = t->endpoint->config->accepts};
-    yyjson_doc *doc = shape.accepts & ACCEPTS_FEATURES ? schema_of(shown_version(t)) : NULL;
-    yyjson_val *root = yyjson_doc_get_root(doc), *column;
-    size_t index, max, count = yyjson_arr_size(root);
-    const char **names = arena_alloc(arena, (count + 1) * sizeof(*names));
-    bool good = names != NULL;
-    yyjson_arr_foreach(root, index, max, column) {
-        struct str name = good ? arena_copy(arena, json_str_of(yyjson_obj_get(column, "name"))) : STR("");
-        good = good && name.p;
-        if (good)
-            names[index] = name.p;
-    }
-    yyjson_doc_free(doc);
-    if (!good)
-        return fail(err, ERR_NO_MEMORY, "Out of memory for this request's features.");
-    if (count)
+    const struct tabular *schema = shape.accepts & ACCEPTS_FEATURES ? schema_of(shown_version(t)) : NULL;
+    if (schema) {
+        const char **names = arena_alloc(arena, schema->count * sizeof(*names));
+        if (!names)
+            return fail(err, ERR_NO_MEMORY, "Out of memory for this request's features.");
+        for (size_t i = 0; i < schema->count; i++)
+            names[i] = schema->columns[i].name;
         shape.columns = names;
-    shape.column_count = count;
+        shape.column_count = schema->count;
+    }
     *out = shape;
     return true;
 }
@@ -222,18 +210,14 @@ static void write_tensor(struct json_writer *w, const char *name, enum tensor_ty
 }
 
 static void write_features(const struct model_version *v, struct json_writer *w) {
-    yyjson_doc *doc = schema_of(v);
-    yyjson_val *root = yyjson_doc_get_root(doc), *column;
+    const struct tabular *schema = schema_of(v);
     const char *tensor = v->backend ? backend_tensor(v->backend) : NULL;
-    size_t index, max;
-    if (tensor && root)
-        write_tensor(w, tensor, TENSOR_FP32, yyjson_arr_size(root));
-    yyjson_arr_foreach(tensor ? NULL : root, index, max, column) {
-        bool number = str_eq(json_str_of(yyjson_obj_get(column, "type")), STR("number"));
-        write_tensor(w, yyjson_get_str(yyjson_obj_get(column, "name")), number ? TENSOR_FP64 : TENSOR_BYTES,
-                     0);
+    if (tensor && schema) {
+        write_tensor(w, tensor, TENSOR_FP32, schema->count);
+        return;
     }
-    yyjson_doc_free(doc);
+    for (size_t i = 0; schema && i < schema->count; i++)
+        write_tensor(w, schema->columns[i].name, schema->columns[i].numeric ? TENSOR_FP64 : TENSOR_BYTES, 0);
 }
 
 /* An endpoint that takes several kinds is shown with the first of them. */

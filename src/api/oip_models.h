@@ -21,7 +21,7 @@ bool oip_target_of(struct call *c, struct oip_target *out) MUST_USE;
 bool oip_is_infer(struct str path);
 
 /* What its tensors must look like, by the version that is named, or the first of the rollout that is loaded.
- * The names lie in the arena. */
+ * The names are the version's. */
 bool oip_shape_of(const struct oip_target *t, struct arena *arena, struct oip_shape *out,
                   struct error *err) MUST_USE;
 

@@ -5,6 +5,7 @@
 #include "models/onnx_backend.h"
 #include "models/rules_backend.h"
 #include "models/scratch.h"
+#include "models/tabular.h"
 
 #include <stdalign.h>
 #include <stdlib.h>
@@ -31,4 +32,12 @@ bool backend_open(struct backend **out, const char *name, struct str bytes, stru
     const char *near = str_nearest(str_from(name), names, ARRAY_COUNT(names));
     return fail(err, ERR_ARTEFACT, "There is no backend \"%s\"%s%s%s.", name, near ? "; did you mean \"" : "",
                 near ? near : "", near ? "\"?" : "");
+}
+
+void backend_write_schema(const struct backend *b, struct json_writer *w) {
+    const struct tabular *schema = backend_schema(b);
+    if (schema)
+        tabular_write_json(schema, w);
+    else
+        json_null(w);
 }

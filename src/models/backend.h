@@ -55,6 +55,7 @@ void scratch_free(struct scratch *s);       /* NULL is fine */
 enum model_inputs { MODEL_TAKES_TEXT = 1, MODEL_TAKES_FEATURES = 2, MODEL_TAKES_VISUAL = 4 };
 
 struct backend;
+struct tabular;
 struct label_scores;
 
 struct backend_ops {
@@ -70,7 +71,7 @@ struct backend_ops {
                   struct label_scores *out, struct error *err);
     bool (*read_features)(const struct backend *b, yyjson_val *object, struct feature_value *out, size_t room,
                           size_t *count, struct error *err);
-    void (*write_schema)(const struct backend *b, struct json_writer *w);
+    const struct tabular *(*schema)(const struct backend *b); /* NULL: it takes no features */
     const char *const *(*labels)(const struct backend *b, size_t *count);
     unsigned (*inputs)(const struct backend *b);
     const char *(*tensor)(const struct backend *b); /* may be NULL */
@@ -115,10 +116,13 @@ static inline bool backend_read_features(const struct backend *b, yyjson_val *ob
     return b->ops->read_features(b, object, out, room, count, err);
 }
 
-/* Writes the features' schema as JSON: [{"name","type","categories"?,"missing"}], or null. */
-static inline void backend_write_schema(const struct backend *b, struct json_writer *w) {
-    b->ops->write_schema(b, w);
+/* The features that it takes (models/tabular.h), as long as it lives; NULL: none. */
+static inline const struct tabular *backend_schema(const struct backend *b) {
+    return b->ops->schema ? b->ops->schema(b) : NULL;
 }
+
+/* Writes that schema as JSON: [{"name","type","categories"?,"missing"}], or null. */
+void backend_write_schema(const struct backend *b, struct json_writer *w);
 
 /* Terminated names, owned by the backend; an answer's label indexes them. */
 static inline const char *const *backend_labels(const struct backend *b, size_t *count) {

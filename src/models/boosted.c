@@ -74,8 +74,8 @@ static bool read_features(const struct backend *b, yyjson_val *object, struct fe
     return true;
 }
 
-static void write_schema(const struct backend *b, struct json_writer *w) {
-    tabular_write_json(&boosted_of(b)->schema, w);
+static const struct tabular *schema_of(const struct backend *b) {
+    return &boosted_of(b)->schema;
 }
 
 static const char *const *labels(const struct backend *b, size_t *count) {
@@ -100,7 +100,7 @@ static const struct backend_ops ops = {.name = "boosted",
                                        .predict_visual = predict_visual,
                                        .score = score,
                                        .read_features = read_features,
-                                       .write_schema = write_schema,
+                                       .schema = schema_of,
                                        .labels = labels,
                                        .inputs = inputs,
                                        .free = release};

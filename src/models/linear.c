@@ -242,13 +242,6 @@ static bool read_features(const struct backend *b, yyjson_val *object, struct fe
     return true;
 }
 
-static void write_schema(const struct backend *b, struct json_writer *w) {
-    if (linear_of(b)->takes_features)
-        tabular_write_json(&linear_of(b)->schema, w);
-    else
-        json_null(w);
-}
-
 const struct tabular *linear_schema(const struct backend *b) {
     return linear_of(b)->takes_features ? &linear_of(b)->schema : NULL;
 }
@@ -277,7 +270,7 @@ static const struct backend_ops linear_ops = {
     .predict_visual = predict_visual,
     .score = score,
     .read_features = read_features,
-    .write_schema = write_schema,
+    .schema = linear_schema,
     .labels = linear_labels,
     .inputs = linear_inputs,
     .free = linear_free,

@@ -223,11 +223,8 @@ static bool read_features(const struct backend *backend, yyjson_val *object, str
     return true;
 }
 
-static void write_schema(const struct backend *backend, struct json_writer *w) {
-    if (onnx_of(backend)->takes_text)
-        json_null(w);
-    else
-        tabular_write_json(&onnx_of(backend)->schema, w);
+static const struct tabular *schema_of(const struct backend *backend) {
+    return onnx_of(backend)->takes_text ? NULL : &onnx_of(backend)->schema;
 }
 
 static const char *const *labels(const struct backend *backend, size_t *count) {
@@ -258,7 +255,7 @@ static const struct backend_ops ops = {.name = "onnx",
                                        .predict = predict,
                                        .predict_visual = predict_visual,
                                        .read_features = read_features,
-                                       .write_schema = write_schema,
+                                       .schema = schema_of,
                                        .labels = labels,
                                        .inputs = inputs,
                                        .tensor = tensor,

@@ -97,10 +97,6 @@ static bool read_features(const struct backend *b, yyjson_val *object, struct fe
     return fail(err, ERR_INVALID_FEATURES, "This model is made of rules over texts and takes no features.");
 }
 
-static void write_schema(const struct backend *b, struct json_writer *w) {
-    json_null(w);
-}
-
 static const char *const *labels(const struct backend *backend, size_t *count) {
     const struct rules_backend *b = (const struct rules_backend *)backend;
     *count = b->label_count;
@@ -128,7 +124,6 @@ static const struct backend_ops ops = {.name = "rules",
                                        .predict = predict,
                                        .predict_visual = predict_visual,
                                        .read_features = read_features,
-                                       .write_schema = write_schema,
                                        .labels = labels,
                                        .inputs = inputs,
                                        .free = release};
