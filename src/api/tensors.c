@@ -382,8 +382,30 @@ struct tensor_value tensor_next(struct tensor_reader *r) {
     return json_value_of(r->at++, r->tensor->type);
 }
 
-void tensor_write_number(struct json_writer *w, double value, bool single) {
+/* The fewest decimals, at most 9, that give it back; -1: more are needed. A whole number divided by a power
+ * of ten is what reading the decimal number gives, as long as both can be held exactly. */
+static int decimals_of(double value, bool single) {
+    double power = 10;
+    for (int decimals = 1; decimals <= 9; decimals++, power *= 10) {
+        double back = rint(value * power) / power;
+        if (single ? (float)back == (float)value : back == value)
+            return decimals;
+    }
+    return -1;
+}
+
+static void write_digits(struct json_writer *w, double value, bool single) {
     char text[32];
+    int last = single ? 9 : 17;
+    for (int digits = last - 2; digits <= last; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, value);
+        if (single ? strtof(text, NULL) == (float)value : strtod(text, NULL) == value)
+            break;
+    }
+    json_raw(w, str_from(text));
+}
+
+void tensor_write_number(struct json_writer *w, double value, bool single) {
     if (!isfinite(value)) {
         json_null(w);
         return;
@@ -392,11 +414,9 @@ void tensor_write_number(struct json_writer *w, double value, bool single) {
         json_int(w, (int64_t)value);
         return;
     }
-    int last = single ? 9 : 17;
-    for (int digits = last - 2; digits <= last; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, value);
-        if (digits == last || (single ? (double)strtof(text, NULL) : strtod(text, NULL)) == value)
-            break;
-    }
-    json_raw(w, str_from(text));
+    int decimals = fabs(value) < 1e6 ? decimals_of(value, single) : -1;
+    if (decimals > 0)
+        json_fixed(w, value, decimals);
+    else
+        write_digits(w, value, single);
 }

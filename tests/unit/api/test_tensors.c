@@ -241,6 +241,34 @@ static void numbers_are_written_as_short_as_they_can_be(void **state) {
     }
 }
 
+static void numbers_come_back(void **state) {
+    uint64_t seed = 7;
+    for (int i = 0; i < 200000; i++) {
+        seed = seed * 6364136223846793005U + 1442695040888963407U;
+        uint32_t low = (uint32_t)(seed >> 32);
+        float single;
+        double value;
+        memcpy(&single, &low, sizeof single);
+        memcpy(&value, &seed, sizeof value);
+        if (i % 2) { /* of the usual sizes */
+            single = (float)(low % 2000000) / 1000 - 1000;
+            value = (double)(seed >> 11) * 0x1p-53 * (i % 3 ? 1 : 1e6);
+        }
+        AUTO_BUF out = BUF_INIT(100);
+        if (isfinite(single)) {
+            tensor_write_number(&JSON_WRITER(&out), (double)single, true);
+            if (strtof(buf_terminated(&out), NULL) != single)
+                fail_msg("%.9g became %s", (double)single, out.p);
+        }
+        buf_clear(&out);
+        if (isfinite(value)) {
+            tensor_write_number(&JSON_WRITER(&out), value, false);
+            if (strtod(buf_terminated(&out), NULL) != value)
+                fail_msg("%.17g became %s", value, out.p);
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(json_flat_and_nested_are_the_same, teardown),
@@ -252,6 +280,7 @@ int main(void) {
         cmocka_unit_test_teardown(binary_that_does_not_fit_is_named, teardown),
         cmocka_unit_test_teardown(bytes_lie_behind_their_lengths, teardown),
         cmocka_unit_test(numbers_are_written_as_short_as_they_can_be),
+        cmocka_unit_test(numbers_come_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
