@@ -237,7 +237,7 @@ test('kill -9 in the middle of an import: before or after', { timeout: 120_000 }
     await command(['models', 'import', `${archive}.nowhere`, '--store', there], { code: 1 }); // makes the store
     const child = spawn(binary, ['models', 'import', archive, '--store', there], { stdio: 'ignore' });
     const ended = new Promise((done) => child.on('exit', done));
-    await sleep((took * round) / 12);
+    await sleep((took * round) / 10);
     child.kill('SIGKILL');
     await ended;
     const versions = (await json('models', 'list')).length, datasets = (await json('datasets', 'list')).length;
