@@ -170,17 +170,24 @@ static void make_vectors(struct text_vectors *v, const struct pair_set *p, bool 
     }
 }
 
-static void vectors_of_another_model_count(void **state) {
+/* A tuning on pairs of which only the vectors tell anything, where they do. */
+static bool tune_blindly(struct pair_tuning *t, bool telling, struct error *err) {
     struct pair_set p;
-    struct pair_tuning t;
     struct text_vectors vectors;
-    struct error err = {0};
-    struct pair_tuning_options o = {.false_hits = 0.02, .confidence = 0.95, .seed = 1};
     blind_pairs(&p, 60, 160);
-    make_vectors(&vectors, &p, true);
-    o.vectors = &vectors;
-    o.vectors_name = "main/small";
-    if (!pair_tuning_make(&t, &p, &o, &err))
+    make_vectors(&vectors, &p, telling);
+    const struct pair_tuning_options o = {
+        .false_hits = 0.02, .confidence = 0.95, .seed = 1, .vectors = &vectors, .vectors_name = "main/small"};
+    bool good = pair_tuning_make(t, &p, &o, err);
+    text_vectors_free(&vectors);
+    pair_set_free(&p);
+    return good;
+}
+
+static void vectors_of_another_model_count(void **state) {
+    struct pair_tuning t;
+    struct error err = {0};
+    if (!tune_blindly(&t, true, &err))
         fail_msg("%s", err.message);
     assert_float_equal(t.hit_rate, 1, 0.001);
     assert_float_equal(t.vectors_rate_at_wanted, 1, 0);
@@ -199,27 +206,16 @@ static void vectors_of_another_model_count(void **state) {
     free(a);
     tuning_unref(opened);
     pair_tuning_free(&t);
-    text_vectors_free(&vectors);
-    pair_set_free(&p);
 }
 
-/* What the vectors say of themselves is measured, not believed. */
+/* What they are said to mean is measured, not believed. */
 static void vectors_that_tell_nothing_are_found_out(void **state) {
-    struct pair_set p;
     struct pair_tuning t;
-    struct text_vectors vectors;
     struct error err = {0};
-    struct pair_tuning_options o = {.false_hits = 0.02, .confidence = 0.95, .seed = 1};
-    blind_pairs(&p, 60, 160);
-    make_vectors(&vectors, &p, false);
-    o.vectors = &vectors;
-    o.vectors_name = "main/small";
-    assert_false(pair_tuning_make(&t, &p, &o, &err));
+    assert_false(tune_blindly(&t, false, &err));
     assert_int_equal(err.code, ERR_DATA);
     assert_true(t.vectors_rate_at_wanted < 0.1);
     pair_tuning_free(&t);
-    text_vectors_free(&vectors);
-    pair_set_free(&p);
 }
 
 static void too_few_pairs_carry_no_claim(void **state) {
