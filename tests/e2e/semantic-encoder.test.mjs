@@ -43,6 +43,7 @@ test('vectors of an encoder in an ONNX file', { timeout: 600_000 }, async (t) =>
   const up = await upstream(t);
   const chat = (more) => ({ kind: 'chat', rollout: [{ upstream: 'main', model: 'ok' }], semantic_cache: 'faq', ...more });
   const config = {
+    server: { loops: 1 }, // what one has seen of a change, all have
     upstreams: { main: { kind: 'openai', url: up.url } },
     endpoints: { faq: chat({ semantic_vectors: { model: 'small', timeout: '5s' } }), pinned: chat({ semantic_vectors: { model: 'small@1', timeout: '5s' } }) },
   };
@@ -78,7 +79,9 @@ test('vectors of an encoder in an ONNX file', { timeout: 600_000 }, async (t) =>
   });
 
   await t.test('another version of it is another model', async () => {
+    assert.equal(await decision(question(0, 0, 5)), 'cached');
     await add('small', 0, '--vocabulary', vocabulary, '--cased');
+    await until('the server has seen it', async () => (await decision(question(0, 0, 5))) === 'accepted');
     const off = await server.logged('semantic_cache.off');
     assert.match(off.message, /endpoint "faq" stays off: faq was made for the vectors of small@1, and semantic_vectors are small@2/);
     assert.equal(await decision(question(9, 9, 0)), 'accepted');
