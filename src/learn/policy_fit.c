@@ -9,7 +9,7 @@
 enum { PARTS = 5, STRENGTHS = 4, LABEL_PRIOR = 5 };
 static const float strengths[STRENGTHS] = {10000, 100, 10, 1}; /* the firmest first */
 /* What a looser hold must take off the loss, or it is chance that makes it look better. */
-static const double worth = 0.99;
+static const double worth = 0.97;
 
 /* Terms on one scale, so that a ridge holds them alike. */
 struct scaling {

@@ -91,8 +91,12 @@ void neighbours_ask(struct neighbour_query *out, const struct neighbours *n, con
         __builtin_prefetch(&n->starts[(row - before) / 2]);
     }
     float factor = mass > 0 ? 1 / sqrtf(mass) : 0;
-    for (uint32_t i = 0; i < out->count; i++)
+    for (uint32_t i = 0; i < out->count; i++) {
+        const uint32_t *start = &n->starts[out->words[i].word];
         out->words[i].weight *= factor;
+        __builtin_prefetch(&n->lists[start[0] + (start[1] - start[0]) / 2]);
+        __builtin_prefetch(&n->lists[start[0]]);
+    }
 }
 
 /* The word's list of this label, or NULL. Halves without a branch that a processor could guess wrong. */
