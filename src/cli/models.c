@@ -208,6 +208,7 @@ static bool print_version(struct store *store, const struct version_record *r, s
     print_object("dataset", yyjson_obj_get(root, "dataset"));
     print_object("parameters", yyjson_obj_get(root, "parameters"));
     print_object("policy", yyjson_obj_get(root, "policy"));
+    print_object("certificate", yyjson_obj_get(yyjson_obj_get(root, "policy"), "certificate"));
     print_object("metrics", yyjson_obj_get(root, "metrics"));
     yyjson_doc_free(doc);
     return good;
