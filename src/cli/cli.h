@@ -4,18 +4,24 @@
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
+int cli_at(int argc, char **argv);
 int cli_cache(int argc, char **argv);
 int cli_calibrate(int argc, char **argv);
 int cli_config(int argc, char **argv);
 int cli_datasets(int argc, char **argv);
 int cli_demo(int argc, char **argv);
+int cli_deploy(int argc, char **argv);
 int cli_eval(int argc, char **argv);
 int cli_evaluations(int argc, char **argv);
+int cli_history(int argc, char **argv);
 int cli_keys(int argc, char **argv);
 int cli_models(int argc, char **argv);
 int cli_prompts(int argc, char **argv);
+int cli_promote(int argc, char **argv);
 int cli_requests(int argc, char **argv);
 int cli_review(int argc, char **argv);
+int cli_rollback(int argc, char **argv);
+int cli_rollouts(int argc, char **argv);
 int cli_serve(int argc, char **argv);
 int cli_suites(int argc, char **argv);
 int cli_train(int argc, char **argv);

@@ -4,6 +4,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cli/cli.h"
+#include "pipeline/rollouts.h"
+#include "pipeline/serving_history.h"
 #include "pipeline/upstream_metrics.h"
 #include "work/pool.h"
 
@@ -14,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { WATCH_MS = 250 };
+enum { WATCH_MS = 50 }; /* a roll back is in force within twice that */
 
 struct process {
     const struct server_process_options *options;
@@ -30,6 +32,8 @@ struct process {
     struct spend_journal *journal;
     struct budget *budget;
     struct recorder *recorder;
+    struct arms *arms;
+    struct rollout_driver *rollouts;
     struct engine *engine;
     struct server *server;
     atomic_bool serving; /* `server` may be asked from the loops */
@@ -119,7 +123,12 @@ static bool make_parts(struct process *p, struct error *err) {
         return false;
     if (!make_budget(p, err))
         return false;
+    p->arms = arms_new();
+    p->rollouts = p->arms ? rollout_driver_new(p->store, p->arms) : NULL;
+    if (!p->rollouts)
+        return fail(err, ERR_NO_MEMORY, "out of memory");
     struct recorder_options recorder = {.journal = p->journal,
+                                        .arms = p->arms,
                                         .store_path = c->store.path,
                                         .loops = p->loops,
                                         .queue_length = (unsigned)c->store.queue,
@@ -284,6 +293,14 @@ static const char *needs_restart(const struct config *a, const struct config *b)
     return NULL;
 }
 
+/* Whoever cannot write down what it does still does it. */
+static void note_serving(struct process *p, const struct snapshot *now, const char *why) {
+    struct error err;
+    if (!serving_note(p->store, now, why, &err))
+        log_event(LOG_WARN, "history.failed", "What serves from now on is not in the history. %s",
+                  err.message);
+}
+
 /* All or nothing: whatever is wrong, the running configuration stays as it is. */
 static bool reload(struct process *p, const struct config *next) {
     struct config_problems problems = {0};
@@ -307,7 +324,10 @@ static bool reload(struct process *p, const struct config *next) {
         snapshot_unref(snapshot);
         return false;
     }
+    snapshot_ref(snapshot);
     engine_publish(p->engine, snapshot);
+    note_serving(p, snapshot, "reload");
+    snapshot_unref(snapshot);
     recorder_keep(p->recorder, next->store.retention);
     return true;
 }
@@ -329,10 +349,11 @@ static void reload_from_file(struct process *p) {
     config_unref(next);
 }
 
-/* Keys and versions that the command line wrote. */
+/* Rollouts go on; then keys, versions and rollouts that these or the command line wrote. */
 static void watch(uv_timer_t *timer) {
     struct process *p = timer->data;
-    if (store_changed(p->store))
+    bool rolled = rollout_driver_tick(p->rollouts, p->config);
+    if (store_changed(p->store) || rolled)
         reload(p, p->config);
 }
 
@@ -378,6 +399,8 @@ static void end(struct process *p) {
         log_event(LOG_ERROR, "server.unclean", "some background work did not end");
     server_stop(p->server);
     recorder_stop(p->recorder);
+    rollout_driver_free(p->rollouts);
+    arms_free(p->arms);
     engine_free(p->engine);
     budget_free(p->budget);
     spend_journal_close(p->journal);
@@ -411,6 +434,9 @@ int server_process_run(const struct server_process_options *options) {
         log_event(LOG_ERROR, "server.start_failed", "%s", err.message);
     } else {
         announce(&p);
+        struct snapshot *first = engine_snapshot(p.engine);
+        note_serving(&p, first, "start");
+        snapshot_unref(first);
         run_until_signal(&p);
         code = EXIT_DONE;
     }

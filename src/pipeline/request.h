@@ -94,6 +94,7 @@ struct request {
     struct str scan_detail;
     struct model_version *pinned;  /* the one that the caller named; NULL: the split chooses */
     struct model_version *version; /* chosen by the split */
+    enum side side;                /* of the endpoint's rollout */
     struct document_result *document;
     struct chat *chat;                 /* NULL: a prediction */
     bool streaming;                    /* the reply has begun and goes out piece by piece */

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "models/rules.h"
 #include "pipeline/budgets.h"
+#include "pipeline/serving.h"
 #include "pipeline/tuning_version.h"
 #include "store/keys.h"
 #include "store/prompts.h"
@@ -225,12 +226,41 @@ struct str share_reference(const struct share *s) {
     return s->version ? str_from(s->version->reference) : s->remote ? s->remote->reference : STR("");
 }
 
-static bool add_shares(struct build *b, struct endpoint *e) {
+/* A candidate that cannot be had, as when its file was changed, gets nothing, and the others go on. */
+static bool get_candidate(struct build *b, const struct config_target *wanted, struct share *out) {
+    struct config_problems problems = {0}, *kept = b->problems;
+    b->problems = &problems;
+    bool good = get_target(b, wanted, out);
+    b->problems = kept;
+    if (!good)
+        log_event(LOG_ERROR, "rollout.candidate_missing", "%s",
+                  problems.count ? problems.list[0].message : "The candidate of a rollout cannot be had.");
+    return good;
+}
+
+/* What a rollout made of the configuration's one share. */
+static bool add_rolled(struct build *b, struct endpoint *e, const struct serving *now) {
+    const struct config_place *place = &e->config->rollout[0].target.model.place;
+    struct error err;
+    memcpy(e->rollout, now->rollout.id, sizeof e->rollout);
+    e->salt = str_from(e->rollout);
+    for (unsigned i = 0; i < now->count; i++) {
+        struct serving_target t;
+        if (!serving_parse(now->references[i], place, &t, &err)) {
+            config_problem(b->problems, b->from->config, place, "%s", err.message);
+            return false;
+        }
+        e->weights[i] = now->weights[i];
+        if (i == 1 ? !get_candidate(b, &t.target, &e->shares[1]) : !get_target(b, &t.target, &e->shares[i]))
+            return i == 1;
+        e->share_count++;
+    }
+    e->rolling = e->share_count == 2;
+    return true;
+}
+
+static bool add_configured(struct build *b, struct endpoint *e) {
     const struct config_endpoint *config = e->config;
-    e->shares = calloc(config->rollout_count, sizeof(*e->shares));
-    e->weights = calloc(config->rollout_count, sizeof(*e->weights));
-    if (!e->shares || !e->weights)
-        return no_memory(b);
     bool good = true;
     for (size_t i = 0; i < config->rollout_count; i++) {
         e->weights[e->share_count] = config->rollout[i].weight;
@@ -240,6 +270,21 @@ static bool add_shares(struct build *b, struct endpoint *e) {
             good = false;
     }
     return good;
+}
+
+static bool add_shares(struct build *b, struct endpoint *e) {
+    struct serving now;
+    struct error err;
+    size_t room = e->config->rollout_count > 2 ? e->config->rollout_count : 2;
+    e->shares = calloc(room, sizeof(*e->shares));
+    e->weights = calloc(room, sizeof(*e->weights));
+    if (!e->shares || !e->weights)
+        return no_memory(b);
+    if (!serving_of(b->from->store, e->config, &now, &err)) {
+        config_problem(b->problems, b->from->config, NULL, "%s", err.message);
+        return false;
+    }
+    return now.rolled ? add_rolled(b, e, &now) : add_configured(b, e);
 }
 
 static bool add_steps(struct build *b, struct endpoint *e) {
@@ -425,7 +470,7 @@ static bool add_endpoints(struct build *b) {
     for (size_t i = 0; i < config->endpoint_count; i++) {
         struct endpoint *e = &s->endpoints[i];
         e->config = &config->endpoints[i];
-        e->name = str_from(e->config->name);
+        e->name = e->salt = str_from(e->config->name);
         e->verify_script = e->route_script = NO_SCRIPT;
         e->rate_index = e->config->has_rate ? ++rates : 0;
         s->endpoint_count++;

@@ -4,6 +4,7 @@
  * but for scripts, of which each loop has its own. */
 #pragma once
 
+#include "base/ids.h"
 #include "cache/tuning.h"
 #include "chat/prices.h"
 #include "chat/prompt.h"
@@ -74,6 +75,9 @@ struct endpoint {
     struct share *shares;
     double *weights;
     unsigned share_count;
+    bool rolling;    /* shares are what serves and the candidate of a rollout, in this order */
+    struct str salt; /* of the split: the endpoint's name, or the rollout's ID */
+    char rollout[ID_SIZE];
     struct step *steps;
     unsigned step_count;
     int verify_script, route_script;

@@ -118,6 +118,23 @@ static const char *const steps[] = {
     "CREATE TABLE suites ("
     " name TEXT NOT NULL, version INTEGER NOT NULL, hash TEXT NOT NULL, created INTEGER NOT NULL,"
     " files TEXT NOT NULL, PRIMARY KEY (name, version));",
+    /* 9 */
+    /* Append only (store/history.h). */
+    "CREATE TABLE changes ("
+    " id TEXT PRIMARY KEY, at INTEGER NOT NULL, endpoint TEXT NOT NULL, what TEXT NOT NULL, who TEXT NOT "
+    "NULL,"
+    " why TEXT NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL);"
+    "CREATE INDEX changes_endpoint ON changes (endpoint, what, at);"
+    /* store/rollouts.h, with the numbers of state; kind: of traffic/rollout_plan.h. evidence: two struct arm
+       of the program that wrote it. */
+    "CREATE TABLE rollouts ("
+    " id TEXT PRIMARY KEY, endpoint TEXT NOT NULL, base TEXT NOT NULL, stable TEXT NOT NULL,"
+    " candidate TEXT NOT NULL, kind INTEGER NOT NULL, steps TEXT NOT NULL, step_least INTEGER NOT NULL,"
+    " step_most INTEGER NOT NULL, least INTEGER NOT NULL, state INTEGER NOT NULL, step INTEGER NOT NULL,"
+    " step_since INTEGER NOT NULL, looked INTEGER NOT NULL, seen INTEGER NOT NULL, weight REAL NOT NULL,"
+    " created INTEGER NOT NULL, ended INTEGER NOT NULL, who TEXT NOT NULL, why TEXT NOT NULL,"
+    " outcome TEXT NOT NULL, moves INTEGER NOT NULL, evidence BLOB);"
+    "CREATE INDEX rollouts_endpoint ON rollouts (endpoint, created);",
 };
 
 enum { STEP_COUNT = ARRAY_COUNT(steps) };

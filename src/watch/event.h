@@ -64,6 +64,9 @@ struct review_draft {
     struct str labels; /* JSON array of {label, confidence} */
 };
 
+/* Whom a rollout's split chose, whoever answered in the end. */
+enum side { SIDE_NONE, SIDE_STABLE, SIDE_CANDIDATE };
+
 struct event {
     int64_t wall_ns; /* arrival */
     struct str request_id;
@@ -78,6 +81,7 @@ struct event {
     enum decision decision;
     enum scan_state scan;
     enum cache_state cache;
+    enum side side;        /* not kept in records */
     struct str fallback;   /* the step that answered and why: "rules: model_timeout"; "" when none */
     int status;            /* HTTP */
     struct str error_code; /* "" when none */

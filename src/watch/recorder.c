@@ -8,6 +8,7 @@
 #include "store/conversations.h"
 #include "store/sql.h"
 #include "store/store.h"
+#include "watch/arms.h"
 #include "watch/batch.h"
 #include "watch/job_queue.h"
 #include "watch/retention.h"
@@ -165,6 +166,7 @@ static void drain(struct recorder *r) {
         struct loop_queue *q = &r->queues[i];
         for (struct event *e; (e = ring_pop(&q->ring));) {
             q->urgent_drained += batch_is_urgent(e);
+            arms_note(r->options.arms, e);
             batch_add(&r->batch, e);
         }
     }

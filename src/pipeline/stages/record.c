@@ -70,6 +70,7 @@ static struct str shown_prediction(const struct request *r) {
 static void add_outcome(const struct request *r, struct event *e) {
     const struct outcome *o = &r->outcome;
     e->decision = o->decision;
+    e->side = r->side;
     bool asked = r->chat ? r->chat->cache_key.p != NULL : r->loop->parts->cache && r->input.hashed;
     e->cache = o->cached ? (o->stale   ? CACHE_STALE
                             : o->alike ? CACHE_SEMANTIC

@@ -2,8 +2,9 @@
 
 #include "pipeline/stages/stages.h"
 
+/* Callers of one rollout are not always the first of the next. */
 static double point_of(const struct request *r) {
-    struct str name = r->endpoint->name;
+    struct str name = r->endpoint->salt;
     switch (r->endpoint->config->sticky) {
     case STICKY_KEY: return split_point(name, request_tenant(r));
     case STICKY_USER: return r->input.user.n ? split_point(name, r->input.user) : split_random_point();
@@ -12,9 +13,12 @@ static double point_of(const struct request *r) {
     return split_random_point();
 }
 
-unsigned split_share(const struct request *r) {
+unsigned split_share(struct request *r) {
     const struct endpoint *e = r->endpoint;
-    return e->share_count > 1 ? split_choose(e->weights, e->share_count, point_of(r)) : 0;
+    unsigned chosen = e->share_count > 1 ? split_choose(e->weights, e->share_count, point_of(r)) : 0;
+    if (e->rolling)
+        r->side = chosen == 0 ? SIDE_STABLE : SIDE_CANDIDATE;
+    return chosen;
 }
 
 static enum stage_answer run(struct request *r) {

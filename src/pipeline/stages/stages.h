@@ -41,7 +41,7 @@ bool limit_more(struct request *r, unsigned count) MUST_USE;
 void limit_give_back(struct loop_state *loop, unsigned count);
 
 /* The index of the share that this request falls to. */
-unsigned split_share(const struct request *r);
+unsigned split_share(struct request *r);
 
 /* The cache's key of this request: tenant, endpoint with its thresholds and rules, version and its artefact,
  * kind and hash of the input. */

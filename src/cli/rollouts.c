@@ -1,0 +1,181 @@
+#include "cli/cli.h"
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "cli/endpoint_argument.h"
+#include "cli/table.h"
+#include "store/rollouts.h"
+#include "traffic/rollout_plan.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char help[] =
+    "Usage: penstock rollouts list [ENDPOINT]\n\n"
+    "Shows rollouts, the newest first, with what decided them or what is missing.\n\n" STORE_OPTIONS_HELP;
+static const char rollback_help[] =
+    "Usage: penstock rollback ENDPOINT [--why TEXT] [--by NAME]\n\n"
+    "What served before the endpoint's newest rollout serves all of it again, at once, also on a running "
+    "server.\n\n"
+    "      --why TEXT        for the history\n"
+    "      --by NAME         who does it (default: the user that runs this)\n" STORE_OPTIONS_HELP;
+static const char promote_help[] =
+    "Usage: penstock promote ENDPOINT --why TEXT [--by NAME]\n\n"
+    "The candidate of the running rollout serves all of the endpoint from now on, whatever the evidence.\n\n"
+    "      --why TEXT        for the history\n"
+    "      --by NAME         who does it (default: the user that runs this)\n" STORE_OPTIONS_HELP;
+
+enum { OUTPUT_MAX = 64 << 20, LIST_MAX = 1000, OPTION_WHY = OPTION_OWN, OPTION_BY };
+
+/* ---- list ---- */
+
+static void add_json(const struct rollout_record *r, void *ctx) {
+    struct json_writer *w = ctx;
+    char time[CLOCK_TEXT_SIZE];
+    json_object(w);
+    json_field_text(w, "id", r->id);
+    json_field_text(w, "endpoint", r->endpoint);
+    json_field_text(w, "kind", rollout_kind_name((enum rollout_kind)r->kind));
+    json_field_text(w, "state", rollout_state_name(r->state));
+    json_field_text(w, "stable", r->stable);
+    json_field_text(w, "candidate", r->candidate);
+    json_field_int(w, "step", r->step + 1);
+    json_field_text(w, "steps", r->steps);
+    json_key(w, "weight");
+    json_double(w, r->weight);
+    clock_format(r->created, time);
+    json_field_text(w, "created", time);
+    clock_format(r->ended, time);
+    json_field_text(w, "ended", r->ended ? time : NULL);
+    json_field_text(w, "by", r->who);
+    json_field_text(w, "why", r->why);
+    json_field_text(w, "outcome", r->outcome);
+    json_object_end(w);
+}
+
+static void add_row(const struct rollout_record *r, void *ctx) {
+    struct table *t = ctx;
+    char time[CLOCK_TEXT_SIZE];
+    clock_format(r->created, time);
+    table_cell(t, str_from(r->id));
+    table_cell(t, str_from(time));
+    table_cell(t, str_from(r->endpoint));
+    table_cell(t, str_from(r->stable));
+    table_cell(t, str_from(r->candidate));
+    table_cell_format(t, "%g %%", 100 * r->weight);
+    table_cell(t, str_from(rollout_state_name(r->state)));
+    table_cell(t, str_from(r->outcome));
+}
+
+static bool list(const struct store_option *o, const char *endpoint, struct store *store, struct error *err) {
+    static const char *const heads[] = {"ID",        "STARTED", "ENDPOINT", "STABLE",
+                                        "CANDIDATE", "SHARE",   "STATE",    "WHY"};
+    struct rollout_filter filter = {.endpoint = endpoint, .limit = LIST_MAX};
+    if (!o->json) {
+        struct table t = table_new(heads, ARRAY_COUNT(heads));
+        bool good = rollouts_list(store, &filter, add_row, &t, err);
+        table_print(&t, stdout);
+        return good;
+    }
+    AUTO_BUF out = BUF_INIT(OUTPUT_MAX);
+    struct json_writer w = JSON_WRITER(&out);
+    json_array(&w);
+    bool good = rollouts_list(store, &filter, add_json, &w, err);
+    json_array_end(&w);
+    if (good)
+        puts(buf_terminated(&out) ? out.p : "[]");
+    return good;
+}
+
+static bool run_list(void *ctx, const struct store_option *o, char **words, int count, struct error *err) {
+    struct store *store;
+    if (strcmp(words[0], "list") != 0)
+        return fail(err, ERR_USAGE, "\"%.40s\" is no command; expected list", words[0]);
+    if (count > 2)
+        return fail(err, ERR_USAGE, "\"%.40s\" is too much", words[2]);
+    if (!store_option_open(o, false, &store, err))
+        return false;
+    bool good = list(o, count > 1 ? words[1] : NULL, store, err);
+    store_close(store);
+    return good;
+}
+
+int cli_rollouts(int argc, char **argv) {
+    static const struct option options[] = {STORE_LONG_OPTIONS, {0}};
+    static const struct store_command command = {"rollouts", help, options, NULL, run_list};
+    return store_command_run(&command, NULL, argc, argv);
+}
+
+/* ---- ending one ---- */
+
+struct ending {
+    const char *why, *by;
+    enum rollout_state to;
+};
+
+static bool may_end(const struct ending *c, bool found, const struct rollout_record *r, const char *endpoint,
+                    struct error *err) {
+    if (!found)
+        return fail(err, ERR_NOT_FOUND, "endpoint \"%.60s\" never had a rollout", endpoint);
+    if (r->state == ROLLOUT_RUNNING || (c->to == ROLLOUT_ROLLED_BACK && r->state == ROLLOUT_PROMOTED))
+        return true;
+    return fail(err, ERR_CONFLICT, "the newest rollout of endpoint \"%s\", of %s, is %s already", r->endpoint,
+                r->candidate, rollout_state_name(r->state));
+}
+
+static bool finish(const struct ending *c, const char *endpoint, struct store *store, struct error *err) {
+    struct rollout_record r;
+    bool found, lost = false;
+    do { /* the server writes what it counted once a second */
+        if (!rollouts_newest(store, endpoint, &found, &r, err) || !may_end(c, found, &r, endpoint, err))
+            return false;
+        const char *by = c->by ? c->by : who_runs(), *why = c->why ? c->why : "";
+        r.state = c->to;
+        r.weight = c->to == ROLLOUT_PROMOTED ? 1 : 0;
+        r.ended = clock_wall();
+        snprintf(r.outcome, sizeof r.outcome, "%.100s decided it%s%.250s", by, *why ? ": " : "", why);
+        const char *what = c->to == ROLLOUT_PROMOTED ? "rollout.promoted" : "rollout.rolled_back";
+        if (!rollouts_save(store, &r, NULL, 0, what, by, why, &lost, err))
+            return false;
+    } while (lost);
+    printf("%s serves all of endpoint \"%s\".\n", c->to == ROLLOUT_PROMOTED ? r.candidate : r.stable,
+           r.endpoint);
+    return true;
+}
+
+static bool run_ending(void *ctx, const struct store_option *o, char **words, int count, struct error *err) {
+    const struct ending *c = ctx;
+    struct store *store;
+    if (count != 1)
+        return fail(err, ERR_USAGE, "expected one ENDPOINT");
+    if (c->to == ROLLOUT_PROMOTED && (!c->why || !*c->why))
+        return fail(err, ERR_USAGE, "say --why: the evidence does not");
+    if (!store_option_open(o, false, &store, err))
+        return false;
+    bool good = finish(c, words[0], store, err);
+    store_close(store);
+    return good;
+}
+
+static bool read_option(void *ctx, int option, const char *value, struct error *err) {
+    struct ending *c = ctx;
+    *(option == OPTION_WHY ? &c->why : &c->by) = value;
+    return true;
+}
+
+static const struct option ending_options[] = {{"why", required_argument, NULL, OPTION_WHY},
+                                               {"by", required_argument, NULL, OPTION_BY},
+                                               STORE_LONG_OPTIONS,
+                                               {0}};
+
+int cli_rollback(int argc, char **argv) {
+    static const struct store_command command = {"rollback", rollback_help, ending_options, read_option,
+                                                 run_ending};
+    return store_command_run(&command, &(struct ending){.to = ROLLOUT_ROLLED_BACK}, argc, argv);
+}
+
+int cli_promote(int argc, char **argv) {
+    static const struct store_command command = {"promote", promote_help, ending_options, read_option,
+                                                 run_ending};
+    return store_command_run(&command, &(struct ending){.to = ROLLOUT_PROMOTED}, argc, argv);
+}
