@@ -56,7 +56,10 @@ static bool calibrate(const struct model_version *v, const char *manifest, struc
 
 static void a_version_is_calibrated_or_memory_is_said_to_be_out(void **state) {
     struct questions q = questions_from(0);
-    struct train_options o = {.name = "questions", .threads = 1};
+    struct fit_options fit = fit_defaults(ROWS);
+    fit.hidden.units = 16;
+    fit.hidden.passes = 6;
+    struct train_options o = {.name = "questions", .threads = 1, .folds = 3, .fit = &fit};
     struct trained t;
     struct error err = {0};
     struct model_version v = {.reference = "questions@1"};
