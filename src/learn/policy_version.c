@@ -47,7 +47,7 @@ static void write_certificate(struct json_writer *w, const struct calibrated_pol
     json_field_text(w, "data_sha256", rows->dataset);
     json_field_int(w, "rows_choosing", (int64_t)c->choosing);
     json_field_int(w, "rows_certifying", (int64_t)c->measured.rows);
-    json_field_int(w, "thresholds_searched", (int64_t)c->searched);
+    json_field_int(w, "searched", (int64_t)c->searched);
     json_field_int(w, "errors", (int64_t)c->measured.errors);
     json_field_int(w, "reviewed", (int64_t)c->measured.reviewed);
     json_field_int(w, "errors_reviewed", (int64_t)c->measured.caught);
