@@ -41,6 +41,7 @@ void model_show(struct call *c);
 void review_items(struct call *c);
 void review_item(struct call *c);
 void review_label(struct call *c);
+void feedback_take(struct call *c);
 void request_show(struct call *c);
 void conversation_create(struct call *c);
 void conversation_show(struct call *c);

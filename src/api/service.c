@@ -39,6 +39,7 @@ static const struct route routes[] = {
     {METHOD_GET, "/v2/models/*/versions/*/ready", ROLE_CLIENT, 0, oip_model_ready},
     {METHOD_GET, "/v2/models/*/versions/*/stats", ROLE_CLIENT, 0, oip_model_stats},
     {METHOD_POST, "/v2/repository/index", ROLE_CLIENT, SMALL_BODY, oip_index},
+    {METHOD_POST, "/v1/feedback", ROLE_CLIENT, SMALL_BODY, feedback_take},
     {METHOD_GET, "/v1/review", ROLE_REVIEWER, 0, review_items},
     {METHOD_GET, "/v1/review/*", ROLE_REVIEWER, 0, review_item},
     {METHOD_POST, "/v1/review/*", ROLE_REVIEWER, SMALL_BODY, review_label},

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "pipeline/serving.h"
 #include "store/sql.h"
+#include "watch/feedback.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,25 +48,54 @@ bool rollout_plan_of(const struct rollout_record *r, struct rollout_plan *out, s
 
 /* ---- labels ---- */
 
-/* What people decided of either side's answers since the last look. */
-static void add_labels(struct rollout_driver *d, const struct rollout_record *r, int64_t until) {
-    struct error err;
-    sqlite3_stmt *q = sql_statement(d->store,
+struct told {
+    struct rollout_driver *d;
+    const struct rollout_record *r;
+};
+
+static void take_feedback(const struct feedback_row *row, void *ctx) {
+    struct told *t = ctx;
+    bool candidate = str_eq(row->model, str_from(t->r->candidate));
+    if (!candidate && !str_eq(row->model, str_from(t->r->stable)))
+        return;
+    if (row->correct >= 0)
+        arms_add_label(t->d->arms, t->r->id, candidate, row->label, row->correct != 0);
+    if (row->score >= 0)
+        arms_add_score(t->d->arms, t->r->id, candidate, row->score);
+}
+
+/* What people decided in the review queue. */
+static bool visit_reviews(struct told *t, int64_t from, int64_t to, struct error *err) {
+    struct store *s = t->d->store;
+    sqlite3_stmt *q = sql_statement(s,
                                     "SELECT model, label, prediction FROM review_items WHERE endpoint = ?"
                                     " AND resolved > ? AND resolved <= ?",
-                                    &err);
+                                    err);
     bool row;
     if (!q)
-        return;
-    sql_bind_str(q, 1, str_from(r->endpoint));
-    sql_bind_int(q, 2, d->labels_ns > r->created ? d->labels_ns : r->created);
-    sql_bind_int(q, 3, until);
-    while (sql_step(d->store, q, &row, &err) && row) {
-        struct str model = sql_str_at(q, 0), label = sql_str_at(q, 1);
-        bool candidate = str_eq(model, str_from(r->candidate));
-        if (candidate || str_eq(model, str_from(r->stable)))
-            arms_add_label(d->arms, r->id, candidate, label, str_eq(label, sql_str_at(q, 2)));
+        return false;
+    sql_bind_str(q, 1, str_from(t->r->endpoint));
+    sql_bind_int(q, 2, from);
+    sql_bind_int(q, 3, to);
+    while (sql_step(s, q, &row, err)) {
+        if (!row)
+            return true;
+        struct feedback_row one = {.model = sql_str_at(q, 0), .label = sql_str_at(q, 1), .score = -1};
+        one.correct = str_eq(one.label, sql_str_at(q, 2));
+        take_feedback(&one, t);
     }
+    return false;
+}
+
+/* What was said of either side's answers since the last look. */
+static void add_labels(struct rollout_driver *d, const struct rollout_record *r, int64_t to) {
+    struct told t = {d, r};
+    struct error err;
+    int64_t from = d->labels_ns > r->created ? d->labels_ns : r->created;
+    if (!visit_reviews(&t, from, to, &err) ||
+        !feedback_visit(d->store, r->endpoint, from, to, take_feedback, &t, &err))
+        log_event(LOG_ERROR, "rollout.failed", "Labels for rollout %s cannot be read. %s", r->id,
+                  err.message);
 }
 
 /* ---- one rollout ---- */

@@ -135,6 +135,13 @@ static const char *const steps[] = {
     " created INTEGER NOT NULL, ended INTEGER NOT NULL, who TEXT NOT NULL, why TEXT NOT NULL,"
     " outcome TEXT NOT NULL, moves INTEGER NOT NULL, evidence BLOB);"
     "CREATE INDEX rollouts_endpoint ON rollouts (endpoint, created);",
+    /* 10 */
+    /* watch/feedback.h. correct: 1, 0, -1 not known; score: NULL not said. */
+    "CREATE TABLE feedback ("
+    " request_id TEXT NOT NULL, who TEXT NOT NULL, at INTEGER NOT NULL, endpoint TEXT NOT NULL,"
+    " model TEXT NOT NULL, label TEXT NOT NULL, correct INTEGER NOT NULL, score REAL,"
+    " PRIMARY KEY (request_id, who));"
+    "CREATE INDEX feedback_endpoint ON feedback (endpoint, at);",
 };
 
 enum { STEP_COUNT = ARRAY_COUNT(steps) };

@@ -6,11 +6,15 @@
 
 enum { LEAST_LABELS = 30, LOOKS_MAX = 40 };
 
-static const char *const names[CRITERION_COUNT] = {
-    [CRITERION_ERRORS] = "errors",     [CRITERION_FALLBACKS] = "fallbacks",
-    [CRITERION_REVIEWS] = "reviews",   [CRITERION_LATENCY] = "latency",
-    [CRITERION_COST] = "cost",         [CRITERION_CONFIDENCE] = "confidence",
-    [CRITERION_ACCURACY] = "accuracy", [CRITERION_CATEGORY] = "accuracy of one label"};
+static const char *const names[CRITERION_COUNT] = {[CRITERION_ERRORS] = "errors",
+                                                   [CRITERION_FALLBACKS] = "fallbacks",
+                                                   [CRITERION_REVIEWS] = "reviews",
+                                                   [CRITERION_LATENCY] = "latency",
+                                                   [CRITERION_COST] = "cost",
+                                                   [CRITERION_CONFIDENCE] = "confidence",
+                                                   [CRITERION_SCORE] = "score",
+                                                   [CRITERION_ACCURACY] = "accuracy",
+                                                   [CRITERION_CATEGORY] = "accuracy of one label"};
 
 const char *criterion_name(enum criterion c) {
     return names[c];
@@ -25,6 +29,7 @@ struct analysis_options analysis_defaults(void) {
                                                  [CRITERION_LATENCY] = 0.15,
                                                  [CRITERION_COST] = 0.15,
                                                  [CRITERION_CONFIDENCE] = 0.05,
+                                                 [CRITERION_SCORE] = 0.05,
                                                  [CRITERION_ACCURACY] = 0.02,
                                                  [CRITERION_CATEGORY] = 0.15}};
 }
@@ -84,8 +89,8 @@ static struct difference of_cost(const struct arm *c, const struct arm *s) {
     return d;
 }
 
-static struct difference of_confidence(const struct arm *c, const struct arm *s) {
-    const struct arm_sum *a = &c->confidence, *b = &s->confidence;
+/* Higher is better. */
+static struct difference of_mean(const struct arm_sum *a, const struct arm_sum *b) {
     return (struct difference){.known = enough(a, b),
                                .candidate = mean(a),
                                .stable = mean(b),
@@ -129,7 +134,8 @@ static struct difference difference_of(enum criterion criterion, const struct ar
     case CRITERION_REVIEWS: return shares(c->reviews, c->requests, s->reviews, s->requests);
     case CRITERION_LATENCY: return of_latency(c, s);
     case CRITERION_COST: return of_cost(c, s);
-    case CRITERION_CONFIDENCE: return of_confidence(c, s);
+    case CRITERION_CONFIDENCE: return of_mean(&c->confidence, &s->confidence);
+    case CRITERION_SCORE: return of_mean(&c->score, &s->score);
     case CRITERION_ACCURACY:
         return c->right + c->wrong < LEAST_LABELS || s->right + s->wrong < LEAST_LABELS
                    ? none
@@ -224,7 +230,7 @@ void analysis_say(const struct analysis_options *o, const struct analysis *a, ch
                  "%s: %.0f %s against %.0f, a change of %.1f %% to %.1f %%; %.1f %% more is allowed",
                  names[a->criterion], a->candidate, a->criterion == CRITERION_COST ? "nano-dollars" : "µs",
                  a->stable, 100 * a->low, 100 * a->high, 100 * o->allowed[a->criterion]);
-    else if (a->criterion == CRITERION_CONFIDENCE)
+    else if (a->criterion == CRITERION_CONFIDENCE || a->criterion == CRITERION_SCORE)
         snprintf(text, size, "%s: %.3f on average against %.3f, %.3f to %.3f lower; %.3f is allowed",
                  names[a->criterion], a->candidate, a->stable, a->low, a->high, o->allowed[a->criterion]);
     else

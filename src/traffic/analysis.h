@@ -22,6 +22,7 @@ enum criterion {
     CRITERION_LATENCY,    /* ratio of geometric means */
     CRITERION_COST,       /* ratio of means */
     CRITERION_CONFIDENCE, /* how much lower the mean is */
+    CRITERION_SCORE,      /* the same of the scores that feedback gave */
     CRITERION_ACCURACY,   /* how many of the labelled are wrong */
     CRITERION_CATEGORY,   /* the same for the worst label */
     CRITERION_COUNT

@@ -56,6 +56,10 @@ void arm_add_label(struct arm *a, struct str label, bool right) {
     c->wrong += !right;
 }
 
+void arm_add_score(struct arm *a, double score) {
+    add(&a->score, score);
+}
+
 double arm_latency(const struct arm *a, double share) {
     uint64_t upto = 0, wanted = (uint64_t)ceil(share * a->log_latency.n);
     if (a->log_latency.n == 0)

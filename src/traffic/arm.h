@@ -24,6 +24,7 @@ struct arm_category {
 struct arm {
     uint64_t requests, errors, fallbacks, reviews;
     struct arm_sum confidence, cost, log_latency; /* cost: nano-dollars; latency: of µs, natural logarithm */
+    struct arm_sum score;                         /* how good people or outcomes found it, 0 to 1 */
     uint64_t latency[ARM_BUCKETS];
     uint64_t right, wrong; /* by labels */
     struct arm_category categories[ARM_CATEGORIES];
@@ -40,5 +41,6 @@ struct arm_answer {
 void arm_add(struct arm *a, const struct arm_answer *answer);
 /* A label came: the answer to an input that is truly `label` was right, or was not. */
 void arm_add_label(struct arm *a, struct str label, bool right);
+void arm_add_score(struct arm *a, double score);
 /* An upper bound of the latency that so much (0 to 1) of the answers were within, µs; 0: no answers. */
 double arm_latency(const struct arm *a, double share);

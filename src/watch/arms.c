@@ -111,6 +111,14 @@ void arms_add_label(struct arms *a, const char *id, bool candidate, struct str l
     pthread_mutex_unlock(&a->lock);
 }
 
+void arms_add_score(struct arms *a, const char *id, bool candidate, double score) {
+    pthread_mutex_lock(&a->lock);
+    struct watched *w = *find(a, id);
+    if (w)
+        arm_add_score(&w->arms[candidate], score);
+    pthread_mutex_unlock(&a->lock);
+}
+
 /* A mistake of the client is nobody's. What a cache answered shows nothing about either side. */
 static bool counts(const struct event *e) {
     return e->side != SIDE_NONE && !cache_state_answers(e->cache) && (e->status < 400 || e->status >= 500);

@@ -17,6 +17,7 @@ void arms_retain(struct arms *a, const char *const *ids, size_t count);
 /* [0]: what served before, [1]: the candidate. False: it is not counted. */
 bool arms_read(struct arms *a, const char *id, struct arm out[2]) MUST_USE;
 void arms_add_label(struct arms *a, const char *id, bool candidate, struct str label, bool right);
+void arms_add_score(struct arms *a, const char *id, bool candidate, double score);
 
 /* The recorder's. */
 void arms_note(struct arms *a, const struct event *e);

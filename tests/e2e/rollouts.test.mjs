@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { start } from './chats.mjs';
-import { command, folder, serve, sleep, storeWithModels, train, until } from './penstock.mjs';
+import { command, createKey, folder, serve, sleep, storeWithModels, train, until } from './penstock.mjs';
 import { texts } from './samples.mjs';
 
 const chat = (model, more = {}) => ({ kind: 'chat', sticky: 'none', cache: false, rollout: [{ upstream: 'main', model }], ...more });
@@ -194,6 +194,43 @@ test('kill -9 in the middle: the rollout goes on where it was', { timeout: 120_0
   assert.deepEqual([...models].sort(), ['main/late1', 'main/ok']);
   const after = await admin.newest('shop');
   assert.deepEqual([after.id, after.state, after.step, after.weight], [before.id, 'running', before.step, before.weight]);
+});
+
+test('feedback: what became of an answer, and what it says of a candidate', { timeout: 180_000 }, async (t) => {
+  const store = await storeWithModels(t);
+  assert.equal(await train(store, 'tickets', texts(120, 7), '--folds', '2'), 'tickets@3');
+  const [ada, bob, judge] = await Promise.all([createKey(store, 'ada'), createKey(store, 'bob'), createKey(store, 'judge', 'reviewer')]);
+  const endpoints = { tickets: { accepts: ['text'], rollout: [{ model: 'tickets@1' }], sticky: 'none', cache: false } };
+  const server = await serve(t, { store: { path: store }, auth: { required: true }, limits: { rate: 100000 }, endpoints }, { store });
+  const admin = operator(server);
+  const predict = (text) => server.answer('tickets', { text }, { key: ada });
+  const tell = (body, key = ada) => server.request('POST', '/v1/feedback', { body, key });
+  const told = (body, key) => until('the record', async () => {
+    const reply = await tell(body, key);
+    return reply.status !== 404 && reply;
+  });
+  const [text] = texts(1, 5)[0], { request_id, prediction } = await predict(text);
+  const kept = await told({ request_id, label: prediction, score: 0.75 });
+  assert.deepEqual(kept.json, { request_id, endpoint: 'tickets', model: 'tickets@1', label: prediction, correct: true, score: 0.75 });
+  assert.equal((await tell({ request_id, label: prediction, score: 0.75 })).status, 200);
+  assert.equal((await tell({ request_id, label: 'else' })).status, 409);
+  assert.equal((await tell({ request_id, label: 'else' }, bob)).status, 404, 'another client');
+  assert.equal((await tell({ request_id, label: 'else' }, judge)).json.correct, false, 'a reviewer');
+  for (const [body, param] of [[{}, 'request_id'], [{ request_id }, 'label'], [{ request_id, label: 7 }, 'label'], [{ request_id, correct: 1 }, 'correct'], [{ request_id, score: 2 }, 'score'], [{ request_id, score: '1' }, 'score'], [[], 'request_id']]) {
+    const reply = await tell(body);
+    assert.deepEqual([reply.status, reply.json.error.param], [400, param], reply.text);
+  }
+  assert.equal((await tell('{"request_id": ')).status, 400);
+  // Half of the candidate's answers were wrong, as it turns out.
+  await admin.deploy('tickets', 'tickets@3', '--steps', '50', '--pause', '1s', '--least', '60', '--limit', '1h');
+  const one = async (i) => {
+    const { model, request_id } = await predict(texts(400, 5)[i % 400][0]);
+    await told({ request_id, correct: model === 'tickets@1' || i % 2 === 0 });
+  };
+  await keepAsking(one, async () => (await admin.newest('tickets')).state !== 'running');
+  const ended = await admin.newest('tickets');
+  assert.equal(ended.state, 'rolled back');
+  assert.match(ended.outcome, /^accuracy/);
 });
 
 test('the configuration has the last word', { timeout: 60_000 }, async (t) => {
