@@ -30,10 +30,11 @@ export const question = (gateway, bodies) => ({
 });
 
 // `more`: further options of the upstream, YAML.
-export async function startGateway(context, url, { more = '' } = {}) {
+export async function startGateway(context, url, { more = '', name = 'chat-gateway' } = {}) {
     const store = join(context.work, 'store-empty'), prices = join(context.work, 'prices.json');
     mkdirSync(store, { recursive: true });
-    writeFileSync(prices, JSON.stringify({ 'small-1': { input_cost_per_token: 1.5e-7, output_cost_per_token: 6e-7 } }));
+    const price = { input_cost_per_token: 1.5e-7, output_cost_per_token: 6e-7 };
+    writeFileSync(prices, JSON.stringify({ 'small-1': price, 'small-2': price }));
     const extra = `  models: ${prices}
 upstreams:
   main: {kind: openai, url: "${url}", concurrency: 16384${more}}
@@ -42,5 +43,5 @@ budgets:
   - {scope: client, per: day, usd: 900000, tokens: 1000000000000}
 `;
     const endpoints = 'assistant:\n  kind: chat\n  owner: bench@example.com\n  rollout: [{upstream: main, model: small-1}]\n';
-    return serve(await prepare(context, { name: 'chat-gateway', store, loops: 1, endpoints, extra }), context.cores.server);
+    return serve(await prepare(context, { name, store, loops: 1, endpoints, extra }), context.cores.server);
 }

@@ -2,9 +2,7 @@
 
 #include "cli/demo_config.h"
 
-#include <pwd.h>
 #include <stdio.h>
-#include <unistd.h>
 
 static bool unknown(const struct config *config, const char *name, struct error *err) {
     const char *names[CONFIG_ENDPOINTS_MAX];
@@ -38,9 +36,4 @@ bool endpoint_argument(const struct store_option *o, const char *name, const str
     (void)unknown(*config, name, err);
     config_unref(*config);
     return false;
-}
-
-const char *who_runs(void) {
-    const struct passwd *user = getpwuid(getuid());
-    return user ? user->pw_name : "unknown";
 }

@@ -1,4 +1,4 @@
-/* What the commands about an endpoint's rollouts share: its configuration, and who gives the command. */
+/* What the commands about an endpoint share: its configuration. */
 #pragma once
 
 #include "cli/store_option.h"
@@ -8,6 +8,3 @@
  * either; ERR_NOT_FOUND names the nearest endpoint. */
 bool endpoint_argument(const struct store_option *o, const char *name, const struct config **config,
                        const struct config_endpoint **out, struct error *err) MUST_USE;
-
-/* The user that runs this program. */
-const char *who_runs(void);

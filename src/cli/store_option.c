@@ -5,6 +5,7 @@
 #include "config/config.h"
 
 #include <errno.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,6 +16,11 @@ static bool exists(const char *folder, struct error *err) {
         return true;
     return fail(err, ERR_NOT_FOUND, "There is no store in %s (%s); name its folder with --store, or -c FILE.",
                 folder, strerror(errno));
+}
+
+const char *who_runs(void) {
+    const struct passwd *user = getpwuid(getuid());
+    return user ? user->pw_name : "unknown";
 }
 
 bool store_option_open(const struct store_option *o, bool create, struct store **out, struct error *err) {
@@ -37,6 +43,8 @@ bool store_option_open(const struct store_option *o, bool create, struct store *
     }
     bool ok = (create || exists(folder, err)) && store_open(out, folder, err);
     config_unref(config);
+    if (ok)
+        store_set_actor(*out, who_runs());
     return ok;
 }
 

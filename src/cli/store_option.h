@@ -32,6 +32,9 @@ enum { OPTION_STORE = 0x100, OPTION_JSON, OPTION_DEMO, OPTION_OWN };
 bool store_option_open(const struct store_option *o, bool create, struct store **out,
                        struct error *err) MUST_USE;
 
+/* The user that runs this program, to whom the history gives what a command changes. */
+const char *who_runs(void);
+
 /* Prints "penstock COMMAND: message" to standard error; returns the exit code that fits. */
 int cli_complain(const char *command, const struct error *err);
 

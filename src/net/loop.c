@@ -4,13 +4,17 @@
 #include "base/clock.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 /* So many deferred tasks are run together at the most. */
-enum { DEFERRED_MAX = 32 };
+enum { DEFERRED_MAX = 32, SHORT_TURN_NS = 100000 };
 
 struct task_list {
     struct loop_task *first, **last;
@@ -147,11 +151,27 @@ static void close_own_handles(struct loop *loop) {
     uv_close((uv_handle_t *)&loop->after_events, NULL);
 }
 
+/* Since 6.12 a Linux thread may wish for its turns' length, and one that wakes up and wishes for less than
+ * the one that runs gets its turn at once: clients wait for a loop, and nobody waits for the recorder's next
+ * line. Where the kernel does not know of it nothing happens. */
+static void wish_for_short_turns(void) {
+    struct { /* struct sched_attr of sched_setattr(2) */
+        uint32_t size, policy;
+        uint64_t flags;
+        int32_t nice;
+        uint32_t priority;
+        uint64_t runtime, deadline, period;
+    } wish = {.size = sizeof wish, .policy = SCHED_OTHER, .runtime = SHORT_TURN_NS};
+    wish.nice = getpriority(PRIO_PROCESS, 0);
+    (void)syscall(SYS_sched_setattr, 0, &wish, 0U);
+}
+
 static void *loop_main(void *arg) {
     struct loop *loop = arg;
     char name[16];
     snprintf(name, sizeof name, "loop-%u", loop->index % 1000);
     pthread_setname_np(pthread_self(), name);
+    wish_for_short_turns();
     uv_run(&loop->uv, UV_RUN_DEFAULT);
     return NULL;
 }

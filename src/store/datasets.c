@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "store/blobs.h"
+#include "store/history.h"
 #include "store/sql.h"
 
 #include <stdio.h>
@@ -71,7 +72,9 @@ static bool insert(struct store *s, const struct dataset_record *r, struct error
     sql_bind_int(q, 7, (int64_t)r->labels);
     sql_bind_str(q, 8, str_from(r->source));
     sql_bind_int(q, 9, r->created);
-    return sql_run(s, q, err);
+    char object[REFERENCE_SIZE];
+    snprintf(object, sizeof object, "%s@%u", r->name, r->version);
+    return sql_run(s, q, err) && history_note(s, "dataset.added", object, err);
 }
 
 bool datasets_restore(struct store *s, struct dataset_record *r, bool *added, struct error *err) {

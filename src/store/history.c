@@ -1,6 +1,8 @@
 #include "store/history.h"
 
+#include "base/buf.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "store/sql.h"
 
 #include <stdio.h>
@@ -23,6 +25,22 @@ bool history_add(struct store *s, struct change *c, struct error *err) {
     sql_bind_str(q, 7, str_from(c->before));
     sql_bind_str(q, 8, str_from(c->after));
     return sql_run(s, q, err);
+}
+
+bool history_note(struct store *s, const char *what, const char *object, struct error *err) {
+    AUTO_BUF after = BUF_INIT(4096);
+    struct json_writer w = JSON_WRITER(&after);
+    json_object(&w);
+    json_field_text(&w, "object", object);
+    json_object_end(&w);
+    struct change c = {.endpoint = "",
+                       .what = what,
+                       .who = store_actor(s),
+                       .why = "",
+                       .before = "",
+                       .after = buf_terminated(&after)};
+    return c.after ? history_add(s, &c, err)
+                   : fail(err, ERR_NO_MEMORY, "Out of memory while writing the history.");
 }
 
 static const char *text_at(sqlite3_stmt *q, int column) {

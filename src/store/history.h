@@ -18,6 +18,10 @@ struct change {
 /* id and at are made here. To be called in the transaction that makes the change. */
 bool history_add(struct store *s, struct change *c, struct error *err) MUST_USE;
 
+/* The same for something that was made or ended: "version.added", "support@3". By whoever the connection's
+ * changes are (store_set_actor). */
+bool history_note(struct store *s, const char *what, const char *object, struct error *err) MUST_USE;
+
 struct history_filter {
     const char *endpoint; /* NULL: all */
     const char *what;     /* NULL: all */

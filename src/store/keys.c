@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/ids.h"
+#include "store/history.h"
 #include "store/sql.h"
 
 #include <math.h>
@@ -74,7 +75,9 @@ static bool insert_key(struct store *s, const struct key_record *key, struct err
     sql_bind_double(q, 5, key->rate);
     sql_bind_int(q, 6, key->burst);
     sql_bind_int(q, 7, key->created);
-    return sql_run(s, q, err) && store_note_change(s, err);
+    char object[sizeof key->id + sizeof key->client + 32];
+    snprintf(object, sizeof object, "%s (%s \"%s\")", key->id, role_name(key->role), key->client);
+    return sql_run(s, q, err) && history_note(s, "key.created", object, err) && store_note_change(s, err);
 }
 
 bool key_create(struct store *s, const char *client, enum role role, double rate, unsigned burst,
@@ -121,7 +124,7 @@ static bool update_revoked(struct store *s, const char *id, struct error *err) {
     if (sql_changed_rows(s) == 0)
         return fail(err, ERR_NOT_FOUND, "There is no key \"%.40s\"; `penstock keys list` shows their IDs.",
                     id);
-    return store_note_change(s, err);
+    return history_note(s, "key.revoked", id, err) && store_note_change(s, err);
 }
 
 bool key_revoke(struct store *s, const char *id, struct error *err) {

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "store/reference.h"
+#include "store/history.h"
 #include "store/sql.h"
 
 #include <stdio.h>
@@ -62,7 +63,9 @@ static bool insert(struct store *s, struct str name, int64_t version, struct str
     sql_bind_str(q, 3, hash);
     sql_bind_int(q, 4, clock_wall());
     sql_bind_str(q, 5, text);
-    return sql_run(s, q, err) && store_note_change(s, err);
+    char object[REFERENCE_SIZE];
+    snprintf(object, sizeof object, "%.*s@%lld", STR_ARG(name), (long long)version);
+    return sql_run(s, q, err) && history_note(s, "prompt.added", object, err) && store_note_change(s, err);
 }
 
 static bool add(struct store *s, struct str name, struct str text, int64_t *version, bool *added,

@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "store/blobs.h"
 #include "store/reference.h"
+#include "store/history.h"
 #include "store/sql.h"
 
 #include <stdio.h>
@@ -70,7 +71,10 @@ static bool insert_version(struct store *s, const struct version_record *r, stru
     sql_bind_str(q, 4, str_from(r->artefact));
     sql_bind_int(q, 5, r->created);
     sql_bind_str(q, 6, str_from(r->manifest));
-    return sql_run(s, q, err) && note_dataset(s, r, err) && store_note_change(s, err);
+    char object[REFERENCE_SIZE];
+    snprintf(object, sizeof object, "%s@%u", r->name, r->version);
+    return sql_run(s, q, err) && note_dataset(s, r, err) && history_note(s, "version.added", object, err) &&
+           store_note_change(s, err);
 }
 
 bool registry_add_version(struct store *s, const char *name, const char *backend, struct str artefact,

@@ -19,6 +19,7 @@ struct store {
     sqlite3 *db;
     char *folder;
     char *inputs_folder;
+    char actor[64];
     bool synchronous_full;
     int depth; /* of transactions */
     int64_t data_version, revision;
@@ -180,6 +181,14 @@ bool store_changed(struct store *s) {
     s->data_version = data_version;
     s->revision = revision;
     return changed;
+}
+
+void store_set_actor(struct store *s, const char *actor) {
+    str_put(str_from(actor), s->actor, sizeof s->actor);
+}
+
+const char *store_actor(const struct store *s) {
+    return s->actor[0] ? s->actor : "penstock";
 }
 
 bool store_note_change(struct store *s, struct error *err) {

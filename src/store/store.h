@@ -15,6 +15,11 @@ struct store;
  * another program's, or a damaged one is refused. */
 bool store_open(struct store **out, const char *folder, struct error *err) MUST_USE;
 void store_close(struct store *s); /* NULL is fine */
+
+/* Who makes the changes through this connection, for the history (store/history.h); "penstock" unless set.
+ * Cut at 63 bytes. */
+void store_set_actor(struct store *s, const char *actor);
+const char *store_actor(const struct store *s);
 const char *store_folder(const struct store *s);
 /* Where blobs of kept inputs live: apart from artefacts, so that their retention can never touch one. */
 const char *store_inputs_folder(const struct store *s);

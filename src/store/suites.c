@@ -1,6 +1,7 @@
 #include "store/suites.h"
 
 #include "base/clock.h"
+#include "store/history.h"
 #include "store/sql.h"
 
 #include <stdlib.h>
@@ -105,7 +106,9 @@ static bool insert(struct store *s, const struct suite_record *r, struct error *
     sql_bind_str(q, 3, str_from(r->hash));
     sql_bind_int(q, 4, r->created);
     sql_bind_str(q, 5, buf_str(&files));
-    return sql_run(s, q, err);
+    char object[REFERENCE_SIZE];
+    snprintf(object, sizeof object, "%s@%u", r->name, r->version);
+    return sql_run(s, q, err) && history_note(s, "suite.added", object, err);
 }
 
 bool suites_restore(struct store *s, struct suite_record *r, bool *added, struct error *err) {

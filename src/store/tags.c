@@ -1,6 +1,7 @@
 #include "store/tags.h"
 
 #include "base/clock.h"
+#include "store/history.h"
 #include "store/sql.h"
 
 #include <ctype.h>
@@ -92,7 +93,12 @@ static bool insert(struct store *s, const struct tag *tag, struct error *err) {
     else
         sql_bind_str(q, 5, str_from(tag->value));
     sql_bind_int(q, 6, tag->created ? tag->created : clock_wall());
-    return sql_run(s, q, err);
+    char object[REFERENCE_SIZE + TAG_KEY_MAX + TAG_VALUE_MAX + 16], version[16] = "";
+    if (tag->version)
+        snprintf(version, sizeof version, "@%u", tag->version);
+    snprintf(object, sizeof object, "%s%s: %s%s%s", tag->name, version, tag->key, tag->removed ? "" : "=",
+             tag->removed ? "" : tag->value);
+    return sql_run(s, q, err) && history_note(s, tag->removed ? "tag.removed" : "tag.set", object, err);
 }
 
 bool tags_set(struct store *s, const struct tag *tag, bool *changed, struct error *err) {

@@ -231,6 +231,11 @@ test('feedback: what became of an answer, and what it says of a candidate', { ti
   const ended = await admin.newest('tickets');
   assert.equal(ended.state, 'rolled back');
   assert.match(ended.outcome, /^accuracy/);
+  const made = JSON.parse((await admin.run(0, 'history', 'list', '--json')).stdout).filter(({ endpoint }) => !endpoint);
+  for (const wanted of ['version.added tickets@3', 'dataset.added tickets'])
+    assert.ok(made.some(({ what, after }) => `${what} ${after.object}`.startsWith(wanted)), wanted);
+  assert.ok(made.some(({ what, after, who }) => what === 'key.created' && /\(reviewer "judge"\)/.test(after.object) && who !== 'penstock'));
+  assert.ok(!JSON.stringify(made).includes(ada), 'no secret');
 });
 
 test('the configuration has the last word', { timeout: 60_000 }, async (t) => {
