@@ -10,8 +10,8 @@
 struct api_job {
     struct str endpoint, status, after, id, label, reviewer, tenant;
     unsigned limit;
-    int correct;  /* of feedback (watch/feedback.h) */
-    double score; /* of feedback */
+    int correct;     /* of feedback (watch/feedback.h) */
+    double score;    /* of feedback */
     int64_t keep_ns; /* of what is made */
     /* Writes the reply's JSON; on the store's thread. */
     bool (*work)(struct api_job *job, struct store *store, struct buf *out, struct error *err);

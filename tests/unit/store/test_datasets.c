@@ -285,7 +285,7 @@ static void assert_lineage(const char *model, const char *input, const char *has
 static void lineage_goes_back_to_the_row(void **state) {
     bool added;
     struct dataset_record r = add("mails", table, 3, &added);
-    char manifest[256], path[512];
+    char manifest[256], path[2048];
     unsigned version;
     snprintf(manifest, sizeof manifest, "{\"dataset\":{\"manifest\":\"%s\"}}", r.manifest);
     assert_true(registry_add_version(store, "spam", "linear", STR("x"), str_from(manifest), &version, &err));
