@@ -223,8 +223,9 @@ static bool is_ratio(enum criterion c) {
 }
 
 void analysis_say(const struct analysis_options *o, const struct analysis *a, char *text, size_t size) {
-    const char *of = a->category[0] ? a->category : "";
-    const char *quote = a->category[0] ? "\"" : "";
+    char label[ARM_LABEL_SIZE + 4] = "";
+    if (a->category[0])
+        snprintf(label, sizeof label, " \"%s\"", a->category);
     if (is_ratio(a->criterion))
         snprintf(text, size,
                  "%s: %.0f %s against %.0f, a change of %.1f %% to %.1f %%; %.1f %% more is allowed",
@@ -234,11 +235,10 @@ void analysis_say(const struct analysis_options *o, const struct analysis *a, ch
         snprintf(text, size, "%s: %.3f on average against %.3f, %.3f to %.3f lower; %.3f is allowed",
                  names[a->criterion], a->candidate, a->stable, a->low, a->high, o->allowed[a->criterion]);
     else
-        snprintf(
-            text, size,
-            "%s%s%s%s%s: %s in %.2f %% of its cases against %.2f %%, a difference of %.2f to %.2f points; "
-            "%.2f are allowed",
-            names[a->criterion], of[0] ? " " : "", quote, of, quote,
-            a->criterion >= CRITERION_ACCURACY ? "wrong" : "so", 100 * a->candidate, 100 * a->stable,
-            100 * a->low, 100 * a->high, 100 * o->allowed[a->criterion]);
+        snprintf(text, size,
+                 "%s%s: %s in %.2f %% of its cases against %.2f %%, a difference of %.2f to %.2f points; "
+                 "%.2f are allowed",
+                 names[a->criterion], label, a->criterion >= CRITERION_ACCURACY ? "wrong" : "so",
+                 100 * a->candidate, 100 * a->stable, 100 * a->low, 100 * a->high,
+                 100 * o->allowed[a->criterion]);
 }
