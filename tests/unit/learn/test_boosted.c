@@ -42,7 +42,9 @@ static void make_table(struct table *t, unsigned labels, unsigned kinds) {
         snprintf(t->bytes[i][0], CELL, "%s", random_below(&random, 10) ? "" : "?");
         if (!t->bytes[i][0][0])
             snprintf(t->bytes[i][0], CELL, "%u.%u", size, age % 10);
-        snprintf(t->bytes[i][1], CELL, random_below(&random, 12) ? "k%u" : "", kind);
+        t->bytes[i][1][0] = '\0';
+        if (random_below(&random, 12))
+            snprintf(t->bytes[i][1], CELL, "k%u", kind);
         snprintf(t->bytes[i][2], CELL, "%u", age);
         for (size_t k = 0; k < COLUMNS; k++)
             t->cells[i][k] = str_from(t->bytes[i][k]);
@@ -81,7 +83,7 @@ static bool library_is_there(void) {
 static struct model_answer answer_to(const struct backend *b, const char *json) {
     struct feature_value values[MODEL_FEATURES_MAX];
     struct model_input input = {.features = values};
-    struct model_answer answer;
+    struct model_answer answer = {0};
     struct error err = {0};
     struct scratch *s = scratch_new();
     yyjson_doc *doc = json_parse(str_from(json), &err);
