@@ -33,7 +33,7 @@ struct analysis_options {
     uint64_t least; /* requests of the candidate before anything is said */
     double alpha;   /* of a good candidate rolled back, or a bad one promoted, over the whole rollout */
     /* What is allowed: shares and confidence as a difference (0.01: one point), latency and cost as a ratio
-     * above 1 (0.15: 15 %). */
+     * above 1 (0.15: 15 %); of latency a millisecond is allowed in any case. */
     double allowed[CRITERION_COUNT];
 };
 struct analysis_options analysis_defaults(void);
@@ -50,6 +50,7 @@ struct analysis {
     enum criterion criterion; /* of WORSE: which; otherwise the one that is least certain */
     double candidate, stable; /* its value on both sides: shares, µs, nano-dollars */
     double low, high;         /* interval of the difference, or of the ratio less 1 */
+    double allowed;           /* of it */
     char category[ARM_LABEL_SIZE];
     unsigned look;    /* from 1; 0: none was due yet */
     uint64_t missing; /* requests of the candidate until the next look */
@@ -61,4 +62,4 @@ void analyse(const struct analysis_options *o, const struct arm *stable, const s
              unsigned looked, struct analysis *out);
 
 /* One sentence: "latency: 1,310 µs against 1,000 µs, 25 % to 37 % more; 15 % is allowed". */
-void analysis_say(const struct analysis_options *o, const struct analysis *a, char *text, size_t size);
+void analysis_say(const struct analysis *a, char *text, size_t size);

@@ -77,7 +77,7 @@ static void say_missing(const struct rollout_plan *plan, const struct analysis *
         snprintf(why, size, "what serves now has answered %llu of %llu requests",
                  (unsigned long long)stable->requests, (unsigned long long)plan->analysis.least);
     else if (undecided)
-        analysis_say(&plan->analysis, a, why, size);
+        analysis_say(a, why, size);
     else
         snprintf(why, size, "%llu requests of the candidate until the next look",
                  (unsigned long long)a->missing);
@@ -96,7 +96,7 @@ enum rollout_decision rollout_decide(const struct rollout_plan *plan, struct rol
         analyse(&plan->analysis, stable, candidate, p->looked, &a);
         p->looked = a.look;
         if (a.verdict == ANALYSIS_WORSE) {
-            analysis_say(&plan->analysis, &a, why, size);
+            analysis_say(&a, why, size);
             return ROLLOUT_BACK;
         }
         p->seen |= a.verdict == ANALYSIS_GOOD || (!last && a.verdict == ANALYSIS_HARMLESS);

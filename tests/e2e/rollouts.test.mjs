@@ -6,7 +6,7 @@ import path from 'node:path';
 import test from 'node:test';
 import { start } from './chats.mjs';
 import { command, createKey, folder, serve, sleep, storeWithModels, train, until } from './penstock.mjs';
-import { texts } from './samples.mjs';
+import { dice, texts } from './samples.mjs';
 
 const chat = (model, more = {}) => ({ kind: 'chat', sticky: 'none', cache: false, rollout: [{ upstream: 'main', model }], ...more });
 const override = ['--override', 'a test', '--by', 'ada'];
@@ -67,10 +67,10 @@ test('a candidate as good is promoted, step by step, and callers stay where they
   const admin = operator(server);
   const inputs = texts(400, 5).map(([text]) => text);
   await admin.deploy('tickets', 'tickets@3', '--steps', '20,50', '--pause', '1s', '--least', '100', '--limit', '80s');
-  const moved = new Map();
-  const one = async (i) => {
-    const person = `user-${i % 500}`;
-    const { model } = await server.answer('tickets', { text: inputs[i % inputs.length], user: person });
+  const moved = new Map(), roll = dice(9); // a text has nothing to do with who sends it, or one side would get other texts
+  const one = async () => {
+    const person = `user-${roll(5000)}`;
+    const { model } = await server.answer('tickets', { text: inputs[roll(inputs.length)], user: person });
     if (moved.get(person) === 'tickets@3') assert.equal(model, 'tickets@3', `${person} went back`);
     moved.set(person, model);
     return model;
