@@ -6,7 +6,6 @@
 #include "base/clock.h"
 
 #include <netinet/tcp.h>
-#include <stdio.h>
 #include <sys/socket.h>
 
 enum { STREAM_CAP = 64 << 20, CHUNK_MAX = 65536, UNSENT_MAX = 16384 };
@@ -36,10 +35,13 @@ static bool has_more(const struct live_exchange *live) {
     return live->stream.n || live->last_chunk_due;
 }
 
+/* By hand, since printf is a fiftieth of what an event costs. bytes.n > 0. */
 static void add_chunk(struct buf *out, struct str bytes) {
-    char size[24];
-    int n = snprintf(size, sizeof size, "%zx\r\n", bytes.n);
-    buf_add(out, size, (size_t)n);
+    char digits[2 * sizeof bytes.n], *first = digits + sizeof digits;
+    for (size_t left = bytes.n; left; left >>= 4)
+        *--first = "0123456789abcdef"[left & 15];
+    buf_add(out, first, (size_t)(digits + sizeof digits - first));
+    buf_add_str(out, STR("\r\n"));
     buf_add_str(out, bytes);
     buf_add_str(out, STR("\r\n"));
 }
