@@ -370,7 +370,10 @@ bool infer_start(struct infer **out, struct loop_state *loop, struct exchange *x
     const struct client *client;
     struct infer *f = infer_new(loop, x, id);
     bool good = f || fail(&err, ERR_NO_MEMORY, "Out of memory for this request.");
-    good = good && authenticate(f->snapshot, x, ROLE_CLIENT, &client, &err) && !refused_head(f, &err);
+    good = good &&
+           authenticate(&(struct authentication){f->snapshot, loop->parts->sessions, x}, ROLE_CLIENT, &client,
+                        &err) &&
+           !refused_head(f, &err);
     if (good) {
         f->first.r = request_new_part(loop, x,
                                       &(struct request_part){.snapshot = f->snapshot,

@@ -29,6 +29,8 @@ struct route {
 /* Each ends the call. */
 void call_reply_json(struct call *c, int status, struct str json);
 void call_reply_text(struct call *c, int status, struct str type, struct str text);
+void call_reply_json_with(struct call *c, int status, struct str json, const struct http_header *headers,
+                          size_t count); /* at most 4 */
 void call_fail(struct call *c, const struct error *err);
 
 /* Handlers, by file */
@@ -51,6 +53,9 @@ void response_show(struct call *c);
 void response_delete(struct call *c);
 void response_input(struct call *c);
 void openapi_show(struct call *c);
+void session_create(struct call *c);
+void session_show(struct call *c);
+void session_delete(struct call *c);
 void oip_server(struct call *c);
 void oip_live(struct call *c);
 void oip_ready(struct call *c);

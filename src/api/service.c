@@ -2,6 +2,7 @@
 
 #include "api/oip_infer.h"
 #include "api/routes.h"
+#include "base/check.h"
 #include "base/clock.h"
 #include "net/query.h"
 #include "pipeline/chat.h"
@@ -43,6 +44,9 @@ static const struct route routes[] = {
     {METHOD_GET, "/v1/review", ROLE_REVIEWER, 0, review_items},
     {METHOD_GET, "/v1/review/*", ROLE_REVIEWER, 0, review_item},
     {METHOD_POST, "/v1/review/*", ROLE_REVIEWER, SMALL_BODY, review_label},
+    {METHOD_POST, "/console/session", 0, 4096, session_create},
+    {METHOD_GET, "/console/session", ROLE_CLIENT, 0, session_show},
+    {METHOD_DELETE, "/console/session", ROLE_CLIENT, 0, session_delete},
 };
 
 /* What hangs on exchange.user from the head to the reply. */
@@ -108,6 +112,22 @@ static void refuse_method(struct loop_state *loop, struct exchange *x, struct st
     exchange_reply(x, error_status(err.code), headers.list, headers.count, buf_str(&loop->reply));
 }
 
+/* `there`: bits of enum http_method. */
+static void refuse_methods(struct loop_state *loop, struct exchange *x, struct str id, unsigned there) {
+    static const struct {
+        enum http_method method;
+        const char *name;
+    } names[] = {{METHOD_GET, "GET, HEAD"}, {METHOD_POST, "POST"}, {METHOD_DELETE, "DELETE"}};
+    char text[40];
+    struct buf allow = {.p = text, .room = sizeof text, .cap = sizeof text};
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++)
+        if (there & 1u << names[i].method) {
+            buf_add_str(&allow, allow.n ? STR(", ") : STR(""));
+            buf_add_str(&allow, str_from(names[i].name));
+        }
+    refuse_method(loop, x, id, buf_str(&allow));
+}
+
 static void refuse_without_memory(struct loop_state *loop, struct exchange *x) {
     struct error err;
     char id[ID_SIZE];
@@ -122,6 +142,12 @@ static struct visit *visit_new(struct exchange *x) {
     return v;
 }
 
+static bool who_calls(struct loop_state *loop, const struct exchange *x, enum role needed,
+                      const struct client **client, struct error *err) {
+    struct authentication a = {loop->snapshot, loop->parts->sessions, x};
+    return authenticate(&a, needed, client, err);
+}
+
 static bool start_prediction(struct loop_state *loop, struct exchange *x, struct str id, int64_t now,
                              struct str name, size_t *body_max) {
     struct error err;
@@ -134,7 +160,7 @@ static bool start_prediction(struct loop_state *loop, struct exchange *x, struct
     if (percent_decode(name, false, x->arena, &decoded, &err))
         e = snapshot_endpoint(loop->snapshot, decoded);
     const struct client *client;
-    if (!e && !authenticate(loop->snapshot, x, ROLE_CLIENT, &client, &err)) {
+    if (!e && !who_calls(loop, x, ROLE_CLIENT, &client, &err)) {
         refuse(loop, x, id, &err); /* which endpoints there are is not told to strangers */
         return false;
     }
@@ -225,7 +251,7 @@ static bool start_call(struct loop_state *loop, struct exchange *x, struct str i
         return false;
     }
     v->call = (struct call){.x = x, .loop = loop, .id = id, .handle = route->handle};
-    if ((route->role && !authenticate(loop->snapshot, x, route->role, &v->call.client, &err)) ||
+    if ((route->role && !who_calls(loop, x, route->role, &v->call.client, &err)) ||
         !percent_decode(argument, false, x->arena, &v->call.argument, &err)) {
         refuse(loop, x, id, &err);
         return false;
@@ -251,17 +277,16 @@ static bool on_head(void *loop_ctx, struct exchange *x, size_t *body_max) {
     if (is_chat_path(x->path, &surface))
         return start_chat(loop, x, id, now, surface, body_max);
     enum http_method method = x->method == METHOD_HEAD ? METHOD_GET : x->method;
-    bool get = false, post = false;
+    unsigned there = 0;
     for (size_t i = 0; i < ARRAY_COUNT(routes); i++) {
         if (!path_matches(x->path, routes[i].path, &argument))
             continue;
         if (routes[i].method == method)
             return start_call(loop, x, id, &routes[i], argument, body_max);
-        get |= routes[i].method == METHOD_GET;
-        post |= routes[i].method == METHOD_POST;
+        there |= 1u << routes[i].method;
     }
-    if (get || post) {
-        refuse_method(loop, x, id, !post ? STR("GET, HEAD") : get ? STR("GET, HEAD, POST") : STR("POST"));
+    if (there) {
+        refuse_methods(loop, x, id, there);
         return false;
     }
     struct error err;
@@ -301,18 +326,27 @@ static void on_drained(void *loop_ctx, struct exchange *x) {
     chat_drained(v->request);
 }
 
-static void end(struct call *c, int status, struct str type, struct str body) {
-    struct http_header headers[] = {{STR("content-type"), type}, {STR("x-request-id"), c->id}};
+static void end(struct call *c, int status, struct str type, struct str body, const struct http_header *more,
+                size_t count) {
+    struct http_header headers[6] = {{STR("content-type"), type}, {STR("x-request-id"), c->id}};
+    CHECK(count <= ARRAY_COUNT(headers) - 2);
+    for (size_t i = 0; i < count; i++)
+        headers[2 + i] = more[i];
     snapshot_unref(c->snapshot);
-    exchange_reply(c->x, status, headers, ARRAY_COUNT(headers), body);
+    exchange_reply(c->x, status, headers, 2 + count, body);
 }
 
 void call_reply_json(struct call *c, int status, struct str json) {
-    end(c, status, STR("application/json"), json);
+    end(c, status, STR("application/json"), json, NULL, 0);
+}
+
+void call_reply_json_with(struct call *c, int status, struct str json, const struct http_header *headers,
+                          size_t count) {
+    end(c, status, STR("application/json"), json, headers, count);
 }
 
 void call_reply_text(struct call *c, int status, struct str type, struct str text) {
-    end(c, status, type, text);
+    end(c, status, type, text, NULL, 0);
 }
 
 void call_fail(struct call *c, const struct error *err) {

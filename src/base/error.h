@@ -31,7 +31,10 @@
     /* Who is asking */                                                                                      \
     X(ERR_NO_KEY, 401, "missing_api_key", "authentication_error", 0)                                         \
     X(ERR_WRONG_KEY, 401, "invalid_api_key", "authentication_error", 0)                                      \
+    X(ERR_SESSION, 401, "session_ended", "authentication_error", 0)                                          \
     X(ERR_FORBIDDEN, 403, "permission_denied", "permission_error", 0)                                        \
+    X(ERR_CSRF, 403, "wrong_csrf_token", "permission_error", 0)                                              \
+    X(ERR_ORIGIN, 403, "other_origin", "permission_error", 0)                                                \
     X(ERR_RATE_LIMIT, 429, "rate_limit_exceeded", "rate_limit_error", 1)                                     \
     X(ERR_BUDGET, 429, "budget_exceeded", "insufficient_quota", 1)                                           \
     /* Documents */                                                                                          \

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "cli/cli.h"
 #include "pipeline/rollouts.h"
+#include "pipeline/sessions.h"
 #include "pipeline/serving_history.h"
 #include "pipeline/upstream_metrics.h"
 #include "work/pool.h"
@@ -31,6 +32,7 @@ struct process {
     struct scanner *scanner;
     struct spend_journal *journal;
     struct budget *budget;
+    struct session_table *sessions;
     struct recorder *recorder;
     struct arms *arms;
     struct rollout_driver *rollouts;
@@ -115,7 +117,8 @@ static bool make_parts(struct process *p, struct error *err) {
         p->cache = exact_cache_new((size_t)c->cache.size);
     if (c->cache.size)
         p->semantic = semantic_cache_new((size_t)c->cache.size);
-    if (!p->pool || !p->metrics || (c->cache.size && (!p->cache || !p->semantic)))
+    p->sessions = sessions_new();
+    if (!p->pool || !p->metrics || !p->sessions || (c->cache.size && (!p->cache || !p->semantic)))
         return fail(err, ERR_NO_MEMORY, "out of memory, or no threads to be had");
     if (!make_parsers(p, err))
         return false;
@@ -152,6 +155,7 @@ static bool make_engine(struct process *p) {
                                  .scanner = p->scanner,
                                  .pool = p->pool,
                                  .budget = p->budget,
+                                 .sessions = p->sessions,
                                  .loops = p->loops};
     p->engine = engine_new(&parts, first);
     if (!p->engine)
@@ -402,6 +406,7 @@ static void end(struct process *p) {
     rollout_driver_free(p->rollouts);
     arms_free(p->arms);
     engine_free(p->engine);
+    sessions_free(p->sessions);
     budget_free(p->budget);
     spend_journal_close(p->journal);
     work_pool_free(p->pool);

@@ -51,6 +51,7 @@ struct config_log {
 
 struct config_auth {
     bool required;
+    int64_t session_idle, session_lifetime; /* of who signed in at the console; ns */
 };
 
 struct config_limits {

@@ -112,6 +112,14 @@ static const struct option auth_options[] = {
      .standard = "true",
      .help = "Whether requests need a key (`penstock keys create`). `false` is possible only where every "
              "listen address is loopback."},
+    {.name = "session_idle",
+     DURATION(config_auth, session_idle, SECONDS(1), DAYS(30)),
+     .standard = "1h",
+     .help = "How long who signed in at the console stays so without a call."},
+    {.name = "session_lifetime",
+     DURATION(config_auth, session_lifetime, SECONDS(1), DAYS(30)),
+     .standard = "12h",
+     .help = "How long who signed in at the console stays so in any case."},
 };
 static const struct option_group auth_group = {GROUP(auth_options, config_auth)};
 

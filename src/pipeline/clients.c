@@ -93,10 +93,10 @@ void client_table_clear(struct client_table *table) {
     *table = (struct client_table){0};
 }
 
-static const struct client *look_up(const struct client_table *table, struct str key) {
-    unsigned char hash[SHA256_SIZE];
-    sha256(key, hash);
-    struct str presented = {(const char *)hash, sizeof hash};
+const struct client *client_of_hash(const struct client_table *table, const unsigned char hash[SHA256_SIZE]) {
+    if (table->slots == 0)
+        return NULL;
+    struct str presented = {(const char *)hash, SHA256_SIZE};
     uint64_t slot = slot_of(hash) & (table->slots - 1);
     for (; table->index[slot]; slot = (slot + 1) & (table->slots - 1)) {
         const struct client *c = &table->clients[table->index[slot] - 1];
@@ -104,6 +104,12 @@ static const struct client *look_up(const struct client_table *table, struct str
             return c;
     }
     return NULL;
+}
+
+static const struct client *look_up(const struct client_table *table, struct str key) {
+    unsigned char hash[SHA256_SIZE];
+    sha256(key, hash);
+    return client_of_hash(table, hash);
 }
 
 /* Whose key this thread was shown of late. A key that was revoked, or any other change, makes a new table

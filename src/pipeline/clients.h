@@ -38,3 +38,5 @@ void client_table_clear(struct client_table *table);
 
 /* The client whose key this is, or NULL. Compares in constant time. */
 const struct client *client_find(const struct client_table *table, struct str key);
+/* The same for who knows only the key's hash. */
+const struct client *client_of_hash(const struct client_table *table, const unsigned char hash[SHA256_SIZE]);

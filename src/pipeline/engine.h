@@ -22,6 +22,7 @@ struct engine_parts {
     struct scanner *scanner;         /* NULL: off */
     struct work_pool *pool;
     struct budget *budget; /* NULL: none */
+    struct session_table *sessions;
     unsigned loops;
 };
 

@@ -71,7 +71,7 @@ void reply_headers_error(struct reply_headers *h, const struct error *err) {
         wait_ms = 1000; /* whoever set the error knew of nothing better */
     if (wait_ms)        /* whole seconds, rounded up (RFC 9110, 10.2.3) */
         add(h, STR("retry-after"), number(h->text[3], (wait_ms + 999) / 1000));
-    if (err->code == ERR_NO_KEY || err->code == ERR_WRONG_KEY)
+    if (error_status(err->code) == 401)
         add(h, STR("www-authenticate"), STR("Bearer"));
 }
 

@@ -1,5 +1,6 @@
 #include "store/keys.h"
 
+#include "base/base64url.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/ids.h"
@@ -36,20 +37,6 @@ bool role_parse(struct str name, enum role *out) {
 
 void key_hash(struct str text, unsigned char out[SHA256_SIZE]) {
     sha256(text, out);
-}
-
-/* RFC 4648 section 5, without padding. */
-static void base64url(const unsigned char *bytes, size_t n, char *out) {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    unsigned bits = 0, held = 0;
-    for (size_t i = 0; i < n; i++) {
-        bits = bits << 8 | bytes[i];
-        for (held += 8; held >= 6; held -= 6)
-            *out++ = digits[bits >> (held - 6) & 63];
-    }
-    if (held)
-        *out++ = digits[bits << (6 - held) & 63];
-    *out = '\0';
 }
 
 static bool check_client(struct str client, struct error *err) {

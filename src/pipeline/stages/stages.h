@@ -4,6 +4,7 @@
 
 #include "models/rules.h"
 #include "pipeline/request.h"
+#include "pipeline/sessions.h"
 
 extern const struct stage stage_authenticate; /* whose key is it? */
 extern const struct stage stage_limit;        /* may it go now, and can it be recorded? */
@@ -30,9 +31,18 @@ extern const struct stage stage_call;         /* of a chat: asks them */
 extern const struct stage stage_record;       /* the event; waits for the commit of a review */
 extern const struct stage stage_reply;
 
-/* Checks the key of a request. Any surface. *client is NULL when authentication is off. */
-bool authenticate(const struct snapshot *snapshot, const struct exchange *x, enum role needed,
-                  const struct client **client, struct error *err) MUST_USE;
+/* Checks the key of a request, or the session that a page shows in its place. Any surface. *client is NULL
+ * when authentication is off. */
+struct authentication {
+    const struct snapshot *snapshot;
+    struct session_table *sessions; /* NULL: keys only */
+    const struct exchange *exchange;
+};
+bool authenticate(const struct authentication *a, enum role needed, const struct client **client,
+                  struct error *err) MUST_USE;
+/* The session by which a call is authenticated; empty: by a key, or not at all. */
+struct str authenticated_session(const struct snapshot *snapshot, const struct exchange *x);
+struct session_limits session_limits_of(const struct snapshot *snapshot);
 
 /* Takes the rate of `count` further requests of the same exchange, and room to record them, all or none;
  * false: r->error says why. After the stage limit. Each is then begun with request_part.admitted, or its room
