@@ -5,6 +5,7 @@
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 int cli_at(int argc, char **argv);
+int cli_audit(int argc, char **argv);
 int cli_cache(int argc, char **argv);
 int cli_calibrate(int argc, char **argv);
 int cli_config(int argc, char **argv);

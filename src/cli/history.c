@@ -4,7 +4,7 @@
 #include "base/json.h"
 #include "cli/store_option.h"
 #include "cli/table.h"
-#include "store/history.h"
+#include "store/history_json.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -29,19 +29,7 @@ static void add_raw(struct json_writer *w, const char *name, const char *json) {
 }
 
 static void add_json(const struct change *c, void *ctx) {
-    struct json_writer *w = ctx;
-    char time[CLOCK_TEXT_SIZE];
-    clock_format(c->at, time);
-    json_object(w);
-    json_field_text(w, "id", c->id);
-    json_field_text(w, "at", time);
-    json_field_text(w, "endpoint", c->endpoint);
-    json_field_text(w, "what", c->what);
-    json_field_text(w, "who", c->who);
-    json_field_text(w, "why", c->why);
-    add_raw(w, "before", c->before);
-    add_raw(w, "after", c->after);
-    json_object_end(w);
+    history_write(c, ctx);
 }
 
 static void add_row(const struct change *c, void *ctx) {

@@ -1,5 +1,6 @@
 #include "store/schema.h"
 
+#include "store/audit.h"
 #include "store/sql.h"
 
 #include <stdio.h>
@@ -142,9 +143,24 @@ static const char *const steps[] = {
     " model TEXT NOT NULL, label TEXT NOT NULL, correct INTEGER NOT NULL, score REAL,"
     " PRIMARY KEY (request_id, who));"
     "CREATE INDEX feedback_endpoint ON feedback (endpoint, at);",
+    /* 11 */
+    /* Append only and chained (store/audit.h); takes over what was in `changes` (audit_adopt). The triggers
+       keep honest programs from mistakes; what dishonest ones do, the chain shows. */
+    "CREATE TABLE audit ("
+    " number INTEGER PRIMARY KEY, at INTEGER NOT NULL, class INTEGER NOT NULL, hash BLOB NOT NULL,"
+    " id TEXT NOT NULL, endpoint TEXT NOT NULL, what TEXT NOT NULL, who TEXT NOT NULL, why TEXT NOT NULL,"
+    " before TEXT NOT NULL, after TEXT NOT NULL);"
+    "CREATE INDEX audit_endpoint ON audit (endpoint, what, at);"
+    "CREATE INDEX audit_class ON audit (class, number);"
+    "CREATE TABLE audit_head (number INTEGER NOT NULL, hash BLOB NOT NULL);"
+    "INSERT INTO audit_head VALUES (0, zeroblob(32));"
+    "CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN"
+    " SELECT RAISE(ABORT, 'the audit log is only ever added to'); END;"
+    "CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit BEGIN"
+    " SELECT RAISE(ABORT, 'the audit log is only ever added to'); END;",
 };
 
-enum { STEP_COUNT = ARRAY_COUNT(steps) };
+enum { STEP_COUNT = ARRAY_COUNT(steps), AUDIT_STEP = 11 };
 
 static bool refuse_foreign(struct store *s, int64_t version, struct error *err) {
     int64_t application, tables;
@@ -160,7 +176,7 @@ static bool refuse_foreign(struct store *s, int64_t version, struct error *err) 
 
 static bool apply_steps(struct store *s, int64_t version, struct error *err) {
     for (int64_t step = version; step < STEP_COUNT; step++)
-        if (!sql_exec(s, steps[step], err))
+        if (!sql_exec(s, steps[step], err) || (step + 1 == AUDIT_STEP && !audit_adopt(s, err)))
             return fail_within(err, "Bringing %s/store.db to schema %lld failed", store_folder(s),
                                (long long)step + 1);
     char pragma[96];
