@@ -1,80 +1,32 @@
-// Streams through the gateway, every stage on: CPU per event against nginx (proxy_pass, buffering off), in turns on one core; many slow
-// streams at once: memory, and how late events are beside reading from the simulated provider directly; readers that do not read:
-// what is held for each. The provider and the reader share the other core.
-import { execFileSync } from 'node:child_process';
+// Streams through the gateway, every stage on: CPU per event against nginx; many slow streams at once; readers that do not read: what
+// is held for each. The provider and the reader share the other core.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { join } from 'node:path';
 import { startGateway } from '../gateway.mjs';
-import { startNginxProxy } from '../peers/nginx.mjs';
-import { cpuDuring, end, freePort, memory, ready, run as runProgram, start } from '../processes.mjs';
-import { median, ratios, spread } from '../statistics.mjs';
+import { end, memory } from '../processes.mjs';
+import { comparePerEvent, holdMany, readStreams, startProvider } from '../streaming.mjs';
 
-const STREAMS = 100, EVENTS = 300, PACE_MS = 10;
-// A stream has two descriptors, one for each side; others need some too.
-const descriptors = Number(execFileSync('sh', ['-c', 'ulimit -Hn'], { encoding: 'utf8' })) || Infinity;
-const MANY = Math.min(10000, Math.floor((descriptors - 200) / 2)), MANY_EVENTS = 20, MANY_PACE_MS = 1000, LATE_MS = 50;
-const UNREAD = 64, UNREAD_SECONDS = 5;
+const UNREAD = 64, UNREAD_EVENTS = 100000, UNREAD_SECONDS = 5;
 
 export const title = 'streams through the gateway, every stage on';
-
-async function startProvider(context, events, ms) {
-    const port = await freePort();
-    const args = ['--listen', `127.0.0.1:${port}`, '--loops', '1', '--events', `${events}`, '--ms', `${ms}`];
-    const server = start(join(context.build, 'bench/chat_upstream'), args, { core: context.cores.load, log: join(context.work, 'chat_upstream.out') });
-    await ready(server, `http://127.0.0.1:${port}/`);
-    return { server, port };
-}
-
-const gateway = (context, upstream) => startGateway(context, `http://127.0.0.1:${upstream.port}/v1`, { more: ', timeout: 10m, idle_timeout: 1m' });
 
 let asked = 0;
 
 // Each run asks something new, so that nothing comes from the cache; within a run all streams ask the same at once.
-async function readStreams(context, { port, headers = [] }, streams, events, more = [], seconds = 120) {
-    const body = JSON.stringify({ model: 'assistant', temperature: 1, stream: true, messages: [{ role: 'user', content: `${asked++}?` }] });
-    const args = ['--to', `127.0.0.1:${port}`, '--path', '/v1/chat/completions', ...headers.flatMap((line) => ['--header', line]), '--header', 'content-type: application/json',
-        '--body', body, '--streams', `${streams}`, '--events', `${events}`, '--time-limit', `${seconds}`, ...more];
-    return JSON.parse(await runProgram(join(context.build, 'bench/http_streams'), args, { core: context.cores.load, seconds: seconds + 30 }));
-}
+const question = () => JSON.stringify({ model: 'assistant', temperature: 1, stream: true, messages: [{ role: 'user', content: `${asked++}?` }] });
 
-async function comparePerEvent(context) {
-    const upstream = await startProvider(context, EVENTS, PACE_MS);
-    const peers = { ours: await gateway(context, upstream), nginx: await startNginxProxy(context, upstream.port, { kept: STREAMS, buffering: false }) };
-    const us = { ours: [], nginx: [] }, delay = { ours: [], nginx: [] };
-    for (let round = 0; round < context.rounds; round++)
-        for (const name of ['nginx', 'ours']) {
-            const { seconds, result } = await cpuDuring(peers[name].server, () => readStreams(context, peers[name], STREAMS, EVENTS));
-            us[name].push((seconds * 1e6) / result.events);
-            delay[name].push(result.delay_p50_us);
-        }
-    const cpu = ratios(us.ours, us.nginx);
-    context.add({ figure: `CPU per event, ${STREAMS} streams, an event each ${PACE_MS} ms`, value: median(us.ours), unit: 'µs', against: 'nginx, proxy_pass', ratio: median(cpu), spread: spread(cpu), limit: { of: 'ratio', most: 1 } });
-    context.add({ figure: 'CPU per event, nginx', value: median(us.nginx), unit: 'µs' });
-    context.add({ figure: 'event under way, p50', value: median(delay.ours), unit: 'µs', against: 'nginx, proxy_pass', ratio: median(ratios(delay.ours, delay.nginx)) });
-    await Promise.all([peers.ours, peers.nginx, upstream].map((peer) => end(peer.server)));
-}
+const way = {
+    start: (context, upstream) => startGateway(context, `http://127.0.0.1:${upstream.port}/v1`, { more: ', timeout: 10m, idle_timeout: 1m' }),
+    read: (context, peer, streams, events) => readStreams(context, peer, question(), streams, events),
+};
 
-async function holdMany(context) {
-    const upstream = await startProvider(context, MANY_EVENTS, MANY_PACE_MS);
-    const ours = await gateway(context, upstream);
-    const direct = await readStreams(context, upstream, MANY, MANY_EVENTS);
-    const reading = readStreams(context, ours, MANY, MANY_EVENTS);
-    await Promise.race([sleep(MANY_EVENTS * MANY_PACE_MS * 0.6), reading]);
-    const { resident } = memory(ours.server.pid);
-    const result = await reading;
-    context.add({ figure: `memory with ${MANY.toLocaleString('en')} paced streams`, value: resident, unit: 'MB', limit: { of: 'value', most: (150 * MANY) / 10000 } });
-    context.add({ figure: 'event under way, p99', value: result.delay_p99_us / 1000, unit: 'ms', against: 'read directly', ratio: result.delay_p99_us / direct.delay_p99_us });
-    context.add({ figure: 'the latest event', value: result.delay_max_us / 1000, unit: 'ms', against: 'read directly', ratio: result.delay_max_us / direct.delay_max_us });
-    context.add({ figure: 'later than directly, the latest event', value: (result.delay_max_us - direct.delay_max_us) / 1000, unit: 'ms', limit: { of: 'value', most: LATE_MS } });
-    await Promise.all([ours, upstream].map((peer) => end(peer.server)));
-}
+const hold = (context, ours, seconds) => readStreams(context, ours, question(), UNREAD, UNREAD_EVENTS, ['--unread'], seconds);
 
 async function holdUnread(context) {
-    const upstream = await startProvider(context, 100000, 0);
-    const ours = await gateway(context, upstream);
-    await readStreams(context, ours, UNREAD, 100000, ['--unread'], 1); // so that what is made once is there
+    const upstream = await startProvider(context, UNREAD_EVENTS, 0);
+    const ours = await way.start(context, upstream);
+    await hold(context, ours, 1); // so that what is made once is there
     const before = memory(ours.server.pid).resident;
-    const holding = readStreams(context, ours, UNREAD, 100000, ['--unread'], UNREAD_SECONDS);
+    const holding = hold(context, ours, UNREAD_SECONDS);
     await sleep((UNREAD_SECONDS - 1) * 1000);
     const held = ((memory(ours.server.pid).resident - before) * 1000) / UNREAD;
     await holding;
@@ -83,7 +35,7 @@ async function holdUnread(context) {
 }
 
 export async function run(context) {
-    await comparePerEvent(context);
-    await holdMany(context);
+    await comparePerEvent(context, way);
+    await holdMany(context, way);
     await holdUnread(context);
 }
