@@ -1,14 +1,13 @@
 #include "cli/models_onnx.h"
 
-#include "base/json.h"
+#include "cli/models_made.h"
 #include "models/onnx_backend.h"
 #include "models/onnx_file.h"
-#include "store/registry.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { LABELS_FILE_MAX = 1 << 20, MANIFEST_MAX = 4 << 20, READ_SIZE = 1 << 20 };
+enum { LABELS_FILE_MAX = 1 << 20, HEADER_MAX = 4 << 20, READ_SIZE = 1 << 20 };
 
 static bool read_whole(const char *path, size_t most, struct buf *out, struct error *err) {
     FILE *file = fopen(path, "re");
@@ -42,42 +41,28 @@ static bool split_lines(struct buf *text, const char *path, const char **labels,
     return !text->failed || fail(err, ERR_NO_MEMORY, "out of memory");
 }
 
-static void write_manifest(const struct onnx_declaration *d, struct buf *out) {
-    struct json_writer w = JSON_WRITER(out);
-    json_object(&w);
-    json_field_text(&w, "backend", "onnx");
-    json_key(&w, "labels");
-    json_array(&w);
-    for (size_t i = 0; i < d->label_count; i++)
-        json_text(&w, d->labels[i]);
-    json_array_end(&w);
-    json_field_bool(&w, "logits", d->logits);
-    json_field_fixed(&w, "temperature", (double)d->temperature, 6);
-    json_key(&w, "policy");
-    json_object(&w);
-    json_field_fixed(&w, "accept", 0.85, 2);
-    json_field_fixed(&w, "review", 0.60, 2);
-    json_object_end(&w);
-    json_object_end(&w);
+static void add_reading(struct json_writer *w, const void *ctx) {
+    const struct onnx_declaration *d = ctx;
+    json_field_bool(w, "logits", d->logits);
+    json_field_fixed(w, "temperature", (double)d->temperature, 6);
 }
 
 static bool add(struct store *store, const struct onnx_version *v, const struct onnx_declaration *d,
                 struct error *err) {
     AUTO_BUF model = BUF_INIT(0);
-    AUTO_BUF artefact = BUF_INIT((size_t)ONNX_FILE_MAX + MANIFEST_MAX);
-    AUTO_BUF manifest = BUF_INIT(MANIFEST_MAX);
-    unsigned version;
+    AUTO_BUF artefact = BUF_INIT((size_t)ONNX_FILE_MAX + HEADER_MAX);
     if (!read_whole(v->file, ONNX_FILE_MAX, &model, err))
         return false;
     if (!onnx_backend_pack(buf_str(&model), d, &artefact, err))
         return fail_within(err, "%s", v->file);
-    write_manifest(d, &manifest);
-    if (manifest.failed)
-        return fail(err, ERR_NO_MEMORY, "out of memory");
-    if (!registry_add_version(store, v->name, "onnx", buf_str(&artefact), buf_str(&manifest), &version, err))
-        return false;
-    printf("%s@%u\n", v->name, version);
-    return true;
+    return models_add_made(store,
+                           &(struct made_version){.name = v->name,
+                                                  .backend = "onnx",
+                                                  .labels = d->labels,
+                                                  .label_count = d->label_count,
+                                                  .more = add_reading,
+                                                  .ctx = d},
+                           &artefact, err);
 }
 
 bool models_add_onnx(struct store *store, const struct onnx_version *v, struct error *err) {
