@@ -1,8 +1,11 @@
 /* GET /v1/endpoints: what can be called, and what answers */
 #include "api/routes.h"
 
-static const char *const kinds[] = {
-    [ENDPOINT_CLASSIFY] = "classify", [ENDPOINT_CHAT] = "chat", [ENDPOINT_EMBED] = "embed"};
+const char *endpoint_kind_name(enum endpoint_kind kind) {
+    static const char *const names[] = {
+        [ENDPOINT_CLASSIFY] = "classify", [ENDPOINT_CHAT] = "chat", [ENDPOINT_EMBED] = "embed"};
+    return names[kind];
+}
 
 static void write_accepts(const struct endpoint *e, struct json_writer *w) {
     json_key(w, "accepts");
@@ -19,7 +22,7 @@ static void write_accepts(const struct endpoint *e, struct json_writer *w) {
 static void write_endpoint(const struct endpoint *e, struct json_writer *w) {
     json_object(w);
     json_field_text(w, "name", e->config->name);
-    json_field_text(w, "kind", kinds[e->config->kind]);
+    json_field_text(w, "kind", endpoint_kind_name(e->config->kind));
     json_field_text(w, "description", e->config->description);
     json_field_text(w, "owner", e->config->owner);
     if (e->config->kind == ENDPOINT_CLASSIFY)

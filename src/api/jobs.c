@@ -9,6 +9,7 @@ struct running {
     struct store_job store_job;
     struct loop_task task;
     struct call *call; /* NULL: the client left */
+    struct snapshot *snapshot;
     struct engine *engine;
     struct loop *loop;
     struct api_job job;
@@ -43,6 +44,7 @@ static void finish(struct loop_task *task) {
     else if (r->call)
         call_fail(r->call, &r->error);
     buf_free(&r->out);
+    snapshot_unref(r->snapshot);
     free(r);
 }
 
@@ -62,6 +64,8 @@ void call_submit(struct call *c, const struct api_job *job) {
     struct error err;
     size_t texts = job->endpoint.n + job->status.n + job->after.n + job->id.n + job->label.n +
                    job->reviewer.n + job->tenant.n;
+    for (size_t i = 0; i < ARRAY_COUNT(job->texts); i++)
+        texts += job->texts[i].n;
     struct running *r = malloc(sizeof *r + texts);
     if (!r) {
         fail(&err, ERR_NO_MEMORY, "Out of memory for this request.");
@@ -71,6 +75,7 @@ void call_submit(struct call *c, const struct api_job *job) {
     *r = (struct running){.store_job = {.run = run, .done = done},
                           .task.run = finish,
                           .call = c,
+                          .snapshot = snapshot_ref(c->snapshot),
                           .engine = c->loop->engine,
                           .loop = c->loop->loop,
                           .job = *job,
@@ -80,12 +85,17 @@ void call_submit(struct call *c, const struct api_job *job) {
                                  &r->job.label,    &r->job.reviewer, &r->job.tenant};
     for (size_t i = 0; i < ARRAY_COUNT(moved); i++)
         at = move_text(moved[i], at);
+    for (size_t i = 0; i < ARRAY_COUNT(r->job.texts); i++)
+        at = move_text(&r->job.texts[i], at);
+    r->job.snapshot = r->snapshot;
+    r->job.parts = c->loop->parts;
     c->pending = r;
     c->abandon = abandon;
     engine_outstanding_begin(r->engine);
     struct recorder *recorder = c->loop->parts->recorder;
     if (!(job->writes ? recorder_submit : recorder_submit_read)(recorder, &r->store_job, &err)) {
         engine_outstanding_end(r->engine);
+        snapshot_unref(r->snapshot);
         free(r);
         call_fail(c, &err);
     }

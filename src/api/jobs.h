@@ -9,6 +9,7 @@
 /* What a call wants done. Texts live in the job, since the call may end before the work does. */
 struct api_job {
     struct str endpoint, status, after, id, label, reviewer, tenant;
+    struct str texts[8]; /* of calls with names of their own for them */
     unsigned limit;
     int correct;     /* of feedback (watch/feedback.h) */
     double score;    /* of feedback */
@@ -16,6 +17,10 @@ struct api_job {
     /* Writes the reply's JSON; on the store's thread. */
     bool (*work)(struct api_job *job, struct store *store, struct buf *out, struct error *err);
     bool writes; /* needs the recorder's transaction */
+    /* Set by call_submit: what the call saw, and the process's parts, of which `work` may use what any thread
+     * may. */
+    const struct snapshot *snapshot;
+    const struct engine_parts *parts;
 };
 
 /* Copies *job with its texts and runs it; the call is answered with what it wrote, or its error. */

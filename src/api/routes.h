@@ -33,6 +33,8 @@ void call_reply_json_with(struct call *c, int status, struct str json, const str
                           size_t count); /* at most 4 */
 void call_fail(struct call *c, const struct error *err);
 
+const char *endpoint_kind_name(enum endpoint_kind kind); /* "classify", … */
+
 /* Handlers, by file */
 void health_live(struct call *c);
 void health_ready(struct call *c);
@@ -53,6 +55,8 @@ void response_show(struct call *c);
 void response_delete(struct call *c);
 void response_input(struct call *c);
 void openapi_show(struct call *c);
+void admin_overview(struct call *c);
+void admin_endpoint(struct call *c);
 void session_create(struct call *c);
 void session_show(struct call *c);
 void session_delete(struct call *c);

@@ -44,6 +44,8 @@ static const struct route routes[] = {
     {METHOD_GET, "/v1/review", ROLE_REVIEWER, 0, review_items},
     {METHOD_GET, "/v1/review/*", ROLE_REVIEWER, 0, review_item},
     {METHOD_POST, "/v1/review/*", ROLE_REVIEWER, SMALL_BODY, review_label},
+    {METHOD_GET, "/v1/admin/overview", ROLE_REVIEWER, 0, admin_overview},
+    {METHOD_GET, "/v1/admin/endpoints/*", ROLE_REVIEWER, 0, admin_endpoint},
     {METHOD_POST, "/console/session", 0, 4096, session_create},
     {METHOD_GET, "/console/session", ROLE_CLIENT, 0, session_show},
     {METHOD_DELETE, "/console/session", ROLE_CLIENT, 0, session_delete},

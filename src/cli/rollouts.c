@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "cli/endpoint_argument.h"
 #include "cli/table.h"
+#include "pipeline/rollout_json.h"
 #include "store/rollouts.h"
 #include "traffic/rollout_plan.h"
 
@@ -30,27 +31,7 @@ enum { OUTPUT_MAX = 64 << 20, LIST_MAX = 1000, OPTION_WHY = OPTION_OWN, OPTION_B
 /* ---- list ---- */
 
 static void add_json(const struct rollout_record *r, void *ctx) {
-    struct json_writer *w = ctx;
-    char time[CLOCK_TEXT_SIZE];
-    json_object(w);
-    json_field_text(w, "id", r->id);
-    json_field_text(w, "endpoint", r->endpoint);
-    json_field_text(w, "kind", rollout_kind_name((enum rollout_kind)r->kind));
-    json_field_text(w, "state", rollout_state_name(r->state));
-    json_field_text(w, "stable", r->stable);
-    json_field_text(w, "candidate", r->candidate);
-    json_field_int(w, "step", r->step + 1);
-    json_field_text(w, "steps", r->steps);
-    json_key(w, "weight");
-    json_double(w, r->weight);
-    clock_format(r->created, time);
-    json_field_text(w, "created", time);
-    clock_format(r->ended, time);
-    json_field_text(w, "ended", r->ended ? time : NULL);
-    json_field_text(w, "by", r->who);
-    json_field_text(w, "why", r->why);
-    json_field_text(w, "outcome", r->outcome);
-    json_object_end(w);
+    rollout_write(r, ctx);
 }
 
 static void add_row(const struct rollout_record *r, void *ctx) {

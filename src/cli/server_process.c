@@ -33,6 +33,7 @@ struct process {
     struct spend_journal *journal;
     struct budget *budget;
     struct session_table *sessions;
+    struct metrics_window *window;
     struct recorder *recorder;
     struct arms *arms;
     struct rollout_driver *rollouts;
@@ -118,7 +119,8 @@ static bool make_parts(struct process *p, struct error *err) {
     if (c->cache.size)
         p->semantic = semantic_cache_new((size_t)c->cache.size);
     p->sessions = sessions_new();
-    if (!p->pool || !p->metrics || !p->sessions || (c->cache.size && (!p->cache || !p->semantic)))
+    p->window = p->metrics ? metrics_window_new(p->metrics, clock_monotonic()) : NULL;
+    if (!p->pool || !p->window || !p->sessions || (c->cache.size && (!p->cache || !p->semantic)))
         return fail(err, ERR_NO_MEMORY, "out of memory, or no threads to be had");
     if (!make_parsers(p, err))
         return false;
@@ -156,6 +158,7 @@ static bool make_engine(struct process *p) {
                                  .pool = p->pool,
                                  .budget = p->budget,
                                  .sessions = p->sessions,
+                                 .window = p->window,
                                  .loops = p->loops};
     p->engine = engine_new(&parts, first);
     if (!p->engine)
@@ -356,6 +359,7 @@ static void reload_from_file(struct process *p) {
 /* Rollouts go on; then keys, versions and rollouts that these or the command line wrote. */
 static void watch(uv_timer_t *timer) {
     struct process *p = timer->data;
+    metrics_window_tick(p->window, clock_monotonic());
     bool rolled = rollout_driver_tick(p->rollouts, p->config);
     if (store_changed(p->store) || rolled)
         reload(p, p->config);
@@ -413,6 +417,7 @@ static void end(struct process *p) {
     scanner_free(p->scanner);
     exact_cache_free(p->cache);
     semantic_cache_free(p->semantic);
+    metrics_window_free(p->window);
     metrics_free(p->metrics);
     store_close(p->store);
     config_unref(p->config);

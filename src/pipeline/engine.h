@@ -9,7 +9,7 @@
 #include "net/client.h"
 #include "net/loop.h"
 #include "pipeline/snapshot.h"
-#include "watch/metrics.h"
+#include "watch/metrics_window.h"
 #include "traffic/budget.h"
 #include "watch/recorder.h"
 
@@ -23,6 +23,7 @@ struct engine_parts {
     struct work_pool *pool;
     struct budget *budget; /* NULL: none */
     struct session_table *sessions;
+    struct metrics_window *window; /* of `metrics` */
     unsigned loops;
 };
 

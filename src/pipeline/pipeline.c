@@ -25,6 +25,15 @@ static const struct stage *const chat_stages[] = {
     &stage_call,         &stage_decide,  &stage_keep,    &stage_record,  &stage_reply,
 };
 
+size_t pipeline_stages_of(enum endpoint_kind kind, const char *names[REQUEST_STAGES_MAX]) {
+    bool predicts = kind == ENDPOINT_CLASSIFY;
+    const struct stage *const *stages = predicts ? predict_stages : chat_stages;
+    size_t count = predicts ? ARRAY_COUNT(predict_stages) : ARRAY_COUNT(chat_stages);
+    for (size_t i = 0; i < count; i++)
+        names[i] = stages[i]->name;
+    return count;
+}
+
 size_t pipeline_stage_names(const char *const **names) {
     static const char *list[ARRAY_COUNT(predict_stages) + ARRAY_COUNT(chat_stages)];
     size_t count = 0;

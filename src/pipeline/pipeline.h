@@ -31,5 +31,7 @@ bool request_start(struct request *r) MUST_USE;
 /* The body is there. */
 void request_body(struct request *r);
 
+/* Those of one kind of endpoint; returns how many. */
+size_t pipeline_stages_of(enum endpoint_kind kind, const char *names[REQUEST_STAGES_MAX]);
 /* Names of the stages in order, for documentation and metrics. */
 size_t pipeline_stage_names(const char *const **names);

@@ -270,6 +270,20 @@ bool review_depth(struct store *s, uint64_t *out, struct error *err) {
     return true;
 }
 
+bool review_depths(struct store *s, void (*visit)(struct str endpoint, uint64_t open, void *ctx), void *ctx,
+                   struct error *err) {
+    sqlite3_stmt *q = sql_statement(
+        s, "SELECT endpoint, count(*) FROM review_items WHERE resolved IS NULL GROUP BY endpoint", err);
+    bool row = q != NULL;
+    while (row) {
+        if (!sql_step(s, q, &row, err))
+            return false;
+        if (row)
+            visit(sql_str_at(q, 0), (uint64_t)sql_int_at(q, 1), ctx);
+    }
+    return q != NULL;
+}
+
 bool review_of_request(struct store *s, struct str request_id, struct buf *out, struct error *err) {
     sqlite3_stmt *q =
         sql_statement(s, ITEM_COLUMNS " WHERE r.request_id = ?1 ORDER BY r.id DESC LIMIT 16", err);

@@ -27,5 +27,8 @@ bool review_resolve(struct store *s, struct str id, struct str label, struct str
                     struct error *err) MUST_USE;
 /* Open items. */
 bool review_depth(struct store *s, uint64_t *out, struct error *err) MUST_USE;
+/* The same by endpoint, those that have any. */
+bool review_depths(struct store *s, void (*visit)(struct str endpoint, uint64_t open, void *ctx), void *ctx,
+                   struct error *err) MUST_USE;
 /* The items of one request, as a JSON array. */
 bool review_of_request(struct store *s, struct str request_id, struct buf *out, struct error *err) MUST_USE;

@@ -111,6 +111,14 @@ const char *metrics_version(const struct metrics *m) {
     return m->version;
 }
 
+int64_t metrics_started(const struct metrics *m) {
+    return m->started;
+}
+
+unsigned metrics_endpoint_count(const struct metrics *m) {
+    return atomic_load_explicit(&m->endpoint_count, memory_order_acquire);
+}
+
 static struct endpoint_counts *counts_of(struct metrics_shard *s, unsigned endpoint) {
     return atomic_load_explicit(&s->endpoints[endpoint], memory_order_acquire);
 }

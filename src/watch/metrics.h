@@ -76,6 +76,9 @@ void metrics_sample(struct buf *out, const char *name, const char *const *labels
 void metrics_set_recorder(struct metrics *m, struct recorder *r);
 void metrics_set_version(struct metrics *m, const char *version);
 const char *metrics_version(const struct metrics *m);
+int64_t metrics_started(const struct metrics *m); /* wall ns */
+/* Handles are below it. */
+unsigned metrics_endpoint_count(const struct metrics *m);
 
 /* What a model ("tickets@2"; "": all together, failed requests too) did for an endpoint since the process
  * began. Any thread. */
