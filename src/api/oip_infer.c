@@ -371,8 +371,8 @@ bool infer_start(struct infer **out, struct loop_state *loop, struct exchange *x
     struct infer *f = infer_new(loop, x, id);
     bool good = f || fail(&err, ERR_NO_MEMORY, "Out of memory for this request.");
     good = good &&
-           authenticate(&(struct authentication){f->snapshot, loop->parts->sessions, x}, ROLE_CLIENT, &client,
-                        &err) &&
+           authenticate(&(struct authentication){f->snapshot, loop->parts->sessions, x, USE_PREDICT},
+                        ROLE_CLIENT, &client, &err) &&
            !refused_head(f, &err);
     if (good) {
         f->first.r = request_new_part(loop, x,

@@ -54,6 +54,8 @@ void conversation_items(struct call *c);
 void response_show(struct call *c);
 void response_delete(struct call *c);
 void response_input(struct call *c);
+void audit_list(struct call *c);
+void audit_verification(struct call *c);
 void openapi_show(struct call *c);
 void admin_overview(struct call *c);
 void admin_endpoint(struct call *c);

@@ -46,6 +46,8 @@ static const struct route routes[] = {
     {METHOD_POST, "/v1/review/*", ROLE_REVIEWER, SMALL_BODY, review_label},
     {METHOD_GET, "/v1/admin/overview", ROLE_REVIEWER, 0, admin_overview},
     {METHOD_GET, "/v1/admin/endpoints/*", ROLE_REVIEWER, 0, admin_endpoint},
+    {METHOD_GET, "/v1/admin/audit", ROLE_ADMIN, 0, audit_list},
+    {METHOD_GET, "/v1/admin/audit/verification", ROLE_ADMIN, 0, audit_verification},
     {METHOD_POST, "/console/session", 0, 4096, session_create},
     {METHOD_GET, "/console/session", ROLE_CLIENT, 0, session_show},
     {METHOD_DELETE, "/console/session", ROLE_CLIENT, 0, session_delete},
@@ -144,9 +146,15 @@ static struct visit *visit_new(struct exchange *x) {
     return v;
 }
 
+static enum key_use use_of(struct str path, enum role needed) {
+    if (needed == ROLE_ADMIN || str_starts(path, STR("/v1/admin/")))
+        return USE_ADMIN;
+    return str_starts(path, STR("/v1/review")) ? USE_REVIEW : USE_OTHER;
+}
+
 static bool who_calls(struct loop_state *loop, const struct exchange *x, enum role needed,
                       const struct client **client, struct error *err) {
-    struct authentication a = {loop->snapshot, loop->parts->sessions, x};
+    struct authentication a = {loop->snapshot, loop->parts->sessions, x, use_of(x->path, needed)};
     return authenticate(&a, needed, client, err);
 }
 

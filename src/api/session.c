@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "pipeline/page_call.h"
 #include "pipeline/stages/stages.h"
+#include "watch/later_note.h"
 
 #include <stdio.h>
 
@@ -55,6 +56,17 @@ static const struct client *client_of_body(struct call *c, struct error *err) {
     return client;
 }
 
+/* Who came, or went, from where. */
+static void note(struct call *c, const char *what, const char *who) {
+    AUTO_BUF after = BUF_INIT(1024);
+    struct json_writer w = JSON_WRITER(&after);
+    json_object(&w);
+    json_field_str(&w, "from", c->x->peer);
+    json_object_end(&w);
+    const char *text = buf_terminated(&after);
+    history_note_later(c->loop->parts->recorder, what, who, text ? text : "");
+}
+
 static bool may_try(struct call *c, int64_t now, struct error *err) {
     struct str site = exchange_header(c->x, STR("sec-fetch-site"));
     if (site.p && !str_eq(site, STR("same-origin")))
@@ -91,6 +103,7 @@ void session_create(struct call *c) {
     sessions_begin(sessions, client->hash, &limits, now, text);
     log_event(LOG_INFO, "session.began", "\"%s\" signed in at the console from %.*s", client->name,
               STR_ARG(c->x->peer));
+    note(c, "session.began", client->name);
     reply_cookie(c, text, limits.lifetime_ns / NS_PER_SECOND, describe(c, client, str_from(text)));
 }
 
@@ -101,7 +114,9 @@ void session_show(struct call *c) {
 
 void session_delete(struct call *c) {
     struct str session = authenticated_session(c->snapshot, c->x);
-    if (session.n)
+    if (session.n) {
         sessions_end(c->loop->parts->sessions, session);
+        note(c, "session.ended", c->client ? c->client->name : "local");
+    }
     reply_cookie(c, "", 0, STR("{\"signed_out\":true}"));
 }

@@ -38,6 +38,8 @@ struct process {
     struct arms *arms;
     struct rollout_driver *rollouts;
     struct engine *engine;
+    struct audit_watch *audit;
+    struct key_uses *key_uses;
     struct server *server;
     atomic_bool serving; /* `server` may be asked from the loops */
     uv_loop_t loop;
@@ -65,7 +67,8 @@ static struct snapshot *build_snapshot(struct process *p, const struct config *c
                                     .pool = p->pool,
                                     .metrics = p->metrics,
                                     .loops = p->loops,
-                                    .previous = previous};
+                                    .previous = previous,
+                                    .key_uses = p->key_uses};
     return snapshot_build(&from, problems);
 }
 
@@ -120,7 +123,10 @@ static bool make_parts(struct process *p, struct error *err) {
         p->semantic = semantic_cache_new((size_t)c->cache.size);
     p->sessions = sessions_new();
     p->window = p->metrics ? metrics_window_new(p->metrics, clock_monotonic()) : NULL;
-    if (!p->pool || !p->window || !p->sessions || (c->cache.size && (!p->cache || !p->semantic)))
+    p->audit = audit_watch_new();
+    p->key_uses = key_uses_new();
+    if (!p->pool || !p->window || !p->sessions || !p->audit || !p->key_uses ||
+        (c->cache.size && (!p->cache || !p->semantic)))
         return fail(err, ERR_NO_MEMORY, "out of memory, or no threads to be had");
     if (!make_parsers(p, err))
         return false;
@@ -159,6 +165,7 @@ static bool make_engine(struct process *p) {
                                  .budget = p->budget,
                                  .sessions = p->sessions,
                                  .window = p->window,
+                                 .audit = p->audit,
                                  .loops = p->loops};
     p->engine = engine_new(&parts, first);
     if (!p->engine)
@@ -187,12 +194,27 @@ static double cache_bytes(void *ctx) {
     return (double)state.bytes;
 }
 
+static double audit_verified(void *ctx) {
+    struct audit_watch_state state;
+    audit_watch_state(((struct process *)ctx)->audit, &state);
+    return (double)state.head.number;
+}
+
+static double audit_broken(void *ctx) {
+    struct audit_watch_state state;
+    audit_watch_state(((struct process *)ctx)->audit, &state);
+    return state.flaw.found;
+}
+
 static void add_metrics(struct process *p) {
     const struct metrics_source sources[] = {
         {"penstock_parser_restarts_total", "Parser processes that were replaced.", METRICS_COUNTER,
          parser_restarts, p},
         {"penstock_http_connections", "Open connections.", METRICS_GAUGE, connections, p},
         {"penstock_cache_bytes", "Memory that the exact cache holds.", METRICS_GAUGE, cache_bytes, p},
+        {"penstock_audit_rows", "Rows of the audit log that were good when it was last verified.",
+         METRICS_GAUGE, audit_verified, p},
+        {"penstock_audit_broken", "1: somebody wrote into the audit log.", METRICS_GAUGE, audit_broken, p},
     };
     for (size_t i = 0; i < ARRAY_COUNT(sources); i++)
         metrics_add_source(p->metrics, &sources[i]);
@@ -356,6 +378,18 @@ static void reload_from_file(struct process *p) {
     config_unref(next);
 }
 
+/* What keys were used for goes into the history once an hour, and what is there is verified. */
+static void audit(struct process *p) {
+    static _Atomic int64_t said;
+    struct error err;
+    int64_t now = clock_monotonic();
+    if (!key_uses_note(p->key_uses, p->store, clock_wall(), p->ending, &err) &&
+        log_is_due(&said, now, 60 * NS_PER_SECOND))
+        log_event(LOG_WARN, "history.failed", "What keys were used for is not yet in the history. %s",
+                  err.message);
+    audit_watch_tick(p->audit, p->store, now);
+}
+
 /* Rollouts go on; then keys, versions and rollouts that these or the command line wrote. */
 static void watch(uv_timer_t *timer) {
     struct process *p = timer->data;
@@ -363,6 +397,7 @@ static void watch(uv_timer_t *timer) {
     bool rolled = rollout_driver_tick(p->rollouts, p->config);
     if (store_changed(p->store) || rolled)
         reload(p, p->config);
+    audit(p);
 }
 
 static void on_signal(uv_signal_t *signal, int number) {
@@ -407,10 +442,15 @@ static void end(struct process *p) {
         log_event(LOG_ERROR, "server.unclean", "some background work did not end");
     server_stop(p->server);
     recorder_stop(p->recorder);
+    p->ending = true;
+    if (p->engine)
+        audit(p);
     rollout_driver_free(p->rollouts);
     arms_free(p->arms);
     engine_free(p->engine);
     sessions_free(p->sessions);
+    audit_watch_free(p->audit);
+    key_uses_free(p->key_uses);
     budget_free(p->budget);
     spend_journal_close(p->journal);
     work_pool_free(p->pool);

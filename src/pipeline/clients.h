@@ -3,6 +3,7 @@
 #pragma once
 
 #include "config/config.h"
+#include "pipeline/key_uses.h"
 #include "store/keys.h"
 #include "traffic/limiter.h"
 
@@ -20,6 +21,7 @@ struct client {
     double rate;
     unsigned burst;
     struct client_rate *limits;
+    struct key_count *count; /* NULL: nobody counts */
 };
 
 struct client_table {

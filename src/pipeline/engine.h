@@ -10,6 +10,7 @@
 #include "net/loop.h"
 #include "pipeline/snapshot.h"
 #include "watch/metrics_window.h"
+#include "watch/audit_watch.h"
 #include "traffic/budget.h"
 #include "watch/recorder.h"
 
@@ -24,6 +25,7 @@ struct engine_parts {
     struct budget *budget; /* NULL: none */
     struct session_table *sessions;
     struct metrics_window *window; /* of `metrics` */
+    struct audit_watch *audit;
     unsigned loops;
 };
 

@@ -504,13 +504,23 @@ static void add_unaddressed(struct build *b) {
         b->s->unaddressed.metrics = metrics_endpoint(b->from->metrics, "");
 }
 
+/* The table has the keys in force in the list's order. */
+static bool count_uses(struct build *b, const struct key_record *keys, size_t count, struct error *err) {
+    struct client *client = b->s->clients.clients;
+    for (size_t i = 0; b->from->key_uses && i < count; i++)
+        if (keys[i].revoked == 0 && !((client++)->count = key_uses_of(b->from->key_uses, &keys[i])))
+            return fail(err, ERR_NO_MEMORY, "Out of memory while reading %zu keys.", count);
+    return true;
+}
+
 static bool add_clients(struct build *b) {
     struct error err;
     struct key_record *keys = NULL;
     size_t count = 0;
     bool good = key_list(b->from->store, &keys, &count, &err) &&
                 client_table_build(&b->s->clients, keys, count, b->from->config,
-                                   b->from->previous ? &b->from->previous->clients : NULL, &err);
+                                   b->from->previous ? &b->from->previous->clients : NULL, &err) &&
+                count_uses(b, keys, count, &err);
     free(keys);
     if (!good)
         config_problem(b->problems, b->from->config, NULL, "%s", err.message);

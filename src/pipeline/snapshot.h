@@ -114,6 +114,7 @@ struct snapshot_sources {
     struct metrics *metrics;
     unsigned loops;
     struct snapshot *previous; /* NULL at the start */
+    struct key_uses *key_uses; /* where calls are counted; NULL: nowhere. Outlives the snapshot */
 };
 
 /* A name that the registry does not have, or a script that does not compile, is a problem with its place

@@ -1,6 +1,7 @@
 #include "review/review.h"
 
 #include "base/clock.h"
+#include "review/label_note.h"
 #include "store/blobs.h"
 #include "store/sql.h"
 
@@ -220,7 +221,9 @@ static bool set_label(struct store *s, struct str id, struct str label, struct s
     sql_bind_str(q, 2, reviewer);
     sql_bind_int(q, 3, clock_wall());
     sql_bind_str(q, 4, id);
-    return sql_run(s, q, err);
+    if (!sql_run(s, q, err))
+        return false;
+    return sql_changed_rows(s) == 0 || label_note(s, id, label, reviewer, err);
 }
 
 /* After set_label the item has the label, or had another one before. */

@@ -63,12 +63,14 @@ bool authenticate(const struct authentication *a, enum role needed, const struct
     if (found->role < needed)
         return fail(err, ERR_FORBIDDEN, "This needs a key with the role %s; yours has the role %s.",
                     role_name(needed), role_name(found->role));
+    key_used(found->count, a->use);
     *client = found;
     return true;
 }
 
 static enum stage_answer run(struct request *r) {
-    struct authentication a = {r->snapshot, r->loop->parts->sessions, r->exchange};
+    enum key_use use = r->chat ? USE_LANGUAGE : USE_PREDICT;
+    struct authentication a = {r->snapshot, r->loop->parts->sessions, r->exchange, use};
     return authenticate(&a, ROLE_CLIENT, &r->client, &r->error) ? STAGE_NEXT : STAGE_FAIL;
 }
 

@@ -37,6 +37,7 @@ struct authentication {
     const struct snapshot *snapshot;
     struct session_table *sessions; /* NULL: keys only */
     const struct exchange *exchange;
+    enum key_use use; /* what the call counts as */
 };
 bool authenticate(const struct authentication *a, enum role needed, const struct client **client,
                   struct error *err) MUST_USE;

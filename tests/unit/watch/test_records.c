@@ -286,7 +286,8 @@ static void more_endpoints_than_a_group_holds(void **state) {
 static const char first_schema[] =
     "DROP TABLE event_pages; DROP TABLE spend; DROP TABLE spend_commits; DROP TABLE prompts;"
     "DROP TABLE responses; DROP TABLE response_items; DROP TABLE conversations;"
-    "DROP TABLE evaluations; DROP TABLE audit; DROP TABLE audit_head; DROP TABLE feedback; DROP TABLE rollouts;"
+    "DROP TABLE evaluations; DROP TABLE audit; DROP TABLE audit_head; DROP TABLE feedback; DROP TABLE "
+    "rollouts;"
     "DROP TABLE datasets; DROP TABLE version_datasets; DROP TABLE tags; DROP TABLE suites; DROP INDEX "
     "versions_listing;"
     "INSERT INTO stage_names VALUES (1, 'infer');"
