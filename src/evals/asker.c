@@ -26,7 +26,8 @@ struct slot {
     struct asker *asker;
     struct http_header headers[2];
     struct loop_timer timer; /* until the next try */
-    struct buf path, body, reply;
+    struct asker_question question;
+    struct buf reply;
     size_t at;
     unsigned tries;
     int64_t retry_after_ns;
@@ -93,10 +94,10 @@ static void start(struct slot *s) {
     *c = (struct http_call){.events = events,
                             .origin = s->asker->origin,
                             .method = STR("POST"),
-                            .path = buf_str(&s->path),
+                            .path = buf_str(&s->question.path),
                             .headers = s->headers,
                             .header_count = s->asker->authorization.n ? 2 : 1,
-                            .body = buf_str(&s->body),
+                            .body = buf_str(&s->question.body),
                             .connect_ns = CONNECT_NS,
                             .first_byte_ns = s->asker->timeout_ns,
                             .idle_ns = s->asker->timeout_ns,
@@ -186,11 +187,13 @@ static void next_in(struct slot *s) {
     }
     s->at = a->next++;
     s->tries = 0;
-    buf_clear(&s->path);
-    buf_clear(&s->body);
-    buf_add_str(&s->path, buf_str(&a->prefix));
-    a->job->write(a->job->ctx, s->at, &s->path, &s->body);
-    if (!s->path.failed && !s->body.failed) {
+    struct asker_question *q = &s->question;
+    buf_clear(&q->path);
+    buf_clear(&q->body);
+    buf_add_str(&q->path, buf_str(&a->prefix));
+    q->type = "application/json";
+    if (a->job->write(a->job->ctx, s->at, q) && !q->path.failed && !q->body.failed) {
+        s->headers[0].value = str_from(q->type);
         start(s);
         return;
     }
@@ -242,8 +245,8 @@ void asker_free(struct asker *a) {
         loop_free(a->loop);
     }
     for (unsigned i = 0; i < a->slot_count; i++) {
-        buf_free(&a->slots[i].path);
-        buf_free(&a->slots[i].body);
+        buf_free(&a->slots[i].question.path);
+        buf_free(&a->slots[i].question.body);
         buf_free(&a->slots[i].reply);
     }
     http_origin_unref(a->origin);
@@ -261,10 +264,10 @@ static void prepare_slots(struct asker *a) {
         s->asker = a;
         s->call.events = &events;
         s->timer.fire = on_timer;
-        s->path = BUF_INIT(PATH_MAX_BYTES);
-        s->body = BUF_INIT(BODY_MAX);
+        s->question.path = BUF_INIT(PATH_MAX_BYTES);
+        s->question.body = BUF_INIT(BODY_MAX);
         s->reply = BUF_INIT(REPLY_MAX);
-        s->headers[0] = (struct http_header){STR("content-type"), STR("application/json")};
+        s->headers[0] = (struct http_header){.name = STR("content-type")};
         s->headers[1] = (struct http_header){STR("authorization"), buf_str(&a->authorization)};
     }
 }

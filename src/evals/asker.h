@@ -30,10 +30,15 @@ struct asker_reply {
     const char *problem;
 };
 
+struct asker_question {
+    struct buf path, body;
+    const char *type; /* of the body; application/json unless said */
+};
+
 struct asker_job {
     size_t count;
-    /* What is asked i-th: path and JSON body. */
-    void (*write)(void *ctx, size_t i, struct buf *path, struct buf *body);
+    /* What is asked i-th, into empty buffers. False ends the job. */
+    bool (*write)(void *ctx, size_t i, struct asker_question *q);
     /* False ends the job: nothing more is asked. */
     bool (*take)(void *ctx, size_t i, const struct asker_reply *reply);
     void *ctx;

@@ -52,13 +52,13 @@ static void write_messages(const struct judge_question *q, struct buf *out) {
     out->failed = out->failed || shown.failed;
 }
 
-static void write_question(void *ctx, size_t i, struct buf *path, struct buf *body) {
+static bool write_question(void *ctx, size_t i, struct asker_question *to) {
     const struct judging *j = ctx;
     AUTO_BUF messages = BUF_INIT(2 * MESSAGES_MAX);
     write_messages(&j->questions[i], &messages);
-    buf_add_str(path, STR("/v1/chat/completions"));
-    chat_question_write(j->endpoint, buf_str(&messages), STR("{\"temperature\":0}"), body);
-    body->failed = body->failed || messages.failed;
+    buf_add_str(&to->path, STR("/v1/chat/completions"));
+    chat_question_write(j->endpoint, buf_str(&messages), STR("{\"temperature\":0}"), &to->body);
+    return !messages.failed;
 }
 
 /* ---- the verdict ---- */

@@ -29,31 +29,43 @@ static void free_source(struct answer_source *s) {
 
 /* ---- what is asked ---- */
 
-static void write_prediction(const struct endpoint_job *j, const struct suite_case *c, struct buf *path,
-                             struct json_writer *w) {
-    buf_printf(path, "/v1/endpoints/%s/predict", j->from->endpoint);
-    json_object(w);
-    if (c->features.p) {
-        json_key(w, "features");
-        json_raw(w, c->features);
-    } else
-        json_field_str(w, "text", c->text);
-    json_object_end(w);
+/* As a client sends it that leaves it to the server to see what it is. */
+static bool write_document(struct endpoint_job *j, const struct suite_case *c, struct asker_question *to) {
+    size_t n;
+    char *bytes = suite_case_document(c, &n, j->err);
+    j->failed = j->failed || !bytes;
+    if (bytes)
+        buf_add(&to->body, bytes, n);
+    free(bytes);
+    to->type = "application/octet-stream";
+    return bytes != NULL;
 }
 
-static void write_case(void *ctx, size_t i, struct buf *path, struct buf *body) {
-    const struct endpoint_job *j = ctx;
+static bool write_prediction(struct endpoint_job *j, const struct suite_case *c, struct asker_question *to) {
+    struct json_writer w = JSON_WRITER(&to->body);
+    buf_printf(&to->path, "/v1/endpoints/%s/predict", j->from->endpoint);
+    if (c->document.p)
+        return write_document(j, c, to);
+    json_object(&w);
+    if (c->features.p) {
+        json_key(&w, "features");
+        json_raw(&w, c->features);
+    } else
+        json_field_str(&w, "text", c->text);
+    json_object_end(&w);
+    return true;
+}
+
+static bool write_case(void *ctx, size_t i, struct asker_question *to) {
+    struct endpoint_job *j = ctx;
     const struct suite_case *c = &j->suite->cases[i / j->out->runs];
-    struct json_writer w = JSON_WRITER(body);
     if (!j->suite->chat)
-        write_prediction(j, c, path, &w);
-    else {
-        AUTO_BUF messages = BUF_INIT(body->cap);
-        suite_case_messages(c, &messages);
-        buf_add_str(path, STR("/v1/chat/completions"));
-        chat_question_write(str_from(j->from->endpoint), buf_str(&messages), j->suite->request, body);
-        body->failed = body->failed || messages.failed;
-    }
+        return write_prediction(j, c, to);
+    AUTO_BUF messages = BUF_INIT(to->body.cap);
+    suite_case_messages(c, &messages);
+    buf_add_str(&to->path, STR("/v1/chat/completions"));
+    chat_question_write(str_from(j->from->endpoint), buf_str(&messages), j->suite->request, &to->body);
+    return !messages.failed;
 }
 
 /* ---- what comes back ---- */
@@ -136,10 +148,10 @@ static bool take_reply(void *ctx, size_t i, const struct asker_reply *reply) {
 static bool fits(const struct suite *s, struct error *err) {
     for (size_t i = 0; i < s->case_count; i++) {
         const struct suite_case *c = &s->cases[i];
-        if (!(s->chat ? c->messages.p || c->text.p : c->text.p || c->features.p))
+        if (!(s->chat ? c->messages.p || c->text.p : c->text.p || c->features.p || c->document.p))
             return fail(err, ERR_DATA, "%s:%u: the case \"%.*s\" has nothing that could be asked: no text%s.",
                         c->file, c->line, (int)(c->id.n > 80 ? 80 : c->id.n), c->id.p,
-                        s->chat ? " and no prompt" : " and no features");
+                        s->chat ? " and no prompt" : ", no features and no file");
     }
     return true;
 }

@@ -87,17 +87,21 @@ static bool note_file(struct suite_reader *r, struct str name, struct str bytes)
     return !r->files.note || r->files.note(r->files.ctx, name, bytes, r->err);
 }
 
-bool reader_open(struct suite_reader *r, struct str name, unsigned line, size_t most, struct buf *out,
-                 char path[4096]) {
-    struct error reason;
-    size_t n;
+bool reader_path(struct suite_reader *r, struct str name, unsigned line, char path[4096]) {
     bool absolute = name.n && name.p[0] == '/';
     int written = snprintf(path, 4096, "%.*s%.*s", absolute ? 0 : (int)r->folder.n, r->folder.p,
                            (int)(name.n < 4096 ? name.n : 4096), name.p);
     if (name.n == 0 || written < 0 || written >= 4096 || strlen(path) != (size_t)written)
         return reader_wrong(r, line, "no name of a file");
-    if (!r->files.allowed)
-        return reader_wrong(r, line, "files are not read here");
+    return r->files.allowed || reader_wrong(r, line, "files are not read here");
+}
+
+bool reader_open(struct suite_reader *r, struct str name, unsigned line, size_t most, struct buf *out,
+                 char path[4096]) {
+    struct error reason;
+    size_t n;
+    if (!reader_path(r, name, line, path))
+        return false;
     char *text = file_text(path, most, &n, &reason);
     if (!text)
         return reader_wrong(r, line, "%.300s", reason.message);
@@ -320,7 +324,7 @@ static bool parse(struct str text, const char *name, struct reader_files files, 
         s->endpoint = s->baseline = s->judge = STR("");
         struct str kept = arena_copy(s->arena, str_from(name));
         *r = (struct suite_reader){.suite = s, .err = err, .hash = r->hash, .files = files, .file = kept.p};
-        r->text_column = r->label_column = r->slice_column = STR("");
+        r->text_column = r->file_column = r->label_column = r->slice_column = STR("");
         r->folder = folder_of(kept);
         good = kept.p ? read_all(r, text) : fail(err, ERR_NO_MEMORY, "Out of memory while reading a suite.");
     } else

@@ -13,7 +13,8 @@ enum {
     SUITE_ASSERTIONS_MAX = 200000,
     SUITE_RUNS_MAX = 100,
     SUITE_VARIABLES_MAX = 64,
-    SUITE_FILE_MAX = 256 << 20 /* rows; YAML: CONFIG_FILE_MAX */
+    SUITE_FILE_MAX = 256 << 20,    /* rows; YAML: CONFIG_FILE_MAX */
+    SUITE_DOCUMENT_MAX = 32 << 20, /* a file that is asked about */
 };
 
 struct suite_variable {
@@ -25,8 +26,10 @@ struct suite_case {
     struct str text;     /* what is asked; .p NULL: nothing */
     struct str features; /* a JSON object; .p NULL: none */
     struct str messages; /* a JSON array, the prompt with the case's variables; .p NULL: no prompt */
-    struct str label;    /* the right answer; .p NULL: none */
-    struct str slice;    /* "" none */
+    struct str document; /* path of the file that is asked about; .p NULL: none */
+    unsigned char document_hash[SHA256_SIZE]; /* of what was in it when the suite was read */
+    struct str label;                         /* the right answer; .p NULL: none */
+    struct str slice;                         /* "" none */
     const struct suite_variable *variables;
     size_t variable_count;
     struct assertion *const *assertions; /* the suite's own for every case first */
@@ -62,6 +65,11 @@ bool suite_load_noting(const char *path, suite_file_note *note, void *ctx, struc
 /* The same from bytes in memory; files that it names are beside `name`. For tests and fuzzing. */
 bool suite_parse(struct str text, const char *name, struct suite **out, struct error *err) MUST_USE;
 void suite_free(struct suite *s); /* NULL is fine */
+
+/* The file that a case asks about, malloc'ed. NULL and *err when it is not what it was. */
+char *suite_case_document(const struct suite_case *c, size_t *n, struct error *err) MUST_USE;
+/* Are these the bytes that the suite was read with? ERR_DATA. */
+bool suite_case_unchanged(const struct suite_case *c, struct str bytes, struct error *err) MUST_USE;
 
 /* The case's messages, or its text as what the user says: a JSON array. */
 void suite_case_messages(const struct suite_case *c, struct buf *out);

@@ -45,7 +45,7 @@ struct suite_reader {
     size_t shared_count;
     struct reader_prompt prompts[READER_PROMPTS_MAX];
     size_t prompt_count;
-    struct str text_column, label_column, slice_column; /* "" the usual ones */
+    struct str text_column, file_column, label_column, slice_column; /* "" the usual ones */
     bool slice_by_label;
     struct reader_files files;
     size_t json_bytes; /* made of YAML so far: aliases may not blow it up */
@@ -70,6 +70,8 @@ bool reader_add_case(struct suite_reader *r, struct case_draft *d) MUST_USE;
 bool reader_add_variable(struct suite_reader *r, struct case_draft *d, struct str name,
                          struct str value) MUST_USE;
 struct assertion *reader_add_assertion(struct suite_reader *r, unsigned line) MUST_USE;
+/* Where a file that the suite names is: beside it. */
+bool reader_path(struct suite_reader *r, struct str name, unsigned line, char path[4096]) MUST_USE;
 /* A file that the suite names, beside it; counted in its hash. Freed by the caller (buf_free). */
 bool reader_open(struct suite_reader *r, struct str name, unsigned line, size_t most, struct buf *out,
                  char path[4096]) MUST_USE;
@@ -118,6 +120,13 @@ bool prompt_fill(struct suite_reader *r, const struct reader_prompt *p, const st
 bool assertions_read(struct suite_reader *r, const yaml_node_t *list, const struct case_draft *d,
                      struct assertion **out, size_t *count) MUST_USE;
 bool assertions_prepare_every(struct suite_reader *r, const yaml_node_t *list) MUST_USE;
+
+/* ---- suite_document.c ---- */
+
+/* The file that the draft asks about, counted in the suite's hash. */
+bool reader_keep_document(struct suite_reader *r, struct str name, struct case_draft *d) MUST_USE;
+/* A case for each file of a folder with a sub-folder for each label. `name` ends in "/". */
+bool suite_read_folder(struct suite_reader *r, struct str name, unsigned line) MUST_USE;
 
 /* ---- the forms ---- */
 

@@ -12,7 +12,7 @@ enum { NO_COLUMN = CSV_COLUMNS_MAX };
 
 struct columns {
     struct str names[CSV_COLUMNS_MAX];
-    size_t count, id, text, label, slice;
+    size_t count, id, text, file, label, slice;
     bool features;                 /* what is left of a row is the input itself */
     bool is_text[CSV_COLUMNS_MAX]; /* features: of a column in which one cell is no number, all are texts */
 };
@@ -42,7 +42,8 @@ static bool choose(struct suite_reader *r, const struct columns *c, const char *
 static bool read_header(struct suite_reader *r, struct csv *csv, struct columns *c) {
     static const char *const texts[] = {"text", "message", "body", "content", "question", "input"},
                              *const labels[] = {"label", "category", "intent", "class", "target", "expected"},
-                             *const slices[] = {"slice", "tag"}, *const ids[] = {"id"};
+                             *const slices[] = {"slice", "tag"}, *const ids[] = {"id"},
+                             *const files[] = {"file"};
     if (csv_next(csv, r->err) != CSV_RECORD)
         return reader_wrong(r, 1, "expected a header line with the columns' names");
     c->count = csv->count;
@@ -59,9 +60,15 @@ static bool read_header(struct suite_reader *r, struct csv *csv, struct columns 
     if (!choose(r, c, "text", r->text_column, texts, ARRAY_COUNT(texts), &c->text) ||
         !choose(r, c, "label", r->label_column, labels, ARRAY_COUNT(labels), &c->label) ||
         !choose(r, c, "slice", r->slice_column, slices, ARRAY_COUNT(slices), &c->slice) ||
+        !choose(r, c, "file", r->file_column, files, ARRAY_COUNT(files), &c->file) ||
         !choose(r, c, "ID", STR(""), ids, ARRAY_COUNT(ids), &c->id))
         return false;
-    c->features = c->text == NO_COLUMN && r->prompt_count == 0;
+    /* Beside a text or in a conversation a column of this name is a variable like others. */
+    if (r->file_column.n)
+        c->text = NO_COLUMN;
+    else if (c->text != NO_COLUMN || r->prompt_count)
+        c->file = NO_COLUMN;
+    c->features = c->text == NO_COLUMN && c->file == NO_COLUMN && r->prompt_count == 0;
     return true;
 }
 
@@ -121,6 +128,8 @@ static bool read_row(struct suite_reader *r, const struct columns *c, const stru
     d->c.slice = cell_at(csv, c->slice);
     if (c->label != NO_COLUMN && !(d->c.label = str_trim(csv->cells[c->label])).n)
         return reader_wrong(r, d->c.line, "the label is empty");
+    if (c->file != NO_COLUMN && !reader_keep_document(r, str_trim(csv->cells[c->file]), d))
+        return false;
     return (c->features ? take_features : take_variables)(r, c, csv, d) && reader_add_case(r, d);
 }
 
@@ -225,8 +234,11 @@ static bool read_line(struct suite_reader *r, struct str line, struct case_draft
     yyjson_doc *doc = json_parse(line, &reason);
     if (!doc)
         return reader_wrong(r, d->c.line, "%.300s", reason.message);
-    bool good = yyjson_is_obj(yyjson_doc_get_root(doc)) ? take_members(r, yyjson_doc_get_root(doc), d, false)
-                                                        : reader_wrong(r, d->c.line, "expected an object");
+    yyjson_val *root = yyjson_doc_get_root(doc), *file = yyjson_obj_get(root, "file");
+    bool good = yyjson_is_obj(root) ? take_members(r, root, d, false)
+                                    : reader_wrong(r, d->c.line, "expected an object");
+    if (good && yyjson_is_str(file) && !d->c.text.p && !d->c.features.p && !r->prompt_count)
+        good = reader_keep_document(r, json_str_of(file), d);
     yyjson_doc_free(doc);
     return good && reader_add_case(r, d);
 }

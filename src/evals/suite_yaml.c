@@ -8,9 +8,13 @@ static bool read_data(struct suite_reader *r, const yaml_node_t *node) {
     char path[4096];
     struct str name = node_text(node), kept;
     if (!name.p)
-        return reader_wrong(r, node_line(node), "data: expected the name of a .csv or .jsonl file");
+        return reader_wrong(r, node_line(node),
+                            "data: expected the name of a .csv or .jsonl file, or of a folder");
+    if (str_ends(name, STR("/")))
+        return suite_read_folder(r, name, node_line(node));
     if (!str_ends(name, STR(".csv")) && !str_ends(name, STR(".jsonl")))
-        return reader_wrong(r, node_line(node), "data: a file of cases ends in .csv or .jsonl");
+        return reader_wrong(r, node_line(node),
+                            "data: a file of cases ends in .csv or .jsonl, the name of a folder in \"/\"");
     if (!reader_open(r, name, node_line(node), SUITE_FILE_MAX, &text, path) ||
         !reader_keep(r, str_from(path), &kept))
         return false;
@@ -28,9 +32,10 @@ static bool read_all_data(struct suite_reader *r, const yaml_node_t *node) {
 }
 
 static bool read_columns(struct suite_reader *r, const yaml_node_t *map) {
-    static const char *const keys[] = {"text", "label", "slice"};
+    static const char *const keys[] = {"text", "file", "label", "slice"};
     return !map || (node_keys(r, map, "columns", keys, ARRAY_COUNT(keys)) &&
                     node_read_text(r, map, "text", &r->text_column) &&
+                    node_read_text(r, map, "file", &r->file_column) &&
                     node_read_text(r, map, "label", &r->label_column) &&
                     node_read_text(r, map, "slice", &r->slice_column));
 }
@@ -61,14 +66,23 @@ static bool read_features(struct suite_reader *r, const yaml_node_t *map, struct
     return node_json(r, map, &json) && reader_keep(r, buf_str(&json), &d->c.features);
 }
 
+static bool read_file(struct suite_reader *r, const yaml_node_t *node, struct case_draft *d) {
+    struct str name = {NULL, 0};
+    if (!node_read_text(r, node, "file", &name) || !name.p)
+        return name.p == NULL && !node_member(r, node, "file");
+    if (d->c.text.p || d->c.features.p)
+        return reader_wrong(r, d->c.line, "a case asks about a text, features or a file: one of them");
+    return reader_keep_document(r, name, d);
+}
+
 static bool read_case(struct suite_reader *r, const yaml_node_t *node, struct case_draft *d) {
-    static const char *const keys[] = {"id",    "text",  "features", "vars",
-                                       "label", "slice", "assert",   "description"};
+    static const char *const keys[] = {"id",    "text",  "file",   "features",   "vars",
+                                       "label", "slice", "assert", "description"};
     *d = (struct case_draft){.c.line = node_line(node), .own = node_member(r, node, "assert")};
     if (!node_keys(r, node, "a case", keys, ARRAY_COUNT(keys)) || !node_read_text(r, node, "id", &d->c.id) ||
         !node_read_text(r, node, "text", &d->c.text) || !node_read_text(r, node, "label", &d->c.label) ||
         !node_read_text(r, node, "slice", &d->c.slice) ||
-        !read_features(r, node_member(r, node, "features"), d))
+        !read_features(r, node_member(r, node, "features"), d) || !read_file(r, node, d))
         return false;
     if (d->c.text.p && !reader_add_variable(r, d, STR("text"), d->c.text))
         return false;

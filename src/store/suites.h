@@ -10,7 +10,7 @@
 #include "store/reference.h"
 #include "store/store.h"
 
-enum { SUITE_FILES_MAX = 64, SUITE_FILE_NAME_MAX = 255 };
+enum { SUITE_FILES_MAX = 512, SUITE_FILE_NAME_MAX = 255 };
 
 struct suite_file {
     char name[SUITE_FILE_NAME_MAX + 1]; /* beside the suite's own file, which is the first */

@@ -32,6 +32,12 @@ static const char *write_file(const char *name, const char *text) {
     return path;
 }
 
+static void make_folder(const char *name) {
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s", folder.path, name);
+    assert_int_equal(mkdir(path, 0777), 0);
+}
+
 static void load(const char *name, const char *text) {
     suite_free(suite);
     suite = NULL;
@@ -169,6 +175,82 @@ static void data_stands_beside_the_suite(void **state) {
     write_file("rows.csv", "frage,antwort,hint\nwo?,dort,dor\n");
     load("s.yaml", text);
     assert_string_not_equal(first, suite->hash);
+}
+
+/* The whole of a file that a case asks about, and no other. */
+static void asks_about(size_t at, const char *bytes, const char *label) {
+    size_t n;
+    char *read = suite_case_document(&suite->cases[at], &n, &err);
+    if (!read)
+        fail_msg("%s", err.message);
+    assert_int_equal(n, strlen(bytes));
+    assert_memory_equal(read, bytes, n);
+    free(read);
+    assert_str(suite->cases[at].label, label);
+}
+
+static void files_stand_beside_the_suite(void **state) {
+    char hash[SHA256_HEX_SIZE];
+    const char *yaml = "data: [rows.csv, lines.jsonl, pages/]\n"
+                       "tests:\n  - file: one.txt\n    label: a\n";
+    make_folder("pages");
+    make_folder("pages/memo");
+    write_file("one.txt", "one");
+    write_file("two.txt", "two");
+    write_file("pages/memo/three.txt", "three");
+    write_file("rows.csv", "file,label,origin\ntwo.txt,b,scanner\n");
+    write_file("lines.jsonl", "{\"file\": \"one.txt\", \"label\": \"c\", \"id\": \"x\"}\n");
+    load("s.yaml", yaml);
+    assert_int_equal(suite->case_count, 4);
+    asks_about(0, "two", "b");
+    asks_about(1, "one", "c");
+    asks_about(2, "three", "memo");
+    assert_str(suite->cases[2].id, "memo/three.txt");
+    asks_about(3, "one", "a");
+    memcpy(hash, suite->hash, sizeof hash);
+
+    /* What is in them counts, then and now. */
+    write_file("pages/memo/three.txt", "four!");
+    size_t n;
+    assert_null(suite_case_document(&suite->cases[2], &n, &err));
+    assert_non_null(strstr(err.message, "was changed"));
+    load("s.yaml", yaml);
+    assert_string_not_equal(hash, suite->hash);
+}
+
+/* Beside a text it is a variable like others, and other names are said. */
+static void a_column_of_files(void **state) {
+    write_file("one.txt", "one");
+    load("rows.csv", "text,label,file\nhello,b,none.pdf\n");
+    assert_null(suite->cases[0].document.p);
+    write_file("scans.csv", "text,label,scan\nnot asked,b,one.txt\n");
+    load("s.yaml", "data: scans.csv\ncolumns: {file: scan}\n");
+    asks_about(0, "one", "b");
+    assert_null(suite->cases[0].text.p);
+}
+
+static void wrong_files(void **state) {
+    struct suite *none = NULL;
+    const struct {
+        const char *yaml, *why;
+    } bad[] = {
+        {"tests:\n  - file: none.pdf\n    label: a\n", "s.yaml:2: "},
+        {"tests:\n  - file: empty\n    label: a\n", "empty is empty"},
+        {"tests:\n  - file: [a]\n    label: a\n", "file"},
+        {"tests:\n  - file: one.txt\n    text: hello\n    label: a\n", "one of them"},
+        {"prompt: hello\ntests:\n  - file: one.txt\n    label: a\n", "conversation"},
+        {"data: nowhere/\n", "nowhere"},
+    };
+    write_file("one.txt", "one");
+    write_file("empty", "");
+    for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
+        if (suite_load(write_file("s.yaml", bad[i].yaml), &none, &err))
+            fail_msg("accepted: %s", bad[i].yaml);
+        if (!strstr(err.message, bad[i].why))
+            fail_msg("\"%s\" has no \"%s\"", err.message, bad[i].why);
+    }
+    refused("tests:\n  - file: one.txt\n    label: a\n", "files are not read here");
+    refused("data: pages/\n", "files are not read here");
 }
 
 static void rows_without_a_text_are_features(void **state) {
@@ -353,6 +435,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(rows_without_a_text_are_features, setup, teardown),
         cmocka_unit_test_setup_teardown(promptfoos_form, setup, teardown),
         cmocka_unit_test_setup_teardown(more_of_promptfoos_form, setup, teardown),
+        cmocka_unit_test_setup_teardown(files_stand_beside_the_suite, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_column_of_files, setup, teardown),
+        cmocka_unit_test_setup_teardown(wrong_files, setup, teardown),
         cmocka_unit_test_setup_teardown(prompts_as_messages, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_wrong_is_said_with_its_line, setup, teardown),
         cmocka_unit_test_setup_teardown(what_promptfoo_has_and_we_have_not_is_refused, setup, teardown),
