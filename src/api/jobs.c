@@ -39,7 +39,9 @@ static void done(struct store_job *job, bool ok, const struct error *err) {
 
 static void finish(struct loop_task *task) {
     struct running *r = CONTAINER_OF(task, struct running, task);
-    if (r->call && r->ok)
+    if (r->call && r->ok && r->job.type[0])
+        call_reply_foreign(r->call, str_from(r->job.type), buf_str(&r->out));
+    else if (r->call && r->ok)
         call_reply_json(r->call, 200, buf_str(&r->out));
     else if (r->call)
         call_fail(r->call, &r->error);

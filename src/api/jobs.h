@@ -6,10 +6,13 @@
 #include "review/review.h"
 #include "store/store.h"
 
+enum { API_TYPE_SIZE = 128 };
+
 /* What a call wants done. Texts live in the job, since the call may end before the work does. */
 struct api_job {
     struct str endpoint, status, after, id, label, reviewer, tenant;
     struct str texts[8]; /* of calls with names of their own for them */
+    bool admin, take;    /* of review */
     unsigned limit;
     int correct;     /* of feedback (watch/feedback.h) */
     double score;    /* of feedback */
@@ -21,6 +24,8 @@ struct api_job {
      * may. */
     const struct snapshot *snapshot;
     const struct engine_parts *parts;
+    /* Other than JSON: set by `work`, which then writes those bytes, foreign ones. */
+    char type[API_TYPE_SIZE];
 };
 
 /* Copies *job with its texts and runs it; the call is answered with what it wrote, or its error. */

@@ -31,6 +31,9 @@ void call_reply_json(struct call *c, int status, struct str json);
 void call_reply_text(struct call *c, int status, struct str type, struct str text);
 void call_reply_json_with(struct call *c, int status, struct str json, const struct http_header *headers,
                           size_t count); /* at most 4 */
+/* Bytes that somebody sent us, shown to a person: nothing in them may run, and no cache keeps them. What a
+ * browser would not show as a picture, a text or a PDF is offered as a file. */
+void call_reply_foreign(struct call *c, struct str type, struct str bytes);
 void call_fail(struct call *c, const struct error *err);
 
 const char *endpoint_kind_name(enum endpoint_kind kind); /* "classify", … */
@@ -44,7 +47,12 @@ void models_list(struct call *c);
 void model_show(struct call *c);
 void review_items(struct call *c);
 void review_item(struct call *c);
-void review_label(struct call *c);
+void review_resolution(struct call *c);
+void review_next_item(struct call *c);
+void review_claim_item(struct call *c);
+void review_release_item(struct call *c);
+void review_skip_item(struct call *c);
+void review_input_of(struct call *c);
 void feedback_take(struct call *c);
 void request_show(struct call *c);
 void conversation_create(struct call *c);

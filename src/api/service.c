@@ -43,7 +43,6 @@ static const struct route routes[] = {
     {METHOD_POST, "/v1/feedback", ROLE_CLIENT, SMALL_BODY, feedback_take},
     {METHOD_GET, "/v1/review", ROLE_REVIEWER, 0, review_items},
     {METHOD_GET, "/v1/review/*", ROLE_REVIEWER, 0, review_item},
-    {METHOD_POST, "/v1/review/*", ROLE_REVIEWER, SMALL_BODY, review_label},
     {METHOD_GET, "/v1/admin/overview", ROLE_REVIEWER, 0, admin_overview},
     {METHOD_GET, "/v1/admin/endpoints/*", ROLE_REVIEWER, 0, admin_endpoint},
     {METHOD_GET, "/v1/admin/audit", ROLE_ADMIN, 0, audit_list},
@@ -51,6 +50,14 @@ static const struct route routes[] = {
     {METHOD_POST, "/console/session", 0, 4096, session_create},
     {METHOD_GET, "/console/session", ROLE_CLIENT, 0, session_show},
     {METHOD_DELETE, "/console/session", ROLE_CLIENT, 0, session_delete},
+    {METHOD_POST, "/v1/review/next", ROLE_REVIEWER, SMALL_BODY, review_next_item},
+    {METHOD_POST, "/v1/review/*", ROLE_REVIEWER, SMALL_BODY, review_resolution},
+    {METHOD_GET, "/v1/review/items/*", ROLE_REVIEWER, 0, review_item},
+    {METHOD_GET, "/v1/review/items/*/input", ROLE_REVIEWER, 0, review_input_of},
+    {METHOD_POST, "/v1/review/items/*/claim", ROLE_REVIEWER, SMALL_BODY, review_claim_item},
+    {METHOD_POST, "/v1/review/items/*/release", ROLE_REVIEWER, SMALL_BODY, review_release_item},
+    {METHOD_POST, "/v1/review/items/*/skip", ROLE_REVIEWER, SMALL_BODY, review_skip_item},
+    {METHOD_POST, "/v1/review/items/*/label", ROLE_REVIEWER, SMALL_BODY, review_resolution},
 };
 
 /* What hangs on exchange.user from the head to the reply. */

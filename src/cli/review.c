@@ -106,7 +106,7 @@ static bool run(void *ctx, const struct store_option *option, char **words, int 
     AUTO_BUF out = BUF_INIT(OUTPUT_MAX);
     struct str id = str_from(count > 1 ? words[1] : NULL);
     bool ok = verb == 0   ? review_list(store, &c->filter, &out, err)
-              : verb == 1 ? review_get(store, id, &out, err)
+              : verb == 1 ? review_get(store, id, NULL, &out, err)
                           : review_resolve(store, id, c->label, c->reviewer, &out, err);
     ok = ok && print(c, &out, verb == 0, store, err);
     store_close(store);

@@ -220,6 +220,15 @@ enum endpoint_sticky { STICKY_KEY, STICKY_USER, STICKY_NONE };
 enum endpoint_keep { KEEP_NONE, KEEP_REVIEW, KEEP_ALL };
 enum endpoint_ocr { OCR_AUTO, OCR_ALWAYS, OCR_NEVER };
 
+/* How what goes to people is queued (review/claims.h). */
+struct config_review {
+    int64_t deadline, lease;
+    double second_opinion;       /* share of the items that two people judge */
+    double second_opinion_below; /* and all that are less sure than this */
+    const char *amount;          /* the feature that says what is at stake, or NULL */
+    int64_t amount_high;         /* from here on nothing is more urgent */
+};
+
 struct config_endpoint {
     const char *name; /* letters, digits, - _ */
     enum endpoint_kind kind;
@@ -255,6 +264,7 @@ struct config_endpoint {
     double hedge;          /* 0: off */
     struct config_context context;
     struct config_output output;
+    struct config_review review;
 };
 
 struct config {

@@ -150,6 +150,37 @@ static const struct option output_options[] = {
 };
 static const struct option_group output_group = {GROUP(output_options, config_output), .check = check_output};
 
+static const struct option review_options[] = {
+    {.name = "deadline",
+     DURATION(config_review, deadline, MINUTES(1), DAYS(365)),
+     .standard = "1d",
+     .help =
+         "Within what time a person should have decided. Items are given out by risk and deadline: a risk "
+         "of 1 counts as due at once, a risk of 0 at its deadline."},
+    {.name = "lease",
+     DURATION(config_review, lease, SECONDS(1), DAYS(1)),
+     .standard = "10m",
+     .help = "How long somebody who took an item has it alone; renewed by claiming it again."},
+    {.name = "second_opinion",
+     PERCENT(config_review, second_opinion),
+     .standard = "0",
+     .help = "Share of the items that two people judge, neither knowing what the other says. Where they "
+             "differ a third one sees both and settles it."},
+    {.name = "second_opinion_below",
+     PERCENT(config_review, second_opinion_below),
+     .standard = "0",
+     .help = "Two people judge all items whose confidence is below this."},
+    {.name = "amount",
+     TEXT(config_review, amount, 200),
+     .help = "The feature with the amount that is at stake, as a number. Without one the risk is what the "
+             "confidence leaves to 1."},
+    {.name = "amount_high",
+     INTEGER(config_review, amount_high, 1, INT64_C(1000000000000000)),
+     .standard = "1000",
+     .help = "The amount from which on the risk is 1; below it counts in proportion."},
+};
+static const struct option_group review_group = {GROUP(review_options, config_review)};
+
 static const struct option endpoint_options[] = {
     {.name = "kind",
      ENUM(enum endpoint_kind, config_endpoint, kind, kinds),
@@ -275,6 +306,9 @@ static const struct option endpoint_options[] = {
     {.name = "output",
      SECTION(config_output, config_endpoint, output, output_group),
      .help = "Of chats: what answers must look like, and how sure they are."},
+    {.name = "review",
+     SECTION(config_review, config_endpoint, review, review_group),
+     .help = "How what goes to people is queued."},
 };
 const struct option_group option_endpoint = {GROUP(endpoint_options, config_endpoint),
                                              .items_max = CONFIG_ENDPOINTS_MAX, .check = check_endpoint};

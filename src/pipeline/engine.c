@@ -1,6 +1,7 @@
 #include "pipeline/engine.h"
 
 #include "base/check.h"
+#include "base/ids.h"
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -55,6 +56,7 @@ struct loop_state *engine_loop_start(struct engine *e, struct loop *loop) {
     state->reply = BUF_INIT(REPLY_MAX);
     state->metrics = metrics_shard(e->parts.metrics, state->index);
     state->scratch = scratch_new();
+    random_bytes(&state->chance, sizeof state->chance);
     state->client = http_client_new(loop);
     if (!state->scratch || !state->client) {
         scratch_free(state->scratch);

@@ -2,6 +2,7 @@
  * it is given; it owns the current snapshot and the loops' states. */
 #pragma once
 
+#include "base/hash.h"
 #include "cache/exact.h"
 #include "cache/semantic.h"
 #include "documents/documents.h"
@@ -53,6 +54,7 @@ struct loop_state {
     struct buf reply;        /* reused, as `headers` are: good until the loop's next request */
     struct reply_headers headers;
     uint64_t requests_open;
+    uint64_t chance; /* engine_chance */
 };
 
 /* `first` becomes the engine's (its reference is taken). NULL when memory is out. */
@@ -63,6 +65,11 @@ void engine_free(struct engine *e);
 /* On the loop's thread, at its start. NULL when memory is out. */
 struct loop_state *engine_loop_start(struct engine *e, struct loop *loop) MUST_USE;
 void engine_loop_stop(struct loop_state *state);
+/* 0 to below 1, another each time, of no use to adversaries. That loop's thread. */
+static inline double engine_chance(struct loop_state *state) {
+    state->chance += UINT64_C(0x9e3779b97f4a7c15);
+    return (double)(hash64_u64(state->chance) >> 11) * 0x1p-53;
+}
 
 /* Every request that begins from now on sees `next` (its reference is taken). Main thread. */
 void engine_publish(struct engine *e, struct snapshot *next);

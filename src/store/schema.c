@@ -158,6 +158,55 @@ static const char *const steps[] = {
     " SELECT RAISE(ABORT, 'the audit log is only ever added to'); END;"
     "CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit BEGIN"
     " SELECT RAISE(ABORT, 'the audit log is only ever added to'); END;",
+    /* 12 */
+    /* Work in the review queue (review/). kind: of watch/event.h. rank: what is smallest is done first, as a
+     * time. lease: ns, 0: the standard. wanted: opinions. share: with which probability an audit was drawn.
+     * fields: corrections, a JSON object or "". gold: of review_gold, whose row it was made of; NULL: a real
+     * item. */
+    "ALTER TABLE review_items ADD COLUMN kind INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE review_items ADD COLUMN rank INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE review_items ADD COLUMN risk REAL NOT NULL DEFAULT 0;"
+    "ALTER TABLE review_items ADD COLUMN due INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE review_items ADD COLUMN lease INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE review_items ADD COLUMN wanted INTEGER NOT NULL DEFAULT 1;"
+    "ALTER TABLE review_items ADD COLUMN share REAL;"
+    "ALTER TABLE review_items ADD COLUMN action TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE review_items ADD COLUMN fields TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE review_items ADD COLUMN note TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE review_items ADD COLUMN claimed_by TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE review_items ADD COLUMN claim_tab TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE review_items ADD COLUMN claimed_until INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE review_items ADD COLUMN gold TEXT;"
+    "ALTER TABLE review_items ADD COLUMN client TEXT NOT NULL DEFAULT '';"
+    "UPDATE review_items SET rank = created;"
+    "CREATE INDEX review_items_queue ON review_items (rank, id) WHERE resolved IS NULL;"
+    "CREATE INDEX review_items_endpoint_queue ON review_items (endpoint, rank, id) WHERE resolved IS NULL;"
+    "CREATE INDEX review_items_resolved ON review_items (endpoint, resolved) WHERE resolved IS NOT NULL;"
+    "CREATE INDEX review_items_created ON review_items (endpoint, created);"
+    "CREATE INDEX review_items_audit ON review_items (endpoint, created) WHERE kind = 1;"
+    "CREATE INDEX review_items_gold ON review_items (gold) WHERE gold IS NOT NULL;"
+    /* What was read in a file that a person looks at; gone with the file. */
+    "ALTER TABLE kept_inputs ADD COLUMN text TEXT;"
+    /* What each person said of an item, and who left it to others. */
+    "CREATE TABLE review_opinions ("
+    " item TEXT NOT NULL, reviewer TEXT NOT NULL, at INTEGER NOT NULL, label TEXT NOT NULL,"
+    " fields TEXT NOT NULL, note TEXT NOT NULL, PRIMARY KEY (item, reviewer));"
+    "CREATE INDEX review_opinions_at ON review_opinions (at);"
+    "CREATE TABLE review_skips ("
+    " item TEXT NOT NULL, reviewer TEXT NOT NULL, at INTEGER NOT NULL, reason TEXT NOT NULL,"
+    " PRIMARY KEY (item, reviewer));"
+    /* Items whose answer is known, to be mixed in unseen (review/gold.h). event: of kept_inputs, below 0.
+     * request: that of the item it was taken from, or "". */
+    "CREATE TABLE review_gold ("
+    " id TEXT PRIMARY KEY, endpoint TEXT NOT NULL, label TEXT NOT NULL, source TEXT NOT NULL,"
+    " request TEXT NOT NULL, event INTEGER, input_hash BLOB, model TEXT NOT NULL, reason TEXT NOT NULL,"
+    " detail TEXT NOT NULL, prediction TEXT NOT NULL, confidence REAL, labels TEXT NOT NULL,"
+    " created INTEGER NOT NULL, planted INTEGER NOT NULL, retired INTEGER);"
+    "CREATE INDEX review_gold_endpoint ON review_gold (endpoint, planted);"
+    /* What people and the program set for an endpoint while it runs (store/endpoint_states.h). */
+    "CREATE TABLE endpoint_states ("
+    " endpoint TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, at INTEGER NOT NULL,"
+    " who TEXT NOT NULL, why TEXT NOT NULL, PRIMARY KEY (endpoint, name));",
 };
 
 enum { STEP_COUNT = ARRAY_COUNT(steps), AUDIT_STEP = 11 };

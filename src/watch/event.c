@@ -116,7 +116,8 @@ struct review_draft *event_add_review(struct event *e) {
     if (e->room_left < gap + sizeof(struct review_draft))
         return NULL;
     struct review_draft *draft = (void *)(e->room_at + gap);
-    *draft = (struct review_draft){.reason = STR(""), .detail = STR(""), .labels = STR("[]")};
+    *draft = (struct review_draft){
+        .reason = STR(""), .detail = STR(""), .labels = STR("[]"), .action = STR(""), .text = STR("")};
     e->room_at += gap + sizeof *draft;
     e->room_left -= gap + sizeof *draft;
     e->review = draft;

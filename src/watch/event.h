@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "base/trace.h"
 #include "chat/usage.h"
+#include "review/kinds.h"
 #include "work/ring.h"
 
 /* How a reply came about. The words are the API's. */
@@ -56,12 +57,20 @@ struct event_language {
 
 enum { EVENT_STAGES_MAX = 20, EVENT_COST_UNKNOWN = -1 };
 
-/* A person is to decide: durable before the reply leaves. */
+/* A person is to decide: durable before the reply leaves, but for an audit. */
 struct review_draft {
     char id[ID_SIZE];
-    struct str reason; /* "low_confidence", "rules", "fallback" */
+    enum review_kind kind;
+    struct str reason; /* "low_confidence", "rules", "fallback", "audit" */
     struct str detail; /* one sentence, may be empty */
     struct str labels; /* JSON array of {label, confidence} */
+    struct str action; /* that waits for approval; "" */
+    struct str text;   /* read in the input, where that is a file and kept */
+    double risk;       /* 0 to 1: how bad it is to wait */
+    double share;      /* of an audit: the probability with which it was drawn */
+    int64_t due;       /* wall ns; 0: no deadline */
+    int64_t lease;     /* ns that a person has it alone; 0: the standard */
+    unsigned opinions; /* wanted; 0 counts as 1 */
 };
 
 /* Whom a rollout's split chose, whoever answered in the end. */

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "pipeline/budgets.h"
 #include "pipeline/reply.h"
+#include "pipeline/review_terms.h"
 #include "pipeline/stages/stages.h"
 
 #include <stdalign.h>
@@ -124,7 +125,7 @@ static void add_language(const struct request *r, struct event *e) {
     };
 }
 
-static void add_review(struct request *r, struct event *e, struct str labels) {
+static void add_review(struct request *r, struct event *e, struct str labels, bool keep) {
     struct review_draft *draft = event_add_review(e);
     if (!draft)
         return;
@@ -133,6 +134,9 @@ static void add_review(struct request *r, struct event *e, struct str labels) {
     draft->reason = event_keep(e, r->outcome.review_reason);
     draft->detail = event_keep(e, r->outcome.review_detail);
     draft->labels = event_keep(e, labels);
+    if (keep)
+        draft->text = event_keep(e, review_terms_text(r));
+    review_terms_set(r, draft);
 }
 
 /* What event_of will copy into the event's memory. */
@@ -145,7 +149,7 @@ static size_t room_for(const struct request *r, bool review, struct str labels, 
         room += sizeof r->error.message;
     if (review)
         room += sizeof(struct review_draft) + alignof(struct review_draft) + o->review_reason.n +
-                o->review_detail.n + labels.n;
+                o->review_detail.n + labels.n + (keep ? review_terms_text(r).n : 0);
     return keep ? room + r->input.bytes.n + r->input.type.n : room;
 }
 
@@ -173,7 +177,7 @@ static struct event *event_of(struct request *r) {
         e->ocr_confidence = r->document->ocr_confidence;
     add_outcome(r, e);
     if (review)
-        add_review(r, e, buf_str(&labels));
+        add_review(r, e, buf_str(&labels), keep);
     if (keep) {
         e->input = event_keep(e, r->input.bytes);
         e->input_type = event_keep(e, r->input.type);

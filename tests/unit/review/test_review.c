@@ -93,7 +93,7 @@ static void assert_list(struct review_filter filter, const char *indices, bool m
 
 static yyjson_doc *get(unsigned item) {
     buf_clear(&out);
-    assert_true(review_get(store, str_from(ids[item]), &out, &err));
+    assert_true(review_get(store, str_from(ids[item]), NULL, &out, &err));
     return parsed();
 }
 

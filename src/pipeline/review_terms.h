@@ -1,0 +1,10 @@
+/* On what terms a request's answer goes to people: how urgent it is, until when, how many are to judge it, as
+ * its endpoint's `review` says. On the request's loop. */
+#pragma once
+
+#include "pipeline/request.h"
+
+/* Sets risk, due, lease, opinions and text of a draft of the request's event; the text is a view. */
+void review_terms_set(struct request *r, struct review_draft *draft);
+/* What the draft's text will need in the event's memory. */
+struct str review_terms_text(const struct request *r);

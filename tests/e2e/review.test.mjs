@@ -1,0 +1,187 @@
+// People at the queue: who gets which item, for how long, two windows, two people, second opinions, the input itself.
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { createKey, folder, serve, sleep, storeWithModels } from './penstock.mjs';
+import { billingText } from './samples.mjs';
+
+const rollout = [{ model: 'tickets@1' }];
+const all = { rollout, accept_threshold: '100%', review_threshold: '100%', keep_inputs: 'review', cache: false };
+
+// One reviewer's calls.
+const person = (server, key) => ({
+  next: async (endpoint, body = {}) =>
+    (await server.request('POST', `/v1/review/next?endpoint=${endpoint}`, { key, body })).json.item,
+  act: (id, what, body = {}) => server.request('POST', `/v1/review/items/${id}/${what}`, { key, body }),
+  item: async (id) => (await server.get(`/v1/review/items/${id}`, { key })).json,
+});
+
+test('the queue', { timeout: 90_000 }, async (t) => {
+  const store = await storeWithModels(t);
+  const keys = {};
+  for (const name of ['anna', 'bert', 'cora']) keys[name] = await createKey(store, name, 'reviewer');
+  keys.client = await createKey(store, 'shop', 'client');
+  const server = await serve(
+    t,
+    {
+      auth: { required: true },
+      endpoints: {
+        plain: all,
+        urgent: all,
+        short: { ...all, review: { lease: '1s' } },
+        twice: { ...all, review: { second_opinion: '100%', deadline: '2h' } },
+        files: { ...all, accepts: ['text', 'file'] },
+      },
+    },
+    { store, dir: folder(t) },
+  );
+  const [anna, bert, cora] = ['anna', 'bert', 'cora'].map((name) => person(server, keys[name]));
+  const ask = async (endpoint, text) => (await server.answer(endpoint, { text }, { key: keys.client })).review_id;
+
+  await t.test('two people get two items; the second is told who has it and until when', async () => {
+    const ids = [await ask('plain', 'one'), await ask('plain', 'two')];
+    const first = await anna.next('plain');
+    const second = await bert.next('plain');
+    assert.deepEqual([first.id, second.id].sort(), ids.sort());
+    assert.equal(first.claim.by, 'anna');
+    assert.equal(first.claim.yours, true);
+    const left = new Date(first.claim.until) - Date.now();
+    assert.ok(left > 500_000 && left <= 600_000, first.claim.until);
+    assert.equal(await cora.next('plain'), null);
+    for (const what of ['claim', 'label', 'skip']) {
+      const refused = await bert.act(first.id, what, what === 'label' ? { label: 'billing' } : {});
+      assert.equal(refused.status, 409, refused.text);
+      assert.match(refused.json.error.message, /^anna has this item until 20\d\d-.*Z\.$/);
+    }
+    const labelled = await anna.act(first.id, 'label', { label: 'billing', fields: { total: 12.5 }, note: 'clear' });
+    assert.equal(labelled.status, 200, labelled.text);
+    assert.deepEqual(
+      [labelled.json.status, labelled.json.label, labelled.json.reviewer, labelled.json.fields, labelled.json.note],
+      ['resolved', 'billing', 'anna', { total: 12.5 }, 'clear'],
+    );
+    assert.equal((await anna.act(first.id, 'label', { label: 'billing' })).status, 200, 'the same again');
+    const late = await bert.act(first.id, 'label', { label: 'delivery' });
+    assert.equal(late.status, 409);
+    assert.match(late.json.error.message, /already resolved as "billing" by anna/);
+    assert.equal((await bert.act(second.id, 'release')).json.claim, null);
+    assert.equal((await cora.next('plain')).id, second.id, 'what was given back is there for others');
+    assert.equal((await cora.act(second.id, 'label', { label: 'no label of the model' })).status, 200);
+  });
+
+  await t.test("one person's two windows", async () => {
+    const ids = [await ask('plain', 'three'), await ask('plain', 'four')].sort();
+    const left = await anna.next('plain', { tab: 'left' });
+    assert.equal((await anna.next('plain', { tab: 'left' })).id, left.id, 'after a reload it is still there');
+    const right = await anna.next('plain', { tab: 'right' });
+    assert.deepEqual([left.id, right.id].sort(), ids);
+    const refused = await anna.act(left.id, 'claim', { tab: 'right' });
+    assert.equal(refused.status, 409);
+    assert.match(refused.json.error.message, /^You have this item in another window until /);
+    assert.equal((await anna.act(left.id, 'claim', { tab: 'right', take: true })).status, 200);
+    assert.equal((await anna.act(left.id, 'label', { label: 'billing', tab: 'right' })).status, 200);
+    const stale = await anna.act(left.id, 'label', { label: 'account', tab: 'left' });
+    assert.equal(stale.status, 409);
+    assert.match(stale.json.error.message, /already resolved as "billing" by anna/);
+    assert.equal((await anna.act(right.id, 'label', { label: 'billing' })).status, 200);
+  });
+
+  await t.test('the least sure answer comes first', async () => {
+    const asked = [];
+    for (const text of [billingText, 'zxqv', 'the invoice of the parcel crashes'])
+      asked.push(await server.answer('urgent', { text }, { key: keys.client }));
+    asked.sort((a, b) => a.confidence - b.confidence);
+    for (const { review_id: id, confidence } of asked) {
+      const item = await anna.next('urgent');
+      assert.equal(item.id, id);
+      assert.ok(Math.abs(item.risk - (1 - confidence)) < 1e-3, `${item.risk} and ${confidence}`);
+      const hours = (new Date(item.due) - new Date(item.created)) / 3_600_000;
+      assert.ok(Math.abs(hours - 24) < 0.01, `due after ${hours} hours`);
+      await anna.act(id, 'label', { label: 'billing' });
+    }
+  });
+
+  await t.test('a skipped item goes to others, with the reason', async () => {
+    const id = await ask('plain', 'five');
+    assert.equal((await anna.next('plain')).id, id);
+    const skipped = await anna.act(id, 'skip', { reason: 'not my field' });
+    assert.equal(skipped.json.skips, 1);
+    assert.equal(skipped.json.claim, null);
+    assert.equal(await anna.next('plain'), null);
+    assert.equal((await bert.next('plain')).id, id);
+    await bert.act(id, 'label', { label: 'billing' });
+  });
+
+  await t.test('a label after the lease ran out is taken unless somebody else has the item', async () => {
+    const first = await ask('short', 'six');
+    assert.equal((await anna.next('short')).id, first);
+    await sleep(1100);
+    assert.equal((await anna.item(first)).claim, null);
+    assert.equal((await anna.act(first, 'label', { label: 'billing' })).status, 200);
+    const second = await ask('short', 'seven');
+    assert.equal((await anna.next('short')).id, second);
+    await sleep(1100);
+    const taken = await bert.next('short');
+    assert.equal(taken.id, second);
+    const late = await anna.act(second, 'label', { label: 'billing' });
+    if (late.status === 409) assert.match(late.json.error.message, /^bert has this item until/);
+    else assert.ok(Date.now() > new Date(taken.claim.until), 'taken though bert had it');
+  });
+
+  await t.test('second opinions are blind; where they differ a third settles it', async () => {
+    const [agreed, disputed] = [await ask('twice', 'eight'), await ask('twice', 'nine')];
+    for (const id of [agreed, disputed]) {
+      const one = await anna.act(id, 'label', { label: 'billing', note: 'mine' });
+      assert.equal(one.json.status, 'open');
+      assert.deepEqual(one.json.opinions, { wanted: 2, given: 1, disputed: false });
+    }
+    assert.equal(await anna.next('twice'), null, 'nobody gives both opinions');
+    const seen = await bert.item(agreed);
+    assert.ok(!JSON.stringify(seen).includes('anna') && !JSON.stringify(seen).includes('mine'), 'nothing of the first');
+    assert.equal((await bert.act(agreed, 'label', { label: 'billing' })).json.status, 'resolved');
+    const differ = await bert.act(disputed, 'label', { label: 'delivery' });
+    assert.equal(differ.json.status, 'open');
+    assert.equal(differ.json.opinions.disputed, true);
+    const third = await cora.next('twice');
+    assert.equal(third.id, disputed);
+    assert.deepEqual(third.opinions.list.map(({ label }) => label).sort(), ['billing', 'delivery']);
+    assert.ok(third.opinions.list.every((opinion) => !('reviewer' in opinion)));
+    const settled = await cora.act(disputed, 'label', { label: 'delivery' });
+    assert.deepEqual([settled.json.status, settled.json.label], ['resolved', 'delivery']);
+    assert.equal(settled.json.opinions.list.length, 3);
+  });
+
+  await t.test('the input as it was sent, and nothing in it runs', async () => {
+    const text = '<script>alert(1)</script>';
+    const id = await ask('files', text);
+    const input = await server.get(`/v1/review/items/${id}/input`, { key: keys.anna });
+    assert.equal(input.status, 200);
+    assert.equal(input.text, text);
+    assert.equal(input.headers['content-type'], 'text/plain; charset=utf-8');
+    assert.equal(input.headers['x-content-type-options'], 'nosniff');
+    assert.match(input.headers['content-security-policy'], /default-src 'none'.*sandbox/);
+    assert.match(input.headers['cache-control'], /no-store/);
+    const client = await server.get(`/v1/review/items/${id}/input`, { key: keys.client });
+    assert.equal(client.status, 403);
+    assert.equal((await server.get('/v1/review/items/01K/input', { key: keys.anna })).status, 404);
+  });
+
+  await t.test('what is no label, no item, no reviewer is refused', async () => {
+    const id = await ask('plain', 'ten');
+    const cases = [
+      [await anna.act(id, 'label', {}), 400, 'missing_field'],
+      [await anna.act(id, 'label', { label: 5 }), 400, 'missing_field'],
+      [await anna.act(id, 'label', { label: 'a\nb' }), 400, 'invalid_field'],
+      [await anna.act(id, 'label', { label: 'x', fields: [1] }), 400, 'invalid_field'],
+      [await anna.act(id, 'claim', { take: 'yes' }), 400, 'invalid_field'],
+      [await anna.act(id, 'claim', { tab: 'x'.repeat(65) }), 400, 'invalid_field'],
+      [await anna.act(id, 'claim', [1]), 400, 'bad_request'],
+      [await anna.act('01KAAAAAAAAAAAAAAAAAAAAAAA', 'claim'), 404, 'not_found'],
+      [await anna.act('01KAAAAAAAAAAAAAAAAAAAAAAA', 'label', { label: 'x' }), 404, 'not_found'],
+      [await person(server, keys.client).act(id, 'label', { label: 'x' }), 403, 'permission_denied'],
+    ];
+    for (const [reply, status, code] of cases) {
+      assert.equal(reply.status, status, reply.text);
+      assert.equal(reply.json.error.code, code, reply.text);
+    }
+    assert.equal((await anna.item(id)).status, 'open');
+  });
+});
