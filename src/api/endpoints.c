@@ -1,5 +1,6 @@
 /* GET /v1/endpoints: what can be called, and what answers */
 #include "api/routes.h"
+#include "pipeline/upstream.h"
 
 const char *endpoint_kind_name(enum endpoint_kind kind) {
     static const char *const names[] = {
@@ -36,6 +37,8 @@ static void write_endpoint(const struct endpoint *e, struct json_writer *w) {
         json_field_fixed(w, "weight", e->weights[i], 4);
         if (share->version)
             json_field_bool(w, "loaded", share->version->backend != NULL);
+        if (share->remote && share->remote->upstream->config->kind == UPSTREAM_SIMULATOR)
+            json_field_bool(w, "simulator", true);
         json_object_end(w);
     }
     json_array_end(w);

@@ -26,11 +26,18 @@ struct route {
     void (*handle)(struct call *c);
 };
 
+/* Routes of a floor above, after our own. Once, before server_start; `list` is kept. */
+void api_add_routes(const struct route *list, size_t count);
+
+enum { CALL_HEADERS_MAX = 12 };
+
 /* Each ends the call. */
 void call_reply_json(struct call *c, int status, struct str json);
 void call_reply_text(struct call *c, int status, struct str type, struct str text);
 void call_reply_json_with(struct call *c, int status, struct str json, const struct http_header *headers,
-                          size_t count); /* at most 4 */
+                          size_t count); /* at most CALL_HEADERS_MAX */
+void call_reply_with(struct call *c, int status, struct str type, struct str body,
+                     const struct http_header *headers, size_t count);
 /* Bytes that somebody sent us, shown to a person: nothing in them may run, and no cache keeps them. What a
  * browser would not show as a picture, a text or a PDF is offered as a file. */
 void call_reply_foreign(struct call *c, struct str type, struct str bytes);

@@ -60,6 +60,15 @@ static const struct route routes[] = {
     {METHOD_POST, "/v1/review/items/*/label", ROLE_REVIEWER, SMALL_BODY, review_resolution},
 };
 
+/* What a floor above adds. Set before the first request. */
+static const struct route *more_routes;
+static size_t more_route_count;
+
+void api_add_routes(const struct route *list, size_t count) {
+    more_routes = list;
+    more_route_count = count;
+}
+
 /* What hangs on exchange.user from the head to the reply. */
 struct visit {
     struct request *request; /* a prediction, or */
@@ -278,6 +287,21 @@ static bool start_call(struct loop_state *loop, struct exchange *x, struct str i
     return true;
 }
 
+/* NULL: none for this method; *there says for which there is one (bits), *argument what the last "*" took. */
+static const struct route *find_route(const struct exchange *x, struct str *argument, unsigned *there) {
+    enum http_method method = x->method == METHOD_HEAD ? METHOD_GET : x->method;
+    for (size_t i = 0; i < ARRAY_COUNT(routes) + more_route_count; i++) {
+        const struct route *route =
+            i < ARRAY_COUNT(routes) ? &routes[i] : &more_routes[i - ARRAY_COUNT(routes)];
+        if (!path_matches(x->path, route->path, argument))
+            continue;
+        if (route->method == method)
+            return route;
+        *there |= 1u << route->method;
+    }
+    return NULL;
+}
+
 static bool on_head(void *loop_ctx, struct exchange *x, size_t *body_max) {
     struct loop_state *loop = loop_ctx;
     int64_t now = clock_wall();
@@ -293,15 +317,10 @@ static bool on_head(void *loop_ctx, struct exchange *x, size_t *body_max) {
     enum chat_surface surface;
     if (is_chat_path(x->path, &surface))
         return start_chat(loop, x, id, now, surface, body_max);
-    enum http_method method = x->method == METHOD_HEAD ? METHOD_GET : x->method;
     unsigned there = 0;
-    for (size_t i = 0; i < ARRAY_COUNT(routes); i++) {
-        if (!path_matches(x->path, routes[i].path, &argument))
-            continue;
-        if (routes[i].method == method)
-            return start_call(loop, x, id, &routes[i], argument, body_max);
-        there |= 1u << routes[i].method;
-    }
+    const struct route *route = find_route(x, &argument, &there);
+    if (route)
+        return start_call(loop, x, id, route, argument, body_max);
     if (there) {
         refuse_methods(loop, x, id, there);
         return false;
@@ -345,7 +364,8 @@ static void on_drained(void *loop_ctx, struct exchange *x) {
 
 static void end(struct call *c, int status, struct str type, struct str body, const struct http_header *more,
                 size_t count) {
-    struct http_header headers[6] = {{STR("content-type"), type}, {STR("x-request-id"), c->id}};
+    struct http_header headers[2 + CALL_HEADERS_MAX] = {{STR("content-type"), type},
+                                                        {STR("x-request-id"), c->id}};
     CHECK(count <= ARRAY_COUNT(headers) - 2);
     for (size_t i = 0; i < count; i++)
         headers[2 + i] = more[i];
@@ -364,6 +384,11 @@ void call_reply_json_with(struct call *c, int status, struct str json, const str
 
 void call_reply_text(struct call *c, int status, struct str type, struct str text) {
     end(c, status, type, text, NULL, 0);
+}
+
+void call_reply_with(struct call *c, int status, struct str type, struct str body,
+                     const struct http_header *headers, size_t count) {
+    end(c, status, type, body, headers, count);
 }
 
 void call_fail(struct call *c, const struct error *err) {

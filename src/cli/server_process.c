@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cli/cli.h"
+#include "console/console.h"
 #include "pipeline/rollouts.h"
 #include "pipeline/sessions.h"
 #include "pipeline/serving_history.h"
@@ -249,6 +250,7 @@ static bool start_server(struct process *p, struct error *err) {
     options.drain_timeout_ms = ms(c->drain_timeout);
     options.tls = tls_files_of(c);
     add_metrics(p);
+    console_add_routes();
     bool started = server_start(&p->server, &options, &api_service, p->engine, err);
     free(listen);
     atomic_store(&p->serving, started);

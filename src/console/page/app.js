@@ -1,0 +1,119 @@
+// The start: who is signed in, and the frame around the page that the address names.
+import * as api from './api.js';
+import { html, render, useEffect, useState } from './html.js';
+import { useLoad } from './load.js';
+import { Loading, Problem } from './parts.js';
+import { go, to, useRoute } from './route.js';
+import { SignIn } from './sign_in.js';
+import { Toasts } from './toasts.js';
+import { Try } from './page_try.js';
+import { Review } from './page_review.js';
+import { Requests } from './page_requests.js';
+
+const ranks = { client: 1, reviewer: 2, admin: 3 };
+
+// Every page: its address, who may see it, and what draws it.
+const pages = [
+  { group: 'Work', path: 'try', title: 'Try it', role: 'client', view: Try },
+  { group: 'Work', path: 'review', title: 'Review', role: 'reviewer', view: Review },
+  { group: 'Serving', path: 'requests', title: 'Requests', role: 'reviewer', view: Requests },
+];
+
+const mark = new URL('./mark.svg', import.meta.url).pathname;
+
+function Scheme() {
+  const [scheme, set] = useState(localStorage.getItem('scheme') ?? '');
+  useEffect(() => {
+    if (scheme) localStorage.setItem('scheme', scheme);
+    else localStorage.removeItem('scheme');
+    document.documentElement.dataset.scheme = scheme;
+  }, [scheme]);
+  return html`<div class="choice" role="group" aria-label="Colours">
+    ${[['', 'Auto'], ['light', 'Light'], ['dark', 'Dark']].map(([value, name]) => html`
+      <button aria-pressed=${scheme === value} onClick=${() => set(value)}>${name}</button>`)}
+  </div>`;
+}
+
+function Navigation({ mine, current, role }) {
+  const queue = useLoad(ranks[role] >= ranks.reviewer ? '/v1/review?limit=1' : '', { every: 10_000 });
+  const counts = { review: queue.data?.open };
+  useEffect(() => {
+    window.addEventListener('queue', queue.reload);
+    return () => window.removeEventListener('queue', queue.reload);
+  }, []);
+  return html`<nav aria-label="Pages">
+    ${[...new Set(mine.map(({ group }) => group))].map((group) => html`<div>
+      <h2 id="group-${group}">${group}</h2>
+      <ul aria-labelledby="group-${group}">
+        ${mine.filter((page) => page.group === group).map(({ path, title }) => html`<li>
+          <a href=${to([path])} aria-current=${path === current ? 'page' : undefined}>${title}
+            ${counts[path] ? html`<span class="count">${counts[path]}<span class="hidden-text"> open</span></span>` : ''}</a>
+        </li>`)}
+      </ul>
+    </div>`)}
+  </nav>`;
+}
+
+function Who({ who, onSignOut }) {
+  return html`<div class="who">
+    <${Scheme} />
+    <div class="row"><span>${who.client} <span class="quiet">(${who.role})</span></span>
+      ${who.authentication && html`<button class="plain" onClick=${onSignOut}>Sign out</button>`}</div>
+  </div>`;
+}
+
+function Frame({ who, onSignOut }) {
+  const { path, query } = useRoute();
+  const [open, setOpen] = useState(false);
+  const mine = pages.filter(({ role }) => ranks[role] <= ranks[who.role]);
+  const page = mine.find((one) => one.path === path[0]);
+  useEffect(() => {
+    setOpen(false);
+    if (!path.length) go([mine[0].path], {}, { replace: true });
+  }, [path.join('/')]);
+  return html`<a class="skip" href="#main" onClick=${(event) => {
+      event.preventDefault();
+      document.querySelector('h1')?.focus();
+    }}>To the page's content</a>
+    <div class="frame">
+      <div class="side ${open ? 'open' : ''}">
+        <div class="top"><a class="brand" href="#/"><img src=${mark} alt="" />Penstock</a>
+          <button class="menu" aria-expanded=${open} onClick=${() => setOpen(!open)}>Menu</button></div>
+        <${Navigation} mine=${mine} current=${page?.path} role=${who.role} />
+        <${Who} who=${who} onSignOut=${onSignOut} />
+      </div>
+      <div>
+        ${!who.authentication && html`<div class="note-bar" role="note">Authentication is off: whoever reaches this address may do everything. Penstock allows that on loopback only.</div>`}
+        <main id="main">${page
+          ? html`<${page.view} key=${page.path} path=${path.slice(1)} query=${query} who=${who} />`
+          : path.length && html`<div class="page"><h1>Nothing here</h1><p>There is no page “${path[0]}” for the role ${who.role}. <a href="#/">To the start</a></p></div>`}
+        </main>
+      </div>
+    </div>`;
+}
+
+function App() {
+  const [state, set] = useState({});
+  const load = () => api.get('/console/session').then(
+    (who) => {
+      api.session.csrf = who.csrf;
+      set({ who });
+    },
+    (error) => set(error.status === 401 ? { signIn: true } : { error }),
+  );
+  useEffect(() => {
+    api.session.ended = () => set({ signIn: true });
+    load();
+  }, []);
+  const signOut = async () => {
+    await api.remove('/console/session').catch(() => {});
+    api.session.csrf = '';
+    set({ signIn: true });
+  };
+  if (state.error) return html`<main><${Problem} error=${state.error} doing="The console could not start" again=${load} /></main>`;
+  if (state.signIn) return html`<${SignIn} mark=${mark} onSignedIn=${load} />`;
+  if (!state.who) return html`<main><${Loading} what="Starting" /></main>`;
+  return html`<${Frame} who=${state.who} onSignOut=${signOut} /><${Toasts} />`;
+}
+
+render(html`<${App} />`, document.getElementById('app'));

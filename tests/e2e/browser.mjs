@@ -1,0 +1,47 @@
+// Drives the console in Debian's Chromium. A browser's page that reports an error, or breaks the content policy, fails its test.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { atEnd } from './penstock.mjs';
+
+const chromium = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) => fs.existsSync(path));
+const axeSource = new URL('node_modules/axe-core/axe.min.js', import.meta.url);
+const playwright = await import('playwright-core').catch(() => undefined);
+
+// Why there is no browser here, or false.
+export const absent =
+  (!playwright && 'playwright-core is not installed: npm ci --prefix tests/e2e') || (!chromium && 'there is no Chromium: scripts/packages test installs it');
+
+// What the rules of the WCAG, levels A and AA, say against the page as it is now: nothing.
+export async function axe(page) {
+  await page.evaluate(fs.readFileSync(axeSource, 'utf8') + ';0');
+  const { violations } = await page.evaluate(() => globalThis.axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'] }));
+  assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 150)).join(' | ')}`), []);
+}
+
+let browser;
+export async function launch(t) {
+  const { chromium: driver } = playwright.default ?? playwright;
+  browser = await driver.launch({ executablePath: chromium, args: ['--no-sandbox'], timeout: 60_000 });
+  atEnd(t, () => browser.close());
+  return browser;
+}
+
+// A fresh visitor: { page, problems }. Its problems must be none at the end; `expected`: what is to be seen in the console of
+// the browser (a refused call is reported there).
+export async function visit(t, server, { width = 1280, height = 900, scheme = 'light', expected = /^$/ } = {}) {
+  const context = await (browser?.isConnected() ? browser : await launch(t)).newContext({ viewport: { width, height }, colorScheme: scheme, reducedMotion: 'reduce', locale: 'en-GB', timezoneId: 'Europe/Berlin' });
+  const page = await context.newPage();
+  const problems = [];
+  page.on('pageerror', (error) => problems.push(`error: ${error.message}`));
+  page.on('console', (message) => ['error', 'warning'].includes(message.type()) && !expected.test(message.text()) && problems.push(`${message.type()}: ${message.text()}`));
+  page.setDefaultTimeout(15_000);
+  atEnd(t, async () => {
+    await context.close();
+    assert.deepEqual(problems, [], 'the browser reported problems');
+  });
+  const open = async (hash = '') => {
+    await page.goto(`http://127.0.0.1:${server.port}/console${hash}`);
+    await page.locator('h1').first().waitFor();
+  };
+  return { page, context, problems, open };
+}

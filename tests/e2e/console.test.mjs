@@ -1,0 +1,176 @@
+// The page at /console: how it is served, and what people do with it in a real browser.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import test from 'node:test';
+import { gunzipSync } from 'node:zlib';
+import { absent, axe, launch, visit } from './browser.mjs';
+import { createKey, multipart, serve, storeWithModels, until } from './penstock.mjs';
+
+const tickets = { accepts: ['text'], description: 'What customers write', rollout: [{ model: 'tickets@1' }], keep_inputs: 'review', retention: '1d', fallbacks: [{ review: true }] };
+const assistant = { kind: 'chat', rollout: [{ upstream: 'local', model: 'echo' }] };
+const config = (store, more) => ({
+  store: { path: store }, upstreams: { local: { kind: 'simulator' } }, endpoints: { tickets, assistant }, ...more,
+});
+const unsure = ['something else altogether', 'the court of the king', '<img src=x onerror=alert(1)> & <b>bold</b>'];
+const page = (server, path = '/console', headers = {}) => server.get(path, { check: false, headers });
+
+// A program that was built without the parts from npm serves a page that says so, and there is nothing more to test.
+const hasPage = async (server) => /<div id="app">/.test((await page(server)).text);
+
+test('the page is served to be kept, and closed to everything from elsewhere', async (t) => {
+  const server = await serve(t, { endpoints: {} });
+  const index = await page(server);
+  assert.equal(index.status, 200);
+  assert.equal(index.headers['content-type'], 'text/html; charset=utf-8');
+  assert.equal(index.headers['cache-control'], 'no-cache');
+  const policy = index.headers['content-security-policy'];
+  for (const part of [/default-src 'none'/, /script-src 'self';/, /style-src 'self';/, /frame-ancestors 'none'/, /base-uri 'none'/]) assert.match(policy, part);
+  assert.doesNotMatch(policy, /unsafe|\*/);
+  assert.equal(index.headers['x-content-type-options'], 'nosniff');
+  assert.equal(index.headers['referrer-policy'], 'same-origin');
+  assert.equal((await page(server, '/console', { 'if-none-match': `"other", ${index.headers.etag}` })).status, 304);
+  assert.equal((await page(server, '/console', { 'if-none-match': '"other"' })).status, 200);
+  assert.equal((await page(server, '/')).headers.location, '/console');
+  assert.equal((await page(server, '/console/')).headers.location, '/console');
+  assert.equal((await server.request('POST', '/console', { check: false })).status, 405);
+  if (!(await hasPage(server))) return t.diagnostic('built without the parts of the console');
+  assert.doesNotMatch(index.text, /<script(?![^>]* src=)/, 'no inline script');
+  const assets = [...index.text.matchAll(/(?:src|href)="(\/console\/assets\/[^"]+)"/g)].map(([, path]) => path);
+  assert.ok(assets.length > 10);
+  for (const path of assets) {
+    const whole = await page(server, path), packed = await page(server, path, { 'accept-encoding': 'br, gzip;q=0.8' });
+    assert.equal(whole.status, 200, path);
+    assert.match(whole.headers['cache-control'], /max-age=31536000, immutable/);
+    assert.equal(whole.headers['content-encoding'], undefined);
+    if (packed.headers['content-encoding']) assert.ok(gunzipSync(packed.body).equals(whole.body), path);
+    assert.doesNotMatch(whole.text, /https?:\/\/(?!www\.w3\.org\/)[^"' ]*\.(js|css|woff2?|png)/, `${path} needs nothing from elsewhere`);
+  }
+  const script = assets.find((path) => path.endsWith('.js'));
+  assert.equal((await page(server, script, { 'accept-encoding': 'gzip;q=0' })).headers['content-encoding'], undefined);
+  for (const path of [script.replace(/assets\/\w+/, 'assets/0123456789abcdef'), '/console/assets/x/../app.js', script.replace(/\w+\.js$/, 'none.js')])
+    assert.equal((await page(server, path)).status, 404, path);
+});
+
+test('in a browser', { skip: absent, timeout: 180_000 }, async (t) => {
+  const store = await storeWithModels(t);
+  const server = await serve(t, config(store));
+  if (!(await hasPage(server))) return t.skip('built without the parts of the console: scripts/packages, then build again');
+  await launch(t);
+
+  await t.test('a text is tried, and its stages and its record are shown', async (t) => {
+    const { page, open } = await visit(t, server);
+    await open();
+    assert.match(page.url(), /#\/try/);
+    await page.getByLabel('Text').fill('my card was charged twice and I want the amount back');
+    await page.keyboard.press('Control+Enter');
+    await page.getByRole('heading', { name: 'Where the time went' }).waitFor();
+    assert.ok((await page.locator('.fall li').allInnerTexts()).some((line) => /infer[^]*ms/.test(line)), 'each stage has its milliseconds');
+    await axe(page);
+    const link = page.getByRole('link', { name: /…$/ });
+    const id = await link.getAttribute('title');
+    await until('the record', async () => (await server.get(`/v1/requests/${id}`)).status === 200);
+    await link.click();
+    await page.getByRole('heading', { name: 'What came of it' }).waitFor();
+    await page.getByText(id, { exact: true }).waitFor();
+    await axe(page);
+  });
+
+  await t.test('a chat is streamed, and the simulator is called one', async (t) => {
+    const { page, open } = await visit(t, server, { expected: /status of 404/ }); // of a record that is not written yet
+    await open('#/try/assistant');
+    await page.getByText('simulator', { exact: true }).waitFor();
+    await page.getByLabel('Message').fill('Hello there');
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'Where the time went' }).waitFor();
+    assert.match(await page.locator('.said.assistant').innerText(), /Hello there/);
+    await axe(page);
+  });
+
+  await t.test('review by the keyboard alone', async (t) => {
+    for (const text of unsure) assert.equal((await server.answer('tickets', { text })).decision, 'review');
+    const items = (await server.get('/v1/review')).json.data;
+    const { page, open } = await visit(t, server);
+    const status = async (item) => (await server.get(`/v1/review/${item.id}`)).json;
+    await open('#/review');
+    const document = page.locator('pre.document');
+    const shows = (item) => until(item.input.text, async () => (await document.innerText()) === item.input.text);
+    const [first, second, third] = items.slice(-3);
+    await open(`#/review/${first.id}`);
+    await shows(first);
+    await axe(page);
+    await page.keyboard.press('j');
+    await shows(second);
+    await page.keyboard.press('k');
+    await shows(first);
+    await page.keyboard.press('2'); // the second candidate
+    await shows(second);
+    await page.keyboard.press('u'); // taken back before it was written
+    await shows(first);
+    assert.equal((await status(first)).status, 'open');
+    await page.keyboard.press('2');
+    await shows(second);
+    await page.keyboard.press('s');
+    await shows(third); // markup is shown as text
+    await page.keyboard.press('/');
+    await page.keyboard.type('praise');
+    await page.keyboard.press('Enter');
+    await shows(second);
+    await until('both labels', async () => (await status(first)).label === first.labels[1].label && (await status(third)).label === 'praise');
+    assert.equal((await status(second)).status, 'open');
+  });
+});
+
+test('signing in by key, with roles', { skip: absent, timeout: 120_000 }, async (t) => {
+  const store = await storeWithModels(t);
+  const reviewer = await createKey(store, 'ada', 'reviewer'), client = await createKey(store, 'shop', 'client');
+  const server = await serve(t, config(store, { auth: { required: true } }));
+  if (!(await hasPage(server))) return t.skip('built without the parts of the console');
+  await launch(t);
+  const refused = /status of 401/;
+  const signIn = async (page, key) => {
+    await page.getByLabel(/^API key/).fill(key);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+  };
+  const one = await visit(t, server, { expected: refused });
+  await one.open('#/review');
+  await axe(one.page);
+  await signIn(one.page, 'psk_wrong');
+  await one.page.getByRole('alert').getByText(/not known, or was revoked/).waitFor();
+  await signIn(one.page, reviewer);
+  await one.page.getByRole('heading', { name: 'Review', level: 1 }).waitFor(); // where the address pointed
+  await one.page.getByText('ada').waitFor();
+  assert.deepEqual(await one.page.evaluate(() => document.cookie), '', 'no script sees the cookie');
+  assert.equal((await one.context.cookies()).length, 1);
+  await server.answer('tickets', { text: unsure[0] }, { key: client });
+  await one.page.locator('pre.document').waitFor();
+  await one.page.keyboard.press('1');
+  await until('the label', async () => (await server.get('/v1/review?status=resolved', { key: reviewer })).json.data[0]?.reviewer === 'ada');
+  await one.page.getByRole('button', { name: 'Sign out' }).click();
+  await one.page.getByLabel(/^API key/).waitFor();
+  assert.equal((await one.context.cookies()).filter(({ value }) => value).length, 0);
+
+  const two = await visit(t, server, { expected: refused });
+  await two.open();
+  await signIn(two.page, client);
+  await two.page.getByRole('heading', { name: 'Try it' }).waitFor();
+  assert.equal(await two.page.getByRole('navigation').getByRole('link').count(), 1, 'a client tries, and sees no more');
+});
+
+test('dark, and at the width of a phone', { skip: absent, timeout: 120_000 }, async (t) => {
+  const store = await storeWithModels(t);
+  const server = await serve(t, config(store));
+  if (!(await hasPage(server))) return t.skip('built without the parts of the console');
+  await server.answer('tickets', { text: unsure[1] });
+  await launch(t);
+  const { page, open } = await visit(t, server, { width: 390, height: 844, scheme: 'dark' });
+  await open('#/try');
+  await page.getByRole('button', { name: 'Menu' }).click();
+  const links = await page.getByRole('navigation').getByRole('link').evaluateAll((all) => all.map((link) => link.getAttribute('href')));
+  assert.ok(links.length >= 3);
+  for (const link of links) {
+    await open(link);
+    await page.waitForLoadState('networkidle');
+    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${link} scrolls sideways`);
+    await axe(page);
+  }
+});
