@@ -53,7 +53,7 @@ void feedback_take(struct call *c) {
     struct api_job job = {.work = work,
                           .writes = true,
                           .tenant = own ? str_from(c->client->name) : STR(""),
-                          .reviewer = c->client ? str_from(c->client->name) : STR("local")};
+                          .reviewer = call_actor(c)};
     if (doc && read_body(yyjson_doc_get_root(doc), &job, &err))
         call_submit(c, &job); /* copies the texts */
     else

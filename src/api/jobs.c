@@ -1,5 +1,7 @@
 #include "api/jobs.h"
 
+#include "net/query.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -101,4 +103,35 @@ void call_submit(struct call *c, const struct api_job *job) {
         free(r);
         call_fail(c, &err);
     }
+}
+
+bool call_query(struct call *c, const char *const *names, struct str *values, size_t count) {
+    struct error err;
+    for (size_t i = 0; i < count; i++)
+        if (!http_query_get(c->x->query, str_from(names[i]), c->x->arena, &values[i], &err)) {
+            call_fail(c, &err);
+            return false;
+        }
+    return true;
+}
+
+bool call_limit(struct call *c, unsigned most, unsigned *limit) {
+    static const char *const name[] = {"limit"};
+    struct str text;
+    struct error err;
+    uint64_t value = *limit;
+    if (!call_query(c, name, &text, 1))
+        return false;
+    if (text.p && (!str_to_u64(text, &value) || value < 1 || value > most)) {
+        fail_at(&err, ERR_INVALID_FIELD, "limit", "\"limit\" is \"%.*s\"; expected a number from 1 to %u.",
+                STR_ARG(str_slice(text, 0, 40)), most);
+        call_fail(c, &err);
+        return false;
+    }
+    *limit = (unsigned)value;
+    return true;
+}
+
+struct str call_actor(const struct call *c) {
+    return c->client ? str_from(c->client->name) : STR("local");
 }

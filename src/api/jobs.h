@@ -30,3 +30,10 @@ struct api_job {
 
 /* Copies *job with its texts and runs it; the call is answered with what it wrote, or its error. */
 void call_submit(struct call *c, const struct api_job *job);
+
+/* Reads the query's values of those names, NULL .p where one is missing. False: the call was answered. */
+bool call_query(struct call *c, const char *const *names, struct str *values, size_t count) MUST_USE;
+/* The query's "limit", 1 to most; *limit stays as it is where there is none. False: the call was answered. */
+bool call_limit(struct call *c, unsigned most, unsigned *limit) MUST_USE;
+/* Whose name an act goes by. */
+struct str call_actor(const struct call *c);

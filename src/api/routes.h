@@ -74,6 +74,7 @@ void audit_verification(struct call *c);
 void openapi_show(struct call *c);
 void admin_overview(struct call *c);
 void admin_endpoint(struct call *c);
+void admin_requests(struct call *c);
 void session_create(struct call *c);
 void session_show(struct call *c);
 void session_delete(struct call *c);

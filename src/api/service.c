@@ -47,6 +47,7 @@ static const struct route routes[] = {
     {METHOD_GET, "/v1/admin/endpoints/*", ROLE_REVIEWER, 0, admin_endpoint},
     {METHOD_GET, "/v1/admin/audit", ROLE_ADMIN, 0, audit_list},
     {METHOD_GET, "/v1/admin/audit/verification", ROLE_ADMIN, 0, audit_verification},
+    {METHOD_GET, "/v1/admin/requests", ROLE_REVIEWER, 0, admin_requests},
     {METHOD_POST, "/console/session", 0, 4096, session_create},
     {METHOD_GET, "/console/session", ROLE_CLIENT, 0, session_show},
     {METHOD_DELETE, "/console/session", ROLE_CLIENT, 0, session_delete},

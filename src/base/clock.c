@@ -55,3 +55,57 @@ void clock_format(int64_t wall_ns, char text[CLOCK_TEXT_SIZE]) {
     size_t n = strftime(text, CLOCK_TEXT_SIZE, "%Y-%m-%dT%H:%M:%S", &parts);
     snprintf(text + n, CLOCK_TEXT_SIZE - n, ".%03dZ", (int)(rest / NS_PER_MS) % 1000);
 }
+
+/* `n` digits at the front of *text. */
+static bool take_digits(struct str *text, size_t n, unsigned *out) {
+    uint64_t value;
+    if (text->n < n || !str_to_u64(str_slice(*text, 0, n), &value))
+        return false;
+    *text = str_slice(*text, n, text->n);
+    *out = (unsigned)value;
+    return true;
+}
+
+static bool take_char(struct str *text, char c) {
+    bool there = text->n > 0 && text->p[0] == c;
+    if (there)
+        *text = str_slice(*text, 1, text->n);
+    return there;
+}
+
+static bool take_fraction(struct str *text, int64_t *ns) {
+    int64_t unit = NS_PER_SECOND / 10;
+    bool any = false;
+    for (*ns = 0; text->n > 0 && text->p[0] >= '0' && text->p[0] <= '9'; unit /= 10, any = true) {
+        *ns += unit * (text->p[0] - '0');
+        *text = str_slice(*text, 1, text->n);
+    }
+    return any;
+}
+
+bool clock_parse(struct str text, int64_t *wall_ns) {
+    unsigned year, month, day, hour = 0, minute = 0, second = 0;
+    int64_t ns = 0;
+    if (!take_digits(&text, 4, &year) || !take_char(&text, '-') || !take_digits(&text, 2, &month) ||
+        !take_char(&text, '-') || !take_digits(&text, 2, &day))
+        return false;
+    if (text.n > 0 &&
+        (!take_char(&text, 'T') || !take_digits(&text, 2, &hour) || !take_char(&text, ':') ||
+         !take_digits(&text, 2, &minute) || !take_char(&text, ':') || !take_digits(&text, 2, &second) ||
+         (take_char(&text, '.') && !take_fraction(&text, &ns)) || !take_char(&text, 'Z')))
+        return false;
+    struct tm parts = {.tm_year = (int)year - 1900,
+                       .tm_mon = (int)month - 1,
+                       .tm_mday = (int)day,
+                       .tm_hour = (int)hour,
+                       .tm_min = (int)minute,
+                       .tm_sec = (int)second};
+    if (text.n > 0 || year < 1970 || year > 2200 || month < 1 || month > 12 || day < 1 || hour > 23 ||
+        minute > 59 || second > 59)
+        return false;
+    int64_t seconds = (int64_t)timegm(&parts);
+    if (parts.tm_mday != (int)day) /* 30 February */
+        return false;
+    *wall_ns = seconds * NS_PER_SECOND + ns;
+    return true;
+}

@@ -2,6 +2,8 @@
  * replaceable, so that tests play days in milliseconds. Any thread; replace only before threads start. */
 #pragma once
 
+#include "base/str.h"
+
 #include <stdint.h>
 
 #define NS_PER_SECOND INT64_C(1000000000)
@@ -24,3 +26,6 @@ void clock_replace(const struct clock_source *source);
 enum { CLOCK_TEXT_SIZE = 32 };
 /* RFC 3339 with milliseconds, UTC: 2026-11-20T23:13:05.123Z */
 void clock_format(int64_t wall_ns, char text[CLOCK_TEXT_SIZE]);
+/* The inverse, with any number of decimals or none, and for a day alone ("2026-11-20": its beginning). False:
+ * it is no such text, or of a year before 1970 or after 2200. */
+bool clock_parse(struct str text, int64_t *wall_ns) MUST_USE;

@@ -8,6 +8,7 @@
 #include "review/review.h"
 #include "watch/event_json.h"
 #include "watch/records.h"
+#include "watch/story.h"
 
 #include <string.h>
 
@@ -31,7 +32,8 @@ struct requests_command {
 struct showing {
     struct store *store;
     struct buf *reviews; /* JSON array */
-    bool json, any;
+    struct error *err;
+    bool json, any, good;
 };
 
 /* Nothing where no model answered, or one that the registry does not know. */
@@ -51,35 +53,26 @@ static void print_lineage(struct str lineage) {
 
 static void show_record(const struct record *r, void *ctx) {
     struct showing *s = ctx;
+    AUTO_BUF out = BUF_INIT(OUTPUT_MAX);
     s->any = true;
-    AUTO_BUF lineage = BUF_INIT(OUTPUT_MAX);
-    write_lineage(s->store, r->event, &lineage);
     if (!s->json) {
+        write_lineage(s->store, r->event, &out);
         story_print(r, s->store, buf_str(s->reviews), stdout);
-        print_lineage(buf_str(&lineage));
+        print_lineage(buf_str(&out));
         return;
     }
-    char time[CLOCK_TEXT_SIZE];
-    AUTO_BUF out = BUF_INIT(OUTPUT_MAX);
-    struct json_writer w = JSON_WRITER(&out);
-    clock_format(r->event->wall_ns, time);
-    json_object(&w);
-    json_field_text(&w, "time", time);
-    event_write_fields(r->event, &w);
-    json_key(&w, "reviews");
-    json_raw(&w, buf_str(s->reviews));
-    json_key(&w, "lineage");
-    json_raw(&w, lineage.n ? buf_str(&lineage) : STR("null"));
-    json_object_end(&w);
-    puts(buf_terminated(&out) ? out.p : "{}");
+    s->good = story_write_record(s->store, r, &JSON_WRITER(&out), s->err);
+    if (s->good)
+        puts(buf_terminated(&out) ? out.p : "{}");
 }
 
 static bool show(const struct requests_command *c, struct store *store, const char *id, struct error *err) {
     AUTO_BUF reviews = BUF_INIT(OUTPUT_MAX);
     struct record_filter filter = {.request_id = str_from(id), .limit = 16};
-    struct showing s = {.store = store, .reviews = &reviews, .json = c->store->json};
+    struct showing s = {
+        .store = store, .reviews = &reviews, .err = err, .json = c->store->json, .good = true};
     if (!review_of_request(store, filter.request_id, &reviews, err) ||
-        !records_visit(store, &filter, show_record, &s, err))
+        !records_visit(store, &filter, show_record, &s, err) || !s.good)
         return false;
     return s.any ||
            fail(err, ERR_NOT_FOUND,

@@ -1,5 +1,6 @@
 #include "watch/record_rows.h"
 
+#include "base/clock.h"
 #include "store/sql.h"
 
 #include <string.h>
@@ -138,7 +139,11 @@ static bool visit_row(struct record_rows *v, sqlite3_stmt *q, struct error *err)
     r.input.type = sql_str_at(q, AT_TYPE);
     r.input.size = (uint64_t)sql_int_at(q, AT_SIZE);
     r.input.keep_until = sql_int_at(q, AT_KEEP_UNTIL);
-    v->visit(&r, v->ctx);
+    if (record_is_wanted(v->wanted, e)) {
+        v->left--;
+        v->next = r.row;
+        v->visit(&r, v->ctx);
+    }
     event_free(e);
     return true;
 }
@@ -154,19 +159,24 @@ bool record_rows_visit(struct record_rows *v, enum record_way way, struct str ke
         return v->left == 0;
     sql_bind_int(q, 1, from);
     sql_bind_int(q, 2, to);
-    sql_bind_int(q, 3, v->left);
+    sql_bind_int(q, 3, INT64_MAX);
     if (way != RECORDS_BY_TIME)
         sql_bind_str(q, 4, key);
     for (;;) {
         bool row;
         if (!sql_step(v->store, q, &row, err))
             return false;
-        if (!row)
+        if (!row) {
+            v->next = 0;
             return true;
-        v->left--;
-        if (!visit_row(v, q, err)) {
+        }
+        int64_t id = sql_int_at(q, AT_ID);
+        bool late = v->deadline && clock_monotonic() >= v->deadline;
+        if (late)
+            v->next = id + 1;
+        if (late || v->left == 0 || !visit_row(v, q, err)) {
             sql_end(q);
-            return false;
+            return late || v->left == 0;
         }
     }
 }

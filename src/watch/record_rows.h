@@ -14,7 +14,12 @@ struct record_rows {
     void (*visit)(const struct record *r, void *ctx);
     void *ctx;
     unsigned left; /* visits allowed */
+    const struct record_filter *wanted;
+    int64_t deadline; /* monotonic; 0: none */
+    int64_t next;     /* where the search broke off; 0: it did not */
 };
+
+bool record_is_wanted(const struct record_filter *filter, const struct event *e);
 
 /* `key`: the endpoint or the request's ID. Keys from `from` to before `to`. */
 bool record_rows_visit(struct record_rows *v, enum record_way way, struct str key, int64_t from, int64_t to,

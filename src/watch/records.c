@@ -272,6 +272,7 @@ struct visitor {
     struct str endpoint, request_id;
     char *stage_names[STAGE_NAMES_MAX * 2];
     struct page_reader page;
+    bool late; /* the deadline passed among the pages */
 };
 
 static bool load_stage_names(struct visitor *v, struct error *err) {
@@ -297,6 +298,7 @@ static struct visitor *visitor_new(struct store *s, const struct record_filter *
                                    .stage_name_count = ARRAY_COUNT(v->stage_names),
                                    .visit = visit,
                                    .ctx = ctx,
+                                   .wanted = filter,
                                    .left = filter->limit};
     v->from = filter->from / 1000;
     v->to = filter->to ? filter->to / 1000 : INT64_MAX;
@@ -336,16 +338,35 @@ static bool visit_event(struct visitor *v, int64_t row, struct error *err) {
         r.input.keep_until = sql_int_at(q, 3);
     }
     v->rows.left--;
+    v->rows.next = row;
     v->rows.visit(&r, v->rows.ctx);
     if (kept)
         sql_end(q);
     return true;
 }
 
+bool record_is_wanted(const struct record_filter *f, const struct event *e) {
+    if (f->request_id.n)
+        return true;
+    return (f->client.n == 0 || str_eq(e->client, f->client)) &&
+           (f->model.n == 0 || str_eq(e->model, f->model)) &&
+           (f->decisions == 0 || (f->decisions & 1u << e->decision)) && e->status >= f->status_least &&
+           (f->status_most == 0 || e->status <= f->status_most);
+}
+
+/* What no event of a page has does not stand in its bytes, and looking for it there is ten times quicker than
+ * reading them. */
+static bool may_hold(const struct record_filter *f, struct str page) {
+    return f->request_id.n || ((f->client.n == 0 || memmem(page.p, page.n, f->client.p, f->client.n)) &&
+                               (f->model.n == 0 || memmem(page.p, page.n, f->model.p, f->model.n)));
+}
+
 /* `only`: the one key to look at, or 0. */
 static bool visit_page(struct visitor *v, sqlite3_stmt *q, bool oldest_first, int64_t only,
                        struct error *err) {
     struct page_reader *page = &v->page;
+    if (!may_hold(v->rows.wanted, sql_blob_at(q, 2)))
+        return true;
     if (!page_open(page, sql_blob_at(q, 2), sql_int_at(q, 0), v->rows.stage_names, v->rows.stage_name_count,
                    err))
         return false;
@@ -356,7 +377,8 @@ static bool visit_page(struct visitor *v, sqlite3_stmt *q, bool oldest_first, in
             continue;
         page_read(page, i);
         if ((v->request_id.n && !str_eq(page->event.request_id, v->request_id)) ||
-            (v->endpoint.n && !str_eq(page->event.endpoint, v->endpoint)))
+            (v->endpoint.n && !str_eq(page->event.endpoint, v->endpoint)) ||
+            !record_is_wanted(v->rows.wanted, &page->event))
             continue;
         if (!visit_event(v, row, err))
             return false;
@@ -388,6 +410,11 @@ static bool visit_pages(struct visitor *v, const char *text, struct str key, str
             continue; /* two groups share it */
         before = id;
         good = visit_page(v, q, oldest_first, text == pages_by_id_table ? sql_int_at(q, 3) : 0, err);
+        if (good && v->rows.deadline && v->rows.left > 0 && clock_monotonic() >= v->rows.deadline) {
+            v->rows.next = id;
+            v->late = true;
+            break;
+        }
     }
     sql_end(q);
     return good;
@@ -403,7 +430,7 @@ static bool visit_way(struct visitor *v, enum record_way way, struct str key, st
     return oldest_first ? record_rows_visit(&v->rows, way, key, v->from, v->to, err) &&
                               visit_pages(v, texts[way], key, err)
                         : visit_pages(v, texts[way], key, err) &&
-                              record_rows_visit(&v->rows, way, key, v->from, v->to, err);
+                              (v->late || record_rows_visit(&v->rows, way, key, v->from, v->to, err));
 }
 
 static bool visit_request(struct visitor *v, struct error *err) {
@@ -420,21 +447,36 @@ static bool visit_request(struct visitor *v, struct error *err) {
     return visit_way(v, RECORDS_BY_ID_TABLE, v->request_id, err);
 }
 
-bool records_visit(struct store *s, const struct record_filter *filter,
-                   void (*visit)(const struct record *r, void *ctx), void *ctx, struct error *err) {
-    struct visitor *v = visitor_new(s, filter, visit, ctx);
-    if (!v)
-        return fail(err, ERR_NO_MEMORY, "Out of memory while reading records.");
+static bool visit_all(struct visitor *v, struct error *err) {
     /* One view of the store for all of it: a page must not name stages that were not there when they were
      * read. */
-    bool ok = store_view_begin(s, err) && load_stage_names(v, err);
+    bool ok = store_view_begin(v->rows.store, err) && load_stage_names(v, err);
     if (ok && v->request_id.n)
         ok = visit_request(v, err);
     else if (ok && v->endpoint.n)
         ok = visit_way(v, RECORDS_BY_ENDPOINT, v->endpoint, err);
     else if (ok)
         ok = visit_way(v, RECORDS_BY_TIME, v->endpoint, err);
-    store_view_end(s);
+    store_view_end(v->rows.store);
+    return ok;
+}
+
+bool records_search(struct store *s, const struct record_filter *filter, int64_t deadline,
+                    void (*visit)(const struct record *r, void *ctx), void *ctx, int64_t *next,
+                    struct error *err) {
+    struct visitor *v = visitor_new(s, filter, visit, ctx);
+    if (!v)
+        return fail(err, ERR_NO_MEMORY, "Out of memory while reading records.");
+    v->rows.deadline = deadline;
+    bool ok = visit_all(v, err);
+    if (ok)
+        *next = v->rows.next;
     visitor_free(v);
     return ok;
+}
+
+bool records_visit(struct store *s, const struct record_filter *filter,
+                   void (*visit)(const struct record *r, void *ctx), void *ctx, struct error *err) {
+    int64_t next;
+    return records_search(s, filter, 0, visit, ctx, &next, err);
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
-import { createKey, serve, storeWithModels } from './penstock.mjs';
+import { createKey, serve, storeWithModels, until } from './penstock.mjs';
 import { billingText } from './samples.mjs';
 
 const named = (reply) => `${reply.status} ${reply.json?.error?.code ?? ''}`.trim();
@@ -137,5 +137,116 @@ test('the overview and the endpoint pages', { timeout: 60_000 }, async (t) => {
     assert.equal(line.health, 'degraded');
     assert.match(line.reasons[0], /tickets@1 did not load: /);
     assert.equal((await lineOf(again, 'people')).health, 'down');
+  });
+});
+
+test('records are searched', { timeout: 60_000 }, async (t) => {
+  const store = await storeWithModels(t);
+  const [ann, bob, reviewer] = [
+    await createKey(store, 'ann'),
+    await createKey(store, 'bob'),
+    await createKey(store, 'rita', 'reviewer'),
+  ];
+  const endpoints = {
+    tickets: { rollout: [{ model: 'tickets@2' }], keep_inputs: 'all' },
+    people: { rollout: [{ model: 'tickets@1' }], accept_threshold: 1, review_threshold: 1, keep_inputs: 'review' },
+  };
+  const server = await serve(t, { auth: { required: true }, endpoints }, { store });
+  const search = async (query = '') => {
+    const reply = await server.get(`/v1/admin/requests?${query}`, { key: reviewer });
+    assert.equal(reply.status, 200, reply.text);
+    return reply.json;
+  };
+  const ids = async (query) => (await search(query)).data.map((record) => record.request_id);
+  const asked = { ann: [], bob: [], people: [], wrong: [] };
+  for (let i = 0; i < 12; i++)
+    asked.ann.unshift((await server.answer('tickets', { text: `${billingText} ${i}` }, { key: ann })).request_id);
+  const between = new Date().toISOString();
+  for (let i = 0; i < 3; i++)
+    asked.bob.unshift((await server.answer('tickets', { text: `${billingText} ${i}` }, { key: bob })).request_id);
+  const { request_id: person, review_id: review } = (await server.predict('people', { text: billingText }, { key: bob })).json;
+  asked.people.push(person);
+  asked.wrong.push((await server.refused('tickets', { text: '' }, 400, 'invalid_text', { key: bob })).request_id);
+  await until('the records', async () => (await search()).data.length === 17);
+
+  await t.test('by reviewers only', async () => {
+    assert.equal(named(await server.get('/v1/admin/requests')), '401 missing_api_key');
+    assert.equal(named(await server.get('/v1/admin/requests', { key: ann })), '403 permission_denied');
+  });
+
+  await t.test('the newest first, page by page, none twice and none left out', async () => {
+    const all = [...asked.wrong, ...asked.people, ...asked.bob, ...asked.ann];
+    assert.deepEqual(await ids(), all);
+    const pages = [];
+    let after = '';
+    do {
+      const page = await search(`limit=5${after}`);
+      pages.push(...page.data.map((record) => record.request_id));
+      assert.equal(page.has_more, page.next !== null);
+      after = `&after=${page.next}`;
+      if (!page.has_more) break;
+    } while (pages.length < 30);
+    assert.deepEqual(pages, all);
+  });
+
+  await t.test('by endpoint, client, model, decision, status and time', async () => {
+    assert.deepEqual(await ids('endpoint=people'), asked.people);
+    assert.deepEqual(await ids('client=ann'), asked.ann);
+    assert.deepEqual(await ids('client=bob&endpoint=tickets&status=200'), asked.bob);
+    assert.deepEqual(await ids('model=tickets@1'), asked.people);
+    assert.deepEqual(await ids('decision=rejected'), asked.wrong);
+    assert.deepEqual(await ids('decision=review'), asked.people);
+    assert.deepEqual(await ids('status=4xx'), asked.wrong);
+    assert.deepEqual(await ids('status=400'), asked.wrong);
+    assert.deepEqual(await ids('status=5xx'), []);
+    assert.deepEqual(await ids('client=nobody'), []);
+    assert.equal((await ids(`to=${between}`)).length + (await ids(`from=${between}`)).length, 17);
+    assert.deepEqual(await ids('from=2100-01-01'), []);
+    assert.deepEqual(await ids('to=1971-01-01T00:00:00Z'), []);
+    assert.equal((await ids(`from=${new Date().toISOString().slice(0, 10)}`)).length, 17);
+    const page = await search('client=ann&limit=4&endpoint=tickets');
+    assert.deepEqual(page.data.map((record) => record.request_id), asked.ann.slice(0, 4));
+    assert.deepEqual(await ids(`client=ann&limit=200&endpoint=tickets&after=${page.next}`), asked.ann.slice(4));
+  });
+
+  await t.test('what makes no sense is refused by name', async () => {
+    for (const [query, param] of [
+      ['limit=0', 'limit'],
+      ['limit=201', 'limit'],
+      ['limit=99999999999999999999999', 'limit'],
+      ['limit=-1', 'limit'],
+      ['after=x', 'after'],
+      ['after=0', 'after'],
+      ['after=-5', 'after'],
+      ['after=99999999999999999999', 'after'],
+      ['from=yesterday', 'from'],
+      ['from=2026-02-30', 'from'],
+      ['to=2026-11-20T25:00:00Z', 'to'],
+      ['to=2026-11-20T05:00:00', 'to'],
+      ['decision=maybe', 'decision'],
+      ['status=2', 'status'],
+      ['status=9xx', 'status'],
+      ['status=600', 'status'],
+    ]) {
+      const reply = await server.get(`/v1/admin/requests?${query}`, { key: reviewer });
+      assert.equal(`${named(reply)} ${reply.json.error.param}`, `400 invalid_field ${param}`, query);
+    }
+    assert.equal((await server.get('/v1/admin/requests?client=%zz', { key: reviewer })).status, 400);
+    assert.deepEqual(await ids(`client=${'x'.repeat(3000)}`), []);
+    assert.deepEqual(await ids(`client=${encodeURIComponent("' OR 1=1 --")}`), []);
+  });
+
+  await t.test('the story of one has its reviews, its input, what was said of it and its lineage', async () => {
+    await server.request('POST', `/v1/review/${review}`, { key: reviewer, body: { label: 'billing' } });
+    await server.request('POST', '/v1/feedback', { key: bob, body: { request_id: person, label: 'billing', score: 0.5 } });
+    const { json } = await server.get(`/v1/requests/${person}`, { key: reviewer });
+    assert.equal(json.reviews.length, 1);
+    assert.deepEqual([json.reviews[0].label, json.reviews[0].reviewer], ['billing', 'rita']);
+    assert.equal(json.feedback.length, 1);
+    assert.deepEqual([json.feedback[0].who, json.feedback[0].label, json.feedback[0].score], ['bob', 'billing', 0.5]);
+    assert.deepEqual([json.input.type, json.input.size], ['text/plain', billingText.length]);
+    assert.equal(json.lineage.model, 'tickets@1');
+    const wrong = await server.get(`/v1/requests/${asked.wrong[0]}`, { key: reviewer });
+    assert.deepEqual([wrong.json.reviews, wrong.json.feedback, wrong.json.lineage], [[], [], null]);
   });
 });
