@@ -83,28 +83,37 @@ static bool take_fraction(struct str *text, int64_t *ns) {
     return any;
 }
 
+static bool take_day(struct str *text, struct tm *parts) {
+    unsigned year, month, day;
+    if (!take_digits(text, 4, &year) || !take_char(text, '-') || !take_digits(text, 2, &month) ||
+        !take_char(text, '-') || !take_digits(text, 2, &day))
+        return false;
+    parts->tm_year = (int)year - 1900;
+    parts->tm_mon = (int)month - 1;
+    parts->tm_mday = (int)day;
+    return year >= 1970 && year <= 2200 && month >= 1 && month <= 12 && day >= 1;
+}
+
+static bool take_time(struct str *text, struct tm *parts, int64_t *ns) {
+    unsigned hour, minute, second;
+    if (!take_char(text, 'T') || !take_digits(text, 2, &hour) || !take_char(text, ':') ||
+        !take_digits(text, 2, &minute) || !take_char(text, ':') || !take_digits(text, 2, &second) ||
+        (take_char(text, '.') && !take_fraction(text, ns)) || !take_char(text, 'Z'))
+        return false;
+    parts->tm_hour = (int)hour;
+    parts->tm_min = (int)minute;
+    parts->tm_sec = (int)second;
+    return hour <= 23 && minute <= 59 && second <= 59;
+}
+
 bool clock_parse(struct str text, int64_t *wall_ns) {
-    unsigned year, month, day, hour = 0, minute = 0, second = 0;
+    struct tm parts = {0};
     int64_t ns = 0;
-    if (!take_digits(&text, 4, &year) || !take_char(&text, '-') || !take_digits(&text, 2, &month) ||
-        !take_char(&text, '-') || !take_digits(&text, 2, &day))
+    if (!take_day(&text, &parts) || (text.n > 0 && !take_time(&text, &parts, &ns)) || text.n > 0)
         return false;
-    if (text.n > 0 &&
-        (!take_char(&text, 'T') || !take_digits(&text, 2, &hour) || !take_char(&text, ':') ||
-         !take_digits(&text, 2, &minute) || !take_char(&text, ':') || !take_digits(&text, 2, &second) ||
-         (take_char(&text, '.') && !take_fraction(&text, &ns)) || !take_char(&text, 'Z')))
-        return false;
-    struct tm parts = {.tm_year = (int)year - 1900,
-                       .tm_mon = (int)month - 1,
-                       .tm_mday = (int)day,
-                       .tm_hour = (int)hour,
-                       .tm_min = (int)minute,
-                       .tm_sec = (int)second};
-    if (text.n > 0 || year < 1970 || year > 2200 || month < 1 || month > 12 || day < 1 || hour > 23 ||
-        minute > 59 || second > 59)
-        return false;
+    int day = parts.tm_mday;
     int64_t seconds = (int64_t)timegm(&parts);
-    if (parts.tm_mday != (int)day) /* 30 February */
+    if (parts.tm_mday != day) /* 30 February */
         return false;
     *wall_ns = seconds * NS_PER_SECOND + ns;
     return true;

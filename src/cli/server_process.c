@@ -110,12 +110,9 @@ static bool make_budget(struct process *p, struct error *err) {
     return budget_new(&p->budget, p->journal, p->store, clock_wall(), err);
 }
 
-static bool make_parts(struct process *p, struct error *err) {
+/* What needs nothing but memory and threads. */
+static bool make_tables(struct process *p, struct error *err) {
     const struct config *c = p->config;
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    p->loops = c->server.loops ? (unsigned)c->server.loops : cores > 0 ? (unsigned)cores : 1;
-    if (!store_open(&p->store, c->store.path, err))
-        return false;
     p->pool = work_pool_new(0);
     p->metrics = metrics_new(p->loops);
     if (c->cache.size)
@@ -126,10 +123,18 @@ static bool make_parts(struct process *p, struct error *err) {
     p->window = p->metrics ? metrics_window_new(p->metrics, clock_monotonic()) : NULL;
     p->audit = audit_watch_new();
     p->key_uses = key_uses_new();
-    if (!p->pool || !p->window || !p->sessions || !p->audit || !p->key_uses ||
-        (c->cache.size && (!p->cache || !p->semantic)))
-        return fail(err, ERR_NO_MEMORY, "out of memory, or no threads to be had");
-    if (!make_parsers(p, err))
+    bool good = !(!p->pool || !p->window || !p->sessions || !p->audit || !p->key_uses ||
+                  (c->cache.size && (!p->cache || !p->semantic)));
+    return good || fail(err, ERR_NO_MEMORY, "out of memory, or no threads to be had");
+}
+
+static bool make_parts(struct process *p, struct error *err) {
+    const struct config *c = p->config;
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    p->loops = c->server.loops ? (unsigned)c->server.loops : cores > 0 ? (unsigned)cores : 1;
+    if (!store_open(&p->store, c->store.path, err))
+        return false;
+    if (!make_tables(p, err) || !make_parsers(p, err))
         return false;
     if (c->scan.clamd && !(p->scanner = scanner_new(str_from(c->scan.clamd), err)))
         return false;
