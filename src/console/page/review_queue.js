@@ -1,66 +1,103 @@
-// The queue of a reviewer: which items there are, which is shown, and labels on their way. A label is held back for a few
-// seconds, so that it can be taken back: what is resolved stays resolved.
-import { call, get, post, query, segment } from './api.js';
+// A reviewer's queue: the item that is shown and is this window's for the time of its lease, the others that wait, and a label
+// on its way. A label is held back for a few seconds, so that it can be taken back: what is resolved stays resolved.
+import { get, post, query, segment } from './api.js';
 import { useCallback, useEffect, useRef, useState } from './html.js';
 import { go } from './route.js';
 import { toast } from './toasts.js';
 
-const UNDO_MS = 4000, REFRESH_MS = 8000;
+const UNDO_MS = 4000, REFRESH_MS = 8000, RENEW_MS = 120_000;
+const window_name = Math.random().toString(36).slice(2, 10);
 
-const send = (held, options) => post(`/v1/review/${segment(held.item.id)}`, { label: held.label }, options);
+const of = (id, what) => `/v1/review/items/${segment(id)}${what ? `/${what}` : ''}`;
+const short = (text) => (text.length > 40 ? `${text.slice(0, 40)}…` : text);
+
+// An item that somebody else has is shown, and the reason why it cannot be decided here.
+async function claimed(id, tab, take = false) {
+  try {
+    return { item: await post(of(id, 'claim'), { tab, take }) };
+  } catch (error) {
+    if (error.status !== 409) throw error;
+    return { item: await get(of(id)), taken: error };
+  }
+}
 
 export function useQueue(endpoint, shownId) {
-  const [state, set] = useState({ items: [], open: 0, loaded: false, error: undefined });
-  const settled = useRef(new Set()), skipped = useRef([]), held = useRef(), timer = useRef();
+  const [state, set] = useState({ list: [], open: 0 });
+  const change = (part) => set((old) => ({ ...old, ...part }));
+  const settled = useRef(new Set()), held = useRef(), timer = useRef(), turn = useRef(0), now = useRef({});
+  now.current = { ...state, endpoint, shownId };
+  // A name for each item that was held: the one whose label is on its way must not come back as "still yours".
+  const tab = () => `${window_name}-${turn.current}`;
+  const address = (id) => go(['review', ...(id ? [id] : [])], { endpoint: now.current.endpoint }, { replace: true });
 
-  const reload = useCallback(async () => {
+  const failing = (work) => async (...given) => {
     try {
-      const { data, open } = await get(query('/v1/review', { endpoint, limit: 50 }));
-      const left = data.filter(({ id }) => !settled.current.has(id));
-      const rank = ({ id }) => skipped.current.indexOf(id);
-      left.sort((a, b) => rank(a) - rank(b)); // those not skipped are -1, and stay in their order
-      set({ items: left, open: open - (held.current ? 1 : 0), loaded: true, error: undefined });
-      window.dispatchEvent(new Event('queue')); // the count beside the page's name
+      await work(...given);
     } catch (error) {
-      set((old) => ({ ...old, error, loaded: true }));
+      if (error.name !== 'AbortError') change({ error, loaded: true });
     }
-  }, [endpoint]);
+  };
 
-  const commit = useCallback(async (options) => {
+  const refresh = useCallback(failing(async () => {
+    const { data, open } = await get(query('/v1/review', { endpoint: now.current.endpoint, limit: 100 }));
+    const list = data.filter(({ id, claim }) => !settled.current.has(id) && (!claim || claim.yours));
+    change({ list, open: Math.max(0, open - (held.current ? 1 : 0)) });
+    window.dispatchEvent(new Event('queue')); // the count beside the page's name
+  }), []);
+
+  const advance = useCallback(failing(async () => {
+    turn.current++;
+    const { item } = await post(query('/v1/review/next', { endpoint: now.current.endpoint }), { tab: tab() });
+    change({ item, taken: undefined, error: undefined, loaded: true });
+    address(item?.id);
+    refresh();
+  }), []);
+
+  const show = useCallback(failing(async (id, take) => {
+    change({ ...(await claimed(id, tab(), take)), error: undefined, loaded: true });
+    refresh();
+  }), []);
+
+  useEffect(() => {
+    if (!shownId) advance();
+    else if (now.current.item?.id !== shownId) show(shownId);
+  }, [shownId, endpoint]);
+
+  const commit = useCallback(async (options = {}) => {
     const one = held.current;
     clearTimeout(timer.current);
     held.current = undefined;
     if (!one) return;
-    one.close?.();
+    one.close();
     try {
-      await send(one, options);
+      await post(of(one.item.id, 'label'), { label: one.label }, options);
     } catch (error) {
       settled.current.delete(one.item.id);
-      toast(`“${one.label}” was not written: ${error.message}`, { ms: 12_000 });
+      toast(`“${short(one.label)}” was not written: ${error.message}`, { ms: 12_000 });
     }
-    if (!options?.keepalive) reload();
-  }, [reload]);
+    if (!options.keepalive) refresh();
+  }, []);
+
+  const release = (options) => {
+    const { item, taken } = now.current;
+    if (item?.status === 'open' && !taken && !settled.current.has(item.id)) post(of(item.id, 'release'), { tab: tab() }, options).catch(() => {});
+  };
 
   useEffect(() => {
-    reload();
-    const refresh = setInterval(() => document.hidden || reload(), REFRESH_MS);
-    const leave = () => commit({ keepalive: true });
+    const look = setInterval(() => document.hidden || (now.current.loaded && !now.current.item && !now.current.shownId ? advance() : refresh()), REFRESH_MS);
+    const renew = setInterval(() => now.current.item?.status === 'open' && !now.current.taken && post(of(now.current.item.id, 'claim'), { tab: tab() }).catch(() => {}), RENEW_MS);
+    const leave = () => {
+      commit({ keepalive: true });
+      release({ keepalive: true });
+    };
     window.addEventListener('pagehide', leave);
     return () => {
-      clearInterval(refresh);
+      clearInterval(look);
+      clearInterval(renew);
       window.removeEventListener('pagehide', leave);
+      leave();
     };
-  }, [reload]);
-  useEffect(() => () => commit({ keepalive: true }), []);
-
-  const { items } = state;
-  const at = Math.max(0, items.findIndex(({ id }) => id === shownId));
-  const show = (item) => go(['review', ...(item ? [item.id] : [])], { endpoint }, { replace: true });
-  const without = (id) => {
-    const rest = items.filter((item) => item.id !== id);
-    show(rest[Math.min(at, rest.length - 1)]);
-    return rest;
-  };
+  }, []);
 
   const undo = useCallback(() => {
     const one = held.current;
@@ -69,26 +106,36 @@ export function useQueue(endpoint, shownId) {
     held.current = undefined;
     one.close();
     settled.current.delete(one.item.id);
-    set((old) => ({ ...old, items: old.items.toSpliced(one.at, 0, one.item), open: old.open + 1 })); // where it was
-    go(['review', one.item.id], { endpoint }, { replace: true });
-  }, [endpoint]);
+    release();
+    turn.current++;
+    address(one.item.id);
+    show(one.item.id, true);
+  }, []);
 
+  const at = state.list.findIndex(({ id }) => id === state.item?.id);
   return {
-    ...state, at, reload, undo,
-    move: (by) => items.length && show(items[(at + by + items.length) % items.length]),
-    skip: (item) => {
-      skipped.current = [...skipped.current.filter((id) => id !== item.id), item.id];
-      const rest = without(item.id);
-      set((old) => ({ ...old, items: [...rest, item] }));
+    ...state, at, undo, refresh,
+    again: () => (shownId ? show(shownId) : advance()),
+    take: () => show(state.item.id, true),
+    move: (by) => {
+      const target = state.list[(at + by + state.list.length) % state.list.length];
+      if (!target || target.id === state.item?.id) return;
+      release();
+      turn.current++;
+      address(target.id);
     },
+    skip: failing(async (item) => {
+      await post(of(item.id, 'skip'), {});
+      settled.current.add(item.id);
+      advance();
+    }),
     label: (item, label) => {
       commit();
       settled.current.add(item.id);
-      const close = toast(`${item.endpoint}: “${label.length > 40 ? `${label.slice(0, 40)}…` : label}”`, { action: 'Undo (u)', run: undo, ms: UNDO_MS });
-      held.current = { item, label, close, at };
+      const close = toast(`${item.endpoint}: “${short(label)}”`, { action: 'Undo (u)', run: undo, ms: UNDO_MS });
+      held.current = { item, label, close };
       timer.current = setTimeout(commit, UNDO_MS);
-      const rest = without(item.id);
-      set((old) => ({ ...old, items: rest, open: Math.max(0, old.open - 1) }));
+      advance();
     },
   };
 }
