@@ -9,6 +9,9 @@
 #include "pipeline/sessions.h"
 #include "pipeline/serving_history.h"
 #include "pipeline/upstream_metrics.h"
+#include "watch/alerting.h"
+#include "watch/objective_readings.h"
+#include "watch/service_readings.h"
 #include "work/pool.h"
 
 #include <fcntl.h>
@@ -38,6 +41,9 @@ struct process {
     struct recorder *recorder;
     struct arms *arms;
     struct rollout_driver *rollouts;
+    struct objective_readings *objectives;
+    struct service_readings *services;
+    struct alerting *alerting;
     struct engine *engine;
     struct audit_watch *audit;
     struct key_uses *key_uses;
@@ -229,6 +235,21 @@ static void add_metrics(struct process *p) {
     metrics_set_version(p->metrics, PENSTOCK_VERSION);
 }
 
+/* Before the server starts: what is shown at /metrics must not come and go. */
+static bool make_alerting(struct process *p, struct error *err) {
+    struct alerting_options options = {.store_path = p->config->store.path, .config = p->config};
+    p->objectives = objective_readings_new(p->metrics, p->recorder);
+    p->services = service_readings_new(p->metrics, p->window, p->recorder);
+    if (!p->objectives || !p->services)
+        return fail(err, ERR_NO_MEMORY, "out of memory");
+    options.sources[options.source_count++] = objective_readings_source(p->objectives);
+    options.sources[options.source_count++] = service_readings_source(p->services);
+    if (!alerting_start(&p->alerting, &options, err))
+        return false;
+    metrics_add_writer(p->metrics, alerting_metrics, p->alerting);
+    return true;
+}
+
 static struct tls_files tls_files_of(const struct config_server *c) {
     return (struct tls_files){c->tls.certificate, c->tls.key, c->tls.key_password};
 }
@@ -376,6 +397,7 @@ static void reload_from_file(struct process *p) {
     if (next && reload(p, next)) {
         log_event(LOG_INFO, "config.reloaded", "%s is in force", p->options->config_path);
         log_set_level(next->log.level);
+        alerting_configure(p->alerting, next);
         config_unref(p->config);
         p->config = next;
         return;
@@ -448,6 +470,9 @@ static void end(struct process *p) {
     if (p->engine && !engine_wait_idle(p->engine, clock_monotonic() + 10 * NS_PER_SECOND))
         log_event(LOG_ERROR, "server.unclean", "some background work did not end");
     server_stop(p->server);
+    alerting_stop(p->alerting);
+    objective_readings_free(p->objectives);
+    service_readings_free(p->services);
     recorder_stop(p->recorder);
     p->ending = true;
     if (p->engine)
@@ -487,6 +512,8 @@ int server_process_run(const struct server_process_options *options) {
         log_event(LOG_ERROR, "server.start_failed", "%s", err.message);
     } else if (!make_engine(&p)) {
         code = EXIT_USAGE;
+    } else if (!make_alerting(&p, &err)) {
+        log_event(LOG_ERROR, "server.start_failed", "%s", err.message);
     } else if (!start_server(&p, &err)) {
         log_event(LOG_ERROR, "server.start_failed", "%s", err.message);
     } else {

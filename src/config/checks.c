@@ -454,5 +454,6 @@ void check_whole(struct loader *l, const struct option_node *root) {
     override_listen(l);
     check_open_door(l, root);
     check_references(l);
+    check_alert_endpoints(l, root);
     inherit(&l->loaded->config);
 }

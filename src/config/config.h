@@ -180,6 +180,72 @@ struct config_upstream {
     struct config_breaker breaker;
 };
 
+enum { CONFIG_RECEIVERS_MAX = 32 };
+enum receiver_kind {
+    RECEIVER_SLACK,
+    RECEIVER_PAGERDUTY,
+    RECEIVER_ALERTMANAGER,
+    RECEIVER_WEBHOOK,
+    RECEIVER_EMAIL
+};
+/* P1: unavailable, P2: degraded quality, P3: cost, P4: slow degradation. */
+enum alert_class { ALERT_P1, ALERT_P2, ALERT_P3, ALERT_P4 };
+
+/* Who is told of alerts. */
+struct config_receiver {
+    const char *name;
+    enum receiver_kind kind;
+    const char *url, *key, *user, *password; /* secrets, NULL where there is none */
+    const char *server, *from, *to;          /* of mail */
+    bool tls;
+    const char *ca;
+    bool private_addresses;
+    int64_t timeout;
+    const char *endpoints; /* names by commas; NULL: all */
+    enum alert_class least;
+    int64_t after; /* unacknowledged for so long */
+    bool resolved;
+};
+
+/* What is different of one monitor's alerts. */
+struct config_alert_rule {
+    const char *name;
+    bool enabled;
+    bool has_hold, has_clear, has_class; /* false: as the monitor's own rule says */
+    int64_t hold, clear;
+    enum alert_class class;
+};
+
+/* A time of every week in which nobody is told. */
+struct config_maintenance {
+    const char *endpoints; /* names by commas; NULL: all */
+    unsigned days;         /* 1: sundays, 2: mondays … */
+    const char *from;
+    int minute; /* of the day, as `from` says */
+    int64_t lasts;
+    const char *why;
+};
+
+struct config_alerts {
+    bool enabled;
+    const char *public_url, *runbooks;
+    int64_t interval, blind_after, group_wait, group_interval, repeat, give_up;
+    double hysteresis;
+    const struct config_receiver *receivers;
+    size_t receiver_count;
+    const struct config_alert_rule *rules;
+    size_t rule_count;
+    const struct config_maintenance *maintenance;
+    size_t maintenance_count;
+};
+
+/* What an endpoint's users are promised. */
+struct config_objectives {
+    double availability; /* share that does not fail; 0: none */
+    int64_t latency;
+    double quick; /* share within that; 0: none */
+};
+
 enum endpoint_kind { ENDPOINT_CLASSIFY, ENDPOINT_CHAT, ENDPOINT_EMBED };
 enum endpoint_route { ROUTE_WEIGHT, ROUTE_COST, ROUTE_LATENCY, ROUTE_RULE };
 enum context_limit { WINDOW_REFUSE, WINDOW_DROP_OLDEST, WINDOW_SUMMARISE };
@@ -265,6 +331,7 @@ struct config_endpoint {
     struct config_context context;
     struct config_output output;
     struct config_review review;
+    struct config_objectives objectives;
 };
 
 struct config {
@@ -279,6 +346,7 @@ struct config {
     struct config_parser parser;
     struct config_cache cache;
     struct config_pricing pricing;
+    struct config_alerts alerts;
     const struct config_budget *budgets;
     size_t budget_count;
     const struct config_upstream *upstreams;

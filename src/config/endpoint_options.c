@@ -309,6 +309,9 @@ static const struct option endpoint_options[] = {
     {.name = "review",
      SECTION(config_review, config_endpoint, review, review_group),
      .help = "How what goes to people is queued."},
+    {.name = "objectives",
+     SECTION(config_objectives, config_endpoint, objectives, option_objectives),
+     .help = "What its users are promised. Alerts tell when that is about to be missed."},
 };
 const struct option_group option_endpoint = {GROUP(endpoint_options, config_endpoint),
                                              .items_max = CONFIG_ENDPOINTS_MAX, .check = check_endpoint};

@@ -246,6 +246,9 @@ static const struct option root_options[] = {
      LIST(config_budget, config, budgets, budget_count, option_budget),
      .help = "Limits of what language models may use: reserved before a call, settled after it, kept over "
              "restarts."},
+    {.name = "alerts",
+     SECTION(config_alerts, config, alerts, option_alerts),
+     .help = "Who is told what goes wrong, and when."},
     {.name = "upstreams",
      MAP(config_upstream, config, upstreams, upstream_count, option_upstream),
      .help = "APIs of language models, by name."},

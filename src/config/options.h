@@ -62,8 +62,8 @@ struct option {
 };
 
 extern const struct option_group option_root;
-extern const struct option_group option_endpoint, option_upstream,
-    option_budget; /* parts of it, in files of their own */
+extern const struct option_group option_endpoint, option_upstream, option_budget, option_alerts,
+    option_objectives; /* parts of it, in files of their own */
 
 /* "a duration from 10ms to 1h, such as 500ms, 10s or 30d" */
 enum { OPTION_EXPECTED_SIZE = 320 };

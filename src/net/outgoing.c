@@ -73,7 +73,9 @@ void outgoing_free(struct outgoing *o) {
         return;
     while (o->first) {
         struct flight *f = o->first;
+        struct outgoing_answer dropped = {.dropped = true, .problem = "it was broken off"};
         unlink_flight(f);
+        f->done(f->ctx, &dropped);
         flight_free(f);
     }
     curl_multi_cleanup(o->multi);

@@ -31,7 +31,8 @@ enum { OUTGOING_ANSWER_MAX = 200 };
 
 /* `status`: of HTTP or SMTP, 0 where none came. `said`: the answer's first bytes on one line, for people. */
 struct outgoing_answer {
-    bool good; /* 2xx, or the mail was taken */
+    bool good;    /* 2xx, or the mail was taken */
+    bool dropped; /* by outgoing_free: nothing is known */
     int status;
     uint32_t retry_after_ms; /* 0: not said */
     char said[OUTGOING_ANSWER_MAX];
@@ -39,7 +40,8 @@ struct outgoing_answer {
 };
 
 struct outgoing *outgoing_new(void) MUST_USE; /* NULL when memory is out */
-void outgoing_free(struct outgoing *o);       /* calls that run are given up without a word; NULL is fine */
+/* Calls that run are dropped, and their `done` is called. NULL is fine. */
+void outgoing_free(struct outgoing *o);
 
 /* `done` is called within outgoing_run, once. */
 bool outgoing_start(struct outgoing *o, const struct outgoing_call *call,

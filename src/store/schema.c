@@ -207,6 +207,49 @@ static const char *const steps[] = {
     "CREATE TABLE endpoint_states ("
     " endpoint TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, at INTEGER NOT NULL,"
     " who TEXT NOT NULL, why TEXT NOT NULL, PRIMARY KEY (endpoint, name));",
+    /* 13 */
+    /* watch/alert_records.h, with the numbers of state, class and sight. One row each time that something is
+       breached; those that end before they fire are deleted. held, cleared, unseen: ns. */
+    "CREATE TABLE alerts ("
+    " id TEXT PRIMARY KEY, endpoint TEXT NOT NULL, monitor TEXT NOT NULL, part TEXT NOT NULL,"
+    " state INTEGER NOT NULL, class INTEGER NOT NULL, sight INTEGER NOT NULL, above INTEGER NOT NULL,"
+    " held INTEGER NOT NULL, cleared INTEGER NOT NULL, unseen INTEGER NOT NULL, told_unseen INTEGER NOT NULL,"
+    " began INTEGER NOT NULL, fired INTEGER NOT NULL, ended INTEGER NOT NULL, value REAL, worst REAL,"
+    " expected REAL, bound REAL, unit TEXT NOT NULL, samples INTEGER NOT NULL, window_from INTEGER NOT NULL,"
+    " window_to INTEGER NOT NULL, detail TEXT NOT NULL, muted TEXT NOT NULL, incident TEXT NOT NULL);"
+    "CREATE UNIQUE INDEX alerts_active ON alerts (endpoint, monitor, part) WHERE state < 3;"
+    "CREATE INDEX alerts_incident ON alerts (incident);"
+    /* watch/incidents.h. waited, quiet, untold, escalated: ns. */
+    "CREATE TABLE incidents ("
+    " id TEXT PRIMARY KEY, endpoint TEXT NOT NULL, owner TEXT NOT NULL, class INTEGER NOT NULL,"
+    " state INTEGER NOT NULL, opened INTEGER NOT NULL, acknowledged INTEGER NOT NULL,"
+    " resolved INTEGER NOT NULL, acknowledged_by TEXT NOT NULL, resolved_by TEXT NOT NULL,"
+    " summary TEXT NOT NULL, notices INTEGER NOT NULL, waited INTEGER NOT NULL, quiet INTEGER NOT NULL,"
+    " untold INTEGER NOT NULL, changed INTEGER NOT NULL, escalated INTEGER NOT NULL);"
+    "CREATE INDEX incidents_open ON incidents (endpoint) WHERE state < 2;"
+    "CREATE TABLE incident_events ("
+    " id INTEGER PRIMARY KEY, incident TEXT NOT NULL, at INTEGER NOT NULL, what TEXT NOT NULL,"
+    " who TEXT NOT NULL, text TEXT NOT NULL);"
+    "CREATE INDEX incident_events_incident ON incident_events (incident, id);"
+    /* watch/silences.h */
+    "CREATE TABLE silences ("
+    " id TEXT PRIMARY KEY, endpoint TEXT NOT NULL, monitor TEXT NOT NULL, part TEXT NOT NULL,"
+    " starts INTEGER NOT NULL, ends INTEGER NOT NULL, created INTEGER NOT NULL, ended INTEGER NOT NULL,"
+    " who TEXT NOT NULL, why TEXT NOT NULL);"
+    "CREATE INDEX silences_open ON silences (ends) WHERE ended = 0;"
+    /* watch/outbox.h: messages to receivers, whole but for the receiver's secrets. */
+    "CREATE TABLE outbox ("
+    " id TEXT PRIMARY KEY, receiver TEXT NOT NULL, shape TEXT NOT NULL, incident TEXT NOT NULL,"
+    " what TEXT NOT NULL, subject TEXT NOT NULL, body TEXT NOT NULL, created INTEGER NOT NULL,"
+    " state INTEGER NOT NULL, tries INTEGER NOT NULL, tried INTEGER NOT NULL, status INTEGER NOT NULL,"
+    " answer TEXT NOT NULL);"
+    "CREATE INDEX outbox_waiting ON outbox (id) WHERE state = 0;"
+    "CREATE INDEX outbox_incident ON outbox (incident, receiver);"
+    /* How an endpoint's objectives were kept (watch/burn_rate.h): counts of windows, of the program that
+       wrote them. */
+    "CREATE TABLE objectives ("
+    " endpoint TEXT NOT NULL, objective TEXT NOT NULL, at INTEGER NOT NULL, counts BLOB NOT NULL,"
+    " PRIMARY KEY (endpoint, objective));",
 };
 
 enum { STEP_COUNT = ARRAY_COUNT(steps), AUDIT_STEP = 11 };

@@ -288,6 +288,8 @@ static const char first_schema[] =
     "DROP TABLE responses; DROP TABLE response_items; DROP TABLE conversations;"
     "DROP TABLE evaluations; DROP TABLE audit; DROP TABLE audit_head; DROP TABLE feedback; DROP TABLE "
     "rollouts;"
+    "DROP TABLE alerts; DROP TABLE incidents; DROP TABLE incident_events; DROP TABLE silences; DROP TABLE "
+    "outbox; DROP TABLE objectives;"
     "DROP TABLE datasets; DROP TABLE version_datasets; DROP TABLE tags; DROP TABLE suites; DROP INDEX "
     "versions_listing;"
     "DROP TABLE review_opinions; DROP TABLE review_skips; DROP TABLE review_gold; DROP TABLE endpoint_states;"
