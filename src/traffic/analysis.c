@@ -14,7 +14,9 @@ static const char *const names[CRITERION_COUNT] = {[CRITERION_ERRORS] = "errors"
                                                    [CRITERION_CONFIDENCE] = "confidence",
                                                    [CRITERION_SCORE] = "score",
                                                    [CRITERION_ACCURACY] = "accuracy",
-                                                   [CRITERION_CATEGORY] = "accuracy of one label"};
+                                                   [CRITERION_CATEGORY] = "accuracy of one label",
+                                                   [CRITERION_SCHEMA] = "answers against the schema",
+                                                   [CRITERION_DISAGREEMENT] = "disagreement"};
 
 const char *criterion_name(enum criterion c) {
     return names[c];
@@ -32,6 +34,13 @@ struct analysis_options analysis_defaults(void) {
                                                  [CRITERION_SCORE] = 0.05,
                                                  [CRITERION_ACCURACY] = 0.02,
                                                  [CRITERION_CATEGORY] = 0.15}};
+}
+
+struct analysis_options analysis_mirrored(void) {
+    struct analysis_options o = analysis_defaults();
+    o.allowed[CRITERION_SCHEMA] = 0.02;
+    o.allowed[CRITERION_DISAGREEMENT] = 0.1;
+    return o;
 }
 
 /* ---- differences ---- */
@@ -141,6 +150,10 @@ static struct difference difference_of(enum criterion criterion, const struct ar
                    ? none
                    : shares(c->wrong, c->right + c->wrong, s->wrong, s->right + s->wrong);
     case CRITERION_CATEGORY: return of_category(c, s, tried);
+    case CRITERION_SCHEMA:
+        return shares(c->invalid, c->valid + c->invalid, s->invalid, s->valid + s->invalid);
+    case CRITERION_DISAGREEMENT: /* what serves agrees with itself */
+        return shares(c->differed, c->agreed + c->differed, 0, c->agreed + c->differed);
     case CRITERION_COUNT: break;
     }
     return none;
@@ -179,33 +192,65 @@ static void note(struct analysis *a, enum criterion criterion, const struct diff
     memcpy(a->category, d->category, sizeof a->category);
 }
 
-/* The verdict goes by the worst that was found, and says it. */
+static unsigned looked_at(const struct analysis_options *o) {
+    unsigned n = 0;
+    for (enum criterion c = 0; c < CRITERION_COUNT; c++)
+        n += o->allowed[c] > 0;
+    return n;
+}
+
+/* How far the evidence about one criterion goes, in the units of its error and of what is allowed. */
+struct weight {
+    double against, over; /* over > 1: it may be more than what is allowed */
+    bool worse, better;
+};
+
+static struct weight weigh(enum criterion c, const struct difference *d, double z, double allowed) {
+    struct weight w = {.against = d->estimate / d->error, .over = (d->estimate + z * d->error) / allowed};
+    bool disagreement = c == CRITERION_DISAGREEMENT; /* none is no merit, and some no harm */
+    w.worse = w.against > z && d->estimate >= (disagreement ? allowed : allowed / 2);
+    w.better = !disagreement && -w.against > z && -d->estimate >= allowed / 2;
+    return w;
+}
+
+/* The verdict goes by the worst that was found, and says it; without any by the best. */
 static void look(const struct analysis_options *o, const struct arm *stable, const struct arm *candidate,
                  struct analysis *out) {
-    double spent = o->alpha / ((double)out->look * (out->look + 1)) / CRITERION_COUNT;
-    double furthest = -INFINITY, worst = 0;
+    double spent = o->alpha / ((double)out->look * (out->look + 1)) / looked_at(o);
+    double furthest = -INFINITY, worst = 0, best = 0;
+    struct analysis better = {0};
     out->verdict = ANALYSIS_GOOD;
     for (enum criterion c = 0; c < CRITERION_COUNT; c++) {
         unsigned tried;
         struct difference d = difference_of(c, stable, candidate, &tried);
-        if (!d.known)
+        if (!d.known || o->allowed[c] <= 0)
             continue;
         double z = quantile(spent / tried), allowed = allowed_of(o, c, &d);
-        double over = (d.estimate + z * d.error) / allowed, against = d.estimate / d.error;
-        if (against > z && d.estimate >= allowed / 2 && against > worst) {
+        struct weight w = weigh(c, &d, z, allowed);
+        if (w.worse && w.against > worst) {
             out->verdict = ANALYSIS_WORSE;
-            worst = against;
+            worst = w.against;
             note(out, c, &d, z, allowed);
+        }
+        if (w.better && -w.against > best) {
+            best = -w.against;
+            note(&better, c, &d, z, allowed);
         }
         if (worst > 0)
             continue;
-        if (over > 1)
+        if (w.over > 1)
             out->verdict = ANALYSIS_HARMLESS;
-        if (over <= furthest)
+        if (w.over <= furthest)
             continue;
-        furthest = over;
+        furthest = w.over;
         note(out, c, &d, z, allowed);
     }
+    if (out->verdict != ANALYSIS_GOOD || best == 0)
+        return;
+    better.verdict = ANALYSIS_BETTER;
+    better.look = out->look;
+    better.missing = out->missing;
+    *out = better;
 }
 
 void analyse(const struct analysis_options *o, const struct arm *stable, const struct arm *candidate,
@@ -245,6 +290,7 @@ void analysis_say(const struct analysis *a, char *text, size_t size) {
         snprintf(text, size,
                  "%s%s: %s in %.2f %% of its cases against %.2f %%, a difference of %.2f to %.2f points; "
                  "%.2f are allowed",
-                 names[a->criterion], label, a->criterion >= CRITERION_ACCURACY ? "wrong" : "so",
+                 names[a->criterion], label,
+                 a->criterion == CRITERION_ACCURACY || a->criterion == CRITERION_CATEGORY ? "wrong" : "so",
                  100 * a->candidate, 100 * a->stable, 100 * a->low, 100 * a->high, 100 * a->allowed);
 }

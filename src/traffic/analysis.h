@@ -19,12 +19,14 @@ enum criterion {
     CRITERION_ERRORS,
     CRITERION_FALLBACKS,
     CRITERION_REVIEWS,
-    CRITERION_LATENCY,    /* ratio of geometric means */
-    CRITERION_COST,       /* ratio of means */
-    CRITERION_CONFIDENCE, /* how much lower the mean is */
-    CRITERION_SCORE,      /* the same of the scores that feedback gave */
-    CRITERION_ACCURACY,   /* how many of the labelled are wrong */
-    CRITERION_CATEGORY,   /* the same for the worst label */
+    CRITERION_LATENCY,      /* ratio of geometric means */
+    CRITERION_COST,         /* ratio of means */
+    CRITERION_CONFIDENCE,   /* how much lower the mean is */
+    CRITERION_SCORE,        /* the same of the scores that feedback gave */
+    CRITERION_ACCURACY,     /* how many of the labelled are wrong */
+    CRITERION_CATEGORY,     /* the same for the worst label */
+    CRITERION_SCHEMA,       /* answers that are not as their schema says */
+    CRITERION_DISAGREEMENT, /* of mirrored inputs: another answer than what serves gave */
     CRITERION_COUNT
 };
 const char *criterion_name(enum criterion c); /* "errors" */
@@ -33,21 +35,25 @@ struct analysis_options {
     uint64_t least; /* requests of the candidate before anything is said */
     double alpha;   /* of a good candidate rolled back, or a bad one promoted, over the whole rollout */
     /* What is allowed: shares and confidence as a difference (0.01: one point), latency and cost as a ratio
-     * above 1 (0.15: 15 %); of latency a millisecond is allowed in any case. */
+     * above 1 (0.15: 15 %); of latency a millisecond is allowed in any case. 0: it is not looked at. */
     double allowed[CRITERION_COUNT];
 };
 struct analysis_options analysis_defaults(void);
+/* Of inputs that were mirrored. A disagreement counts as worse when it is certain to be there and more than
+ * is allowed. */
+struct analysis_options analysis_mirrored(void);
 
 enum analysis_verdict {
     ANALYSIS_WAIT,     /* nothing can be said yet */
     ANALYSIS_HARMLESS, /* enough was seen for the next step, and nothing bad */
     ANALYSIS_GOOD,     /* and all that is known is certain to be within what is allowed */
+    ANALYSIS_BETTER,   /* and of one criterion the candidate is certain to be better by half of that */
     ANALYSIS_WORSE
 };
 
 struct analysis {
     enum analysis_verdict verdict;
-    enum criterion criterion; /* of WORSE: which; otherwise the one that is least certain */
+    enum criterion criterion; /* of WORSE and BETTER: which; otherwise the one that is least certain */
     double candidate, stable; /* its value on both sides: shares, µs, nano-dollars */
     double low, high;         /* interval of the difference, or of the ratio less 1 */
     double allowed;           /* of it */

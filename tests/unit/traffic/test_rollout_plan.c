@@ -140,6 +140,76 @@ static void blue_green_goes_all_the_way_and_back(void **state) {
     assert_int_equal(play(7, &plan, &slow, 600).end, ROLLOUT_BACK);
 }
 
+/* A shadow: both sides are asked the same; the candidate agrees so often. */
+static struct played play_shadow(uint64_t seed, const struct rollout_plan *plan,
+                                 const struct behaviour *candidate, double agreement, unsigned per_minute) {
+    static struct world w;
+    struct rollout_progress progress = {0};
+    struct played played = {.end = ROLLOUT_STAY};
+    int64_t now = 0;
+    w = (struct world){.dice = seed};
+    while (played.end == ROLLOUT_STAY) {
+        for (unsigned i = 0; i < per_minute; i++) {
+            answer(&w, &w.stable, &usual);
+            answer(&w, &w.candidate, candidate);
+            bool same = uniform(&w) < agreement;
+            w.candidate.agreed += same;
+            w.candidate.differed += !same;
+        }
+        played.requests += per_minute;
+        now += 60 * NS_PER_SECOND;
+        played.end =
+            rollout_decide(plan, &progress, &w.stable, &w.candidate, now, played.why, sizeof played.why);
+    }
+    return played;
+}
+
+static void a_shadow_ends_without_anybody_serving_otherwise(void **state) {
+    struct rollout_plan plan = rollout_plan_default(ROLLOUT_SHADOW);
+    const struct {
+        const char *name;
+        struct behaviour candidate;
+        double agreement;
+        enum rollout_decision end;
+        const char *because;
+    } cases[] = {
+        {"as good", usual, 0.97, ROLLOUT_PROMOTE, "would have agreed on 9"},
+        {"disagrees in a fifth", usual, 0.8, ROLLOUT_BACK, "disagreement: so in 2"},
+        {"30 % slower", CHANGED(latency, 1.3), 0.97, ROLLOUT_BACK, "latency"},
+        {"3 points less accurate", CHANGED(accuracy, 0.89), 0.97, ROLLOUT_BACK, "accuracy"},
+        {"40 % cheaper", CHANGED(cost, 0.6), 0.97, ROLLOUT_PRAISE, "cost"},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct played p = play_shadow(7, &plan, &cases[i].candidate, cases[i].agreement, 60);
+        print_message("simulated, shadow, %s: %s\n", cases[i].name, p.why);
+        assert_int_equal(p.end, cases[i].end);
+        assert_non_null(strstr(p.why, cases[i].because));
+        if (p.end != ROLLOUT_BACK) /* it lasts as long as it was to */
+            assert_int_equal(p.requests, 24 * 60 * 60);
+    }
+    assert_int_equal(play_shadow(7, &plan, &usual, 0.97, 0).end, ROLLOUT_STOP);
+    plan.analysis.allowed[CRITERION_DISAGREEMENT] = 0.3;
+    assert_int_equal(play_shadow(7, &plan, &usual, 0.8, 60).end, ROLLOUT_PROMOTE);
+}
+
+static void a_shadow_is_rarely_misjudged(void **state) {
+    enum { RUNS = 200 };
+    struct rollout_plan plan = rollout_plan_default(ROLLOUT_SHADOW);
+    struct behaviour worse = CHANGED(accuracy, 0.89);
+    unsigned good[ROLLOUT_PRAISE + 1] = {0}, bad[ROLLOUT_PRAISE + 1] = {0};
+    for (unsigned seed = 1; seed <= RUNS; seed++) {
+        good[play_shadow(seed, &plan, &usual, 0.95, 20).end]++;
+        bad[play_shadow(seed + 5000, &plan, &worse, 0.95, 20).end]++;
+    }
+    print_message(
+        "simulated, %d shadows as good: %u worse, %u better, %u undecided; 3 points less accurate: %u "
+        "worse, %u as good\n",
+        RUNS, good[ROLLOUT_BACK], good[ROLLOUT_PRAISE], good[ROLLOUT_STOP], bad[ROLLOUT_BACK],
+        bad[ROLLOUT_PROMOTE]);
+    assert_true(good[ROLLOUT_BACK] + good[ROLLOUT_PRAISE] <= RUNS * 0.05);
+    assert_true(bad[ROLLOUT_PROMOTE] + bad[ROLLOUT_PRAISE] <= RUNS * 0.05);
+}
+
 /* How often it is wrong, over a thousand rollouts. */
 static void errs_as_rarely_as_it_says(void **state) {
     enum { RUNS = 200, PER_MINUTE = 1000 };
@@ -177,6 +247,8 @@ int main(void) {
         cmocka_unit_test(a_silent_one_ends_as_not_enough_data),
         cmocka_unit_test(too_little_traffic_says_what_is_missing),
         cmocka_unit_test(blue_green_goes_all_the_way_and_back),
+        cmocka_unit_test(a_shadow_ends_without_anybody_serving_otherwise),
+        cmocka_unit_test(a_shadow_is_rarely_misjudged),
         cmocka_unit_test(errs_as_rarely_as_it_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
