@@ -11,10 +11,12 @@
 
 #define COLUMNS                                                                                              \
     "id, endpoint, base, stable, candidate, kind, steps, step_least, step_most, least, state, step, "        \
-    "step_since, looked, seen, weight, created, ended, who, why, outcome, moves"
+    "step_since, looked, seen, weight, created, ended, who, why, outcome, moves, mirror, mirror_at_once, "   \
+    "mirror_per_day, disagreement, segment, segment_rule"
 
 const char *rollout_state_name(enum rollout_state state) {
-    static const char *const names[] = {"running", "promoted", "rolled back", "not enough data"};
+    static const char *const names[] = {"running", "promoted", "rolled back", "not enough data",
+                                        "worse",   "as good",  "better",      "stopped"};
     return (size_t)state < ARRAY_COUNT(names) ? names[state] : "unknown";
 }
 
@@ -42,6 +44,12 @@ static void read_columns(sqlite3_stmt *q, struct rollout_record *r) {
     str_put(sql_str_at(q, 19), r->why, sizeof r->why);
     str_put(sql_str_at(q, 20), r->outcome, sizeof r->outcome);
     r->moves = (unsigned)sql_int_at(q, 21);
+    r->mirror = sqlite3_column_double(q, 22);
+    r->mirror_at_once = (unsigned)sql_int_at(q, 23);
+    r->mirror_per_day = sql_int_at(q, 24);
+    r->disagreement = sqlite3_column_double(q, 25);
+    str_put(sql_str_at(q, 26), r->segment, sizeof r->segment);
+    str_put(sql_str_at(q, 27), r->segment_rule, sizeof r->segment_rule);
 }
 
 /* For the history: who serves. */
@@ -55,6 +63,12 @@ static void describe(const struct rollout_record *r, struct buf *out) {
     json_field_int(&w, "step", r->step + 1);
     json_key(&w, "weight");
     json_double(&w, r->weight);
+    if (r->mirror > 0) {
+        json_key(&w, "mirror");
+        json_double(&w, r->mirror);
+    }
+    if (*r->segment)
+        json_field_text(&w, "segment", r->segment);
     json_object_end(&w);
 }
 
@@ -81,7 +95,8 @@ static bool note(struct store *s, const struct rollout_record *r, const struct r
 static bool insert(struct store *s, const struct rollout_record *r, struct error *err) {
     sqlite3_stmt *q = sql_statement(s,
                                     "INSERT INTO rollouts (" COLUMNS ") VALUES"
-                                    " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, 0, 0, ?, ?, 0, ?, ?, '', 0)",
+                                    " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, 0, 0, ?, ?, 0, ?, ?, '', 0,"
+                                    " ?, ?, ?, ?, ?, ?)",
                                     err);
     if (!q)
         return false;
@@ -100,15 +115,48 @@ static bool insert(struct store *s, const struct rollout_record *r, struct error
     sql_bind_int(q, 13, r->created);
     sql_bind_str(q, 14, str_from(r->who));
     sql_bind_str(q, 15, str_from(r->why));
+    sql_bind_double(q, 16, r->mirror);
+    sql_bind_int(q, 17, r->mirror_at_once);
+    sql_bind_int(q, 18, r->mirror_per_day);
+    sql_bind_double(q, 19, r->disagreement);
+    sql_bind_str(q, 20, str_from(r->segment));
+    sql_bind_str(q, 21, str_from(r->segment_rule));
     return sql_run(s, q, err);
+}
+
+struct newest {
+    bool *found;
+    struct rollout_record *out;
+};
+
+static void take(const struct rollout_record *r, void *ctx) {
+    struct newest *n = ctx;
+    *n->found = true;
+    *n->out = *r;
+}
+
+/* The newest of those. */
+static bool only(struct store *s, const struct rollout_filter *filter, bool *found,
+                 struct rollout_record *out, struct error *err) {
+    struct newest n = {found, out};
+    struct rollout_filter one = *filter;
+    one.limit = 1;
+    *found = false;
+    return rollouts_list(s, &one, take, &n, err);
 }
 
 static bool start(struct store *s, struct rollout_record *r, struct error *err) {
     struct rollout_record other;
     bool found;
-    if (!rollouts_newest(s, r->endpoint, &found, &other, err))
+    if (!only(s, &(struct rollout_filter){.endpoint = r->endpoint, .running = true}, &found, &other, err))
         return false;
-    if (found && other.state == ROLLOUT_RUNNING)
+    if (found && other.mirror > 0)
+        return fail(
+            err, ERR_CONFLICT,
+            "Endpoint \"%s\" has a rollout already: the shadow %s of %s, by %s. End it with \"penstock "
+            "rollouts stop %s\" first.",
+            r->endpoint, other.id, other.candidate, other.who, r->endpoint);
+    if (found)
         return fail(err, ERR_CONFLICT,
                     "Endpoint \"%s\" has a rollout already: %s of %s, at step %u since %s. End it with "
                     "\"penstock rollback\" or \"penstock promote\" first.",
@@ -215,7 +263,8 @@ bool rollouts_list(struct store *s, const struct rollout_filter *filter,
                    void (*visit)(const struct rollout_record *r, void *ctx), void *ctx, struct error *err) {
     sqlite3_stmt *q = sql_statement(s,
                                     "SELECT " COLUMNS " FROM rollouts WHERE (?1 = '' OR endpoint = ?1)"
-                                    " AND (?2 = 0 OR state = 0) ORDER BY created DESC, rowid DESC LIMIT ?3",
+                                    " AND (?2 = 0 OR state = 0) AND (?4 = 0 OR (?4 = 2) = (mirror > 0))"
+                                    " AND (?5 = '' OR id = ?5) ORDER BY created DESC, rowid DESC LIMIT ?3",
                                     err);
     struct rollout_record r;
     bool row;
@@ -224,6 +273,8 @@ bool rollouts_list(struct store *s, const struct rollout_filter *filter,
     sql_bind_str(q, 1, str_from(filter->endpoint));
     sql_bind_int(q, 2, filter->running);
     sql_bind_int(q, 3, filter->limit ? (int64_t)filter->limit : -1);
+    sql_bind_int(q, 4, filter->which);
+    sql_bind_str(q, 5, str_from(filter->id));
     while (sql_step(s, q, &row, err)) {
         if (!row)
             return true;
@@ -233,20 +284,14 @@ bool rollouts_list(struct store *s, const struct rollout_filter *filter,
     return false;
 }
 
-struct newest {
-    bool *found;
-    struct rollout_record *out;
-};
-
-static void take(const struct rollout_record *r, void *ctx) {
-    struct newest *n = ctx;
-    *n->found = true;
-    *n->out = *r;
-}
-
 bool rollouts_newest(struct store *s, const char *endpoint, bool *found, struct rollout_record *out,
                      struct error *err) {
-    struct newest n = {found, out};
-    *found = false;
-    return rollouts_list(s, &(struct rollout_filter){.endpoint = endpoint, .limit = 1}, take, &n, err);
+    return only(s, &(struct rollout_filter){.endpoint = endpoint, .which = ROLLOUTS_SERVING}, found, out,
+                err);
+}
+
+bool rollouts_shadow(struct store *s, const char *endpoint, bool *found, struct rollout_record *out,
+                     struct error *err) {
+    return only(s, &(struct rollout_filter){.endpoint = endpoint, .which = ROLLOUTS_SHADOWS, .running = true},
+                found, out, err);
 }

@@ -250,6 +250,31 @@ static const char *const steps[] = {
     "CREATE TABLE objectives ("
     " endpoint TEXT NOT NULL, objective TEXT NOT NULL, at INTEGER NOT NULL, counts BLOB NOT NULL,"
     " PRIMARY KEY (endpoint, objective));",
+    /* 14 */
+    /* What a shadow rollout may cost (mirror: share; nano-dollars a day) and how much disagreement it allows;
+       who takes part in a rollout (store/rollouts.h). */
+    "ALTER TABLE rollouts ADD COLUMN mirror REAL NOT NULL DEFAULT 0;"
+    "ALTER TABLE rollouts ADD COLUMN mirror_at_once INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE rollouts ADD COLUMN mirror_per_day INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE rollouts ADD COLUMN disagreement REAL NOT NULL DEFAULT 0;"
+    "ALTER TABLE rollouts ADD COLUMN segment TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE rollouts ADD COLUMN segment_rule TEXT NOT NULL DEFAULT '';"
+    /* What a shadow's candidate said (watch/shadows.h). same: 1, 0, -1 nothing to compare; cost: -1 unknown.
+     */
+    "CREATE TABLE shadow_answers ("
+    " id INTEGER PRIMARY KEY, rollout TEXT NOT NULL, request_id TEXT NOT NULL, at INTEGER NOT NULL,"
+    " label TEXT NOT NULL, confidence REAL, latency INTEGER NOT NULL, cost INTEGER NOT NULL,"
+    " error TEXT NOT NULL, same INTEGER NOT NULL);"
+    "CREATE INDEX shadow_answers_request ON shadow_answers (rollout, request_id);"
+    "CREATE INDEX shadow_answers_at ON shadow_answers (at);"
+    /* store/aliases.h */
+    "CREATE TABLE aliases ("
+    " model TEXT NOT NULL, alias TEXT NOT NULL, version INTEGER NOT NULL, changed INTEGER NOT NULL,"
+    " PRIMARY KEY (model, alias));"
+    /* store/endpoint_versions.h. Rows are only ever added. */
+    "CREATE TABLE endpoint_versions ("
+    " endpoint TEXT NOT NULL, version INTEGER NOT NULL, hash TEXT NOT NULL, created INTEGER NOT NULL,"
+    " body TEXT NOT NULL, PRIMARY KEY (endpoint, version));",
 };
 
 enum { STEP_COUNT = ARRAY_COUNT(steps), AUDIT_STEP = 11 };

@@ -9,6 +9,8 @@ struct watched {
     struct watched *next;
     char *endpoint, *id;
     struct arm arms[2];
+    struct shadow_answer *pairs; /* room for ARMS_PAIRS_MAX; NULL: none came yet */
+    size_t pair_count;
 };
 
 struct arms {
@@ -27,6 +29,7 @@ struct arms *arms_new(void) {
 static void watched_free(struct watched *w) {
     free(w->endpoint);
     free(w->id);
+    free(w->pairs);
     free(w);
 }
 
@@ -99,6 +102,41 @@ bool arms_read(struct arms *a, const char *id, struct arm out[2]) {
     const struct watched *w = *find(a, id);
     if (w)
         memcpy(out, w->arms, sizeof w->arms);
+    pthread_mutex_unlock(&a->lock);
+    return w != NULL;
+}
+
+static void keep_pair(struct watched *w, const struct shadow_answer *pair) {
+    if (!w->pairs)
+        w->pairs = malloc(ARMS_PAIRS_MAX * sizeof *w->pairs);
+    if (w->pairs && w->pair_count < ARMS_PAIRS_MAX)
+        w->pairs[w->pair_count++] = *pair;
+}
+
+void arms_note_pair(struct arms *a, const struct shadow_answer *pair) {
+    pthread_mutex_lock(&a->lock);
+    struct watched *w = *find(a, pair->rollout);
+    if (w) {
+        arm_add(&w->arms[0], &pair->stable);
+        arm_add(&w->arms[1], &pair->candidate);
+        keep_pair(w, pair);
+    }
+    pthread_mutex_unlock(&a->lock);
+}
+
+bool arms_take(struct arms *a, const char *id, struct arm out[2], struct shadow_answer **pairs,
+               size_t *count) {
+    *pairs = NULL;
+    *count = 0;
+    pthread_mutex_lock(&a->lock);
+    struct watched *w = *find(a, id);
+    if (w) {
+        memcpy(out, w->arms, sizeof w->arms);
+        *pairs = w->pairs;
+        *count = w->pair_count;
+        w->pairs = NULL;
+        w->pair_count = 0;
+    }
     pthread_mutex_unlock(&a->lock);
     return w != NULL;
 }

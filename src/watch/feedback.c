@@ -106,7 +106,9 @@ bool feedback_add(struct store *s, const struct feedback *f, struct buf *out, st
 bool feedback_visit(struct store *s, const char *endpoint, int64_t from, int64_t to,
                     void (*visit)(const struct feedback_row *row, void *ctx), void *ctx, struct error *err) {
     sqlite3_stmt *q = sql_statement(
-        s, "SELECT model, label, correct, score FROM feedback WHERE endpoint = ? AND at > ? AND at <= ?",
+        s,
+        "SELECT model, label, correct, score, request_id FROM feedback WHERE endpoint = ? AND at > ?"
+        " AND at <= ?",
         err);
     bool row;
     if (!q)
@@ -120,7 +122,8 @@ bool feedback_visit(struct store *s, const char *endpoint, int64_t from, int64_t
         struct feedback_row one = {.model = sql_str_at(q, 0),
                                    .label = sql_str_at(q, 1),
                                    .correct = (int)sql_int_at(q, 2),
-                                   .score = sql_null_at(q, 3) ? -1 : sqlite3_column_double(q, 3)};
+                                   .score = sql_null_at(q, 3) ? -1 : sqlite3_column_double(q, 3),
+                                   .request_id = sql_str_at(q, 4)};
         visit(&one, ctx);
     }
     return false;

@@ -25,6 +25,7 @@ struct feedback {
 bool feedback_add(struct store *s, const struct feedback *f, struct buf *out, struct error *err) MUST_USE;
 
 struct feedback_row {
+    struct str request_id;
     struct str model, label;
     int correct;  /* -1: not known */
     double score; /* < 0: not said */

@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include <pthread.h>
+#include <stdlib.h>
 
 static struct event answered(const char *endpoint, enum side side, int status) {
     return (struct event){.endpoint = str_from(endpoint),
@@ -46,6 +47,36 @@ static void counts_what_says_something_about_a_side(void **state) {
     arms_free(a);
 }
 
+static void pairs_are_counted_and_wait_to_be_written(void **state) {
+    struct arms *a = arms_new();
+    struct arm none[2] = {{0}}, now[2];
+    struct shadow_answer pair = {.rollout = "one",
+                                 .request_id = "r1",
+                                 .label = "spam",
+                                 .stable = {.latency_us = 5, .confidence = 0.9, .cost = -1},
+                                 .candidate = {.confidence = 0.8, .cost = 7, .agrees = ARM_NO}};
+    struct shadow_answer *pairs;
+    size_t count;
+    arms_note_pair(a, &pair); /* of no rollout that is counted */
+    assert_true(arms_watch(a, "shop", "one", none));
+    for (unsigned i = 0; i < ARMS_PAIRS_MAX + 3; i++)
+        arms_note_pair(a, &pair);
+    assert_true(arms_take(a, "one", now, &pairs, &count));
+    assert_int_equal(count, ARMS_PAIRS_MAX);
+    assert_string_equal(pairs[0].label, "spam");
+    assert_int_equal(now[0].requests, ARMS_PAIRS_MAX + 3);
+    assert_int_equal(now[1].differed, ARMS_PAIRS_MAX + 3);
+    assert_int_equal(now[0].differed + now[0].agreed, 0);
+    free(pairs);
+    assert_true(arms_take(a, "one", now, &pairs, &count));
+    assert_null(pairs);
+    assert_int_equal(count, 0);
+    assert_int_equal(now[1].requests, ARMS_PAIRS_MAX + 3);
+    assert_false(arms_take(a, "two", now, &pairs, &count));
+    arms_note_pair(a, &pair); /* not taken: freed with the rest */
+    arms_free(a);
+}
+
 enum { MANY = 20000 };
 
 static void *note_many(void *ctx) {
@@ -76,6 +107,7 @@ static void counts_while_others_come_and_go(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(counts_what_says_something_about_a_side),
+        cmocka_unit_test(pairs_are_counted_and_wait_to_be_written),
         cmocka_unit_test(counts_while_others_come_and_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
