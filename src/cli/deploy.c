@@ -1,5 +1,6 @@
 #include "cli/cli.h"
 
+#include "cli/deploy_shadow.h"
 #include "cli/endpoint_argument.h"
 #include "config/values.h"
 #include "models/version.h"
@@ -20,13 +21,21 @@ static const char help[] =
     "or as\n"
     "\"not enough data\". REFERENCE: NAME@VERSION of the registry, UPSTREAM/MODEL or "
     "UPSTREAM/MODEL#PROMPT@VERSION.\n\n"
-    "      --kind KIND       canary (5, 25, 50 %, then all; the default), ab (half and half for a set time) "
-    "or\n"
-    "                        blue-green (all at once, compared with what was before)\n"
+    "      --kind KIND       canary (5, 25, 50 %, then all; the default), ab (half and half for a set time), "
+    "blue-green\n"
+    "                        (all at once, compared with what was before) or shadow (answers nobody: asked "
+    "what "
+    "others\n"
+    "                        were asked, after they got their replies; needs no evaluation)\n"
     "      --steps LIST      the candidate's shares in percent, such as 5,25,50\n"
     "      --pause TIME      a step lasts at least so long (default 10m; of ab 24h)\n"
     "      --limit TIME      and without enough evidence at the most (default 24h; of ab 48h)\n"
     "      --least N         requests of the candidate before anything is decided (default 200)\n"
+    "      --mirror SHARE    of shadow: of so many requests (default 100%)\n"
+    "      --at-once N       of shadow: so many under way at most (default 4); what comes then is not "
+    "mirrored\n"
+    "      --per-day USD     of shadow: what a language model may cost in a day, or none (default 5)\n"
+    "      --disagreement SHARE  of shadow: other answers that are allowed (default 10%)\n"
     "      --why TEXT        for the history\n"
     "      --by NAME         who does it (default: the user that runs this)\n"
     "      --override REASON go without a passing evaluation of the version; needs --by\n" STORE_OPTIONS_HELP;
@@ -37,6 +46,10 @@ enum {
     OPTION_PAUSE,
     OPTION_LIMIT,
     OPTION_LEAST,
+    OPTION_MIRROR,
+    OPTION_AT_ONCE,
+    OPTION_PER_DAY,
+    OPTION_DISAGREEMENT,
     OPTION_WHY,
     OPTION_BY,
     OPTION_OVERRIDE
@@ -46,6 +59,7 @@ enum { GATE_CASES = 200 };
 struct deploy_command {
     enum rollout_kind kind;
     const char *steps, *why, *by, *override;
+    struct shadow_arguments shadow;
     int64_t pause, limit;
     uint64_t least;
 };
@@ -89,6 +103,8 @@ static bool fill(const struct deploy_command *c, struct rollout_record *r, struc
     for (unsigned i = 0; !c->steps && i < plan.step_count; i++)
         used +=
             (size_t)snprintf(r->steps + used, sizeof r->steps - used, "%s%g", used ? "," : "", plan.steps[i]);
+    if (c->steps && c->kind == ROLLOUT_SHADOW)
+        return fail(err, ERR_USAGE, "a shadow has no --steps; say --mirror");
     if ((c->steps && !add_steps(r, c->steps, err)) || !rollout_plan_of(r, &plan, err))
         return false;
     r->weight = plan.steps[0];
@@ -146,6 +162,8 @@ static bool passes_gate(const struct deploy_command *c, struct store *store, con
     if (version)
         *strrchr(model, '@') = '\0';
     wanted.model = model;
+    if (c->kind == ROLLOUT_SHADOW) /* it answers nobody */
+        return true;
     if (c->override)
         return (c->by && *c->by && *c->override) ||
                fail(err, ERR_USAGE, "--override needs a reason, and --by NAME of who answers for it");
@@ -192,10 +210,20 @@ static bool deploy(const struct deploy_command *c, struct store *store, const st
     unsigned version;
     str_put(str_from(e->name), r.endpoint, sizeof r.endpoint);
     serving_base(e, r.base);
-    if (!fill(c, &r, err) || !serving_alone(store, e, r.stable, err) ||
+    bool shadow = c->kind == ROLLOUT_SHADOW;
+    if (!fill(c, &r, err) || !deploy_shadow_fill(&c->shadow, shadow, e, &r, err) ||
+        !serving_alone(store, e, r.stable, err) ||
         !find_candidate(store, config, e, reference, &r, &version, err) || !may_start(e, &r, err) ||
-        !passes_gate(c, store, &r, version, err) || !start(c, store, &r, err))
+        (shadow && !deploy_shadow_check(config, &r, err)) || !passes_gate(c, store, &r, version, err) ||
+        !start(c, store, &r, err))
         return false;
+    if (shadow) {
+        printf("Rollout %s: %s is asked what %s is asked at endpoint \"%s\", of %g %% of the requests, and "
+               "answers "
+               "nobody.\n",
+               r.id, r.candidate, r.stable, r.endpoint, 100 * r.mirror);
+        return true;
+    }
     printf("Rollout %s: %s takes over from %s at endpoint \"%s\", now with %g %% of the requests.\n", r.id,
            r.candidate, r.stable, r.endpoint, 100 * r.weight);
     return true;
@@ -231,13 +259,17 @@ static bool read_option(void *ctx, int option, const char *value, struct error *
     switch (option) {
     case OPTION_KIND:
         return rollout_kind_parse(str_from(value), &c->kind) ||
-               fail(err, ERR_USAGE, "--kind is \"%.40s\"; expected canary, ab or blue-green", value);
+               fail(err, ERR_USAGE, "--kind is \"%.40s\"; expected canary, ab, blue-green or shadow", value);
     case OPTION_STEPS: c->steps = value; return true;
     case OPTION_PAUSE: return read_time("pause", value, &c->pause, err);
     case OPTION_LIMIT: return read_time("limit", value, &c->limit, err);
     case OPTION_LEAST:
         return (str_to_u64(str_from(value), &c->least) && c->least >= 1 && c->least <= 1000000000) ||
                fail(err, ERR_USAGE, "--least is \"%.40s\"; expected a number of requests", value);
+    case OPTION_MIRROR: c->shadow.mirror = value; return true;
+    case OPTION_AT_ONCE: c->shadow.at_once = value; return true;
+    case OPTION_PER_DAY: c->shadow.per_day = value; return true;
+    case OPTION_DISAGREEMENT: c->shadow.disagreement = value; return true;
     case OPTION_WHY: c->why = value; return true;
     case OPTION_BY: c->by = value; return true;
     case OPTION_OVERRIDE: c->override = value; return true;
@@ -251,6 +283,10 @@ int cli_deploy(int argc, char **argv) {
                                             {"pause", required_argument, NULL, OPTION_PAUSE},
                                             {"limit", required_argument, NULL, OPTION_LIMIT},
                                             {"least", required_argument, NULL, OPTION_LEAST},
+                                            {"mirror", required_argument, NULL, OPTION_MIRROR},
+                                            {"at-once", required_argument, NULL, OPTION_AT_ONCE},
+                                            {"per-day", required_argument, NULL, OPTION_PER_DAY},
+                                            {"disagreement", required_argument, NULL, OPTION_DISAGREEMENT},
                                             {"why", required_argument, NULL, OPTION_WHY},
                                             {"by", required_argument, NULL, OPTION_BY},
                                             {"override", required_argument, NULL, OPTION_OVERRIDE},

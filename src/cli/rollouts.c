@@ -12,8 +12,15 @@
 #include <string.h>
 
 static const char help[] =
-    "Usage: penstock rollouts list [ENDPOINT]\n\n"
-    "Shows rollouts, the newest first, with what decided them or what is missing.\n\n" STORE_OPTIONS_HELP;
+    "Usage: penstock rollouts list [ENDPOINT]\n"
+    "       penstock rollouts show ENDPOINT|ID\n"
+    "       penstock rollouts stop ENDPOINT [--why TEXT] [--by NAME]\n\n"
+    "list shows rollouts, the newest first, with what decided them or what is missing; show the evidence of "
+    "one "
+    "(the\n"
+    "endpoint's newest, or by its ID), with the last answers of a shadow; stop ends a shadow.\n\n"
+    "      --why TEXT        for the history\n"
+    "      --by NAME         who does it (default: the user that runs this)\n" STORE_OPTIONS_HELP;
 static const char rollback_help[] =
     "Usage: penstock rollback ENDPOINT [--why TEXT] [--by NAME]\n\n"
     "What served before the endpoint's newest rollout serves all of it again, at once, also on a running "
@@ -43,7 +50,10 @@ static void add_row(const struct rollout_record *r, void *ctx) {
     table_cell(t, str_from(r->endpoint));
     table_cell(t, str_from(r->stable));
     table_cell(t, str_from(r->candidate));
-    table_cell_format(t, "%g %%", 100 * r->weight);
+    if (r->mirror > 0)
+        table_cell(t, STR("shadow"));
+    else
+        table_cell_format(t, "%g %%", 100 * r->weight);
     table_cell(t, str_from(rollout_state_name(r->state)));
     table_cell(t, str_from(r->outcome));
 }
@@ -68,23 +78,37 @@ static bool list(const struct store_option *o, const char *endpoint, struct stor
     return good;
 }
 
-static bool run_list(void *ctx, const struct store_option *o, char **words, int count, struct error *err) {
-    struct store *store;
-    if (strcmp(words[0], "list") != 0)
-        return fail(err, ERR_USAGE, "\"%.40s\" is no command; expected list", words[0]);
-    if (count > 2)
-        return fail(err, ERR_USAGE, "\"%.40s\" is too much", words[2]);
-    if (!store_option_open(o, false, &store, err))
-        return false;
-    bool good = list(o, count > 1 ? words[1] : NULL, store, err);
-    store_close(store);
-    return good;
+/* ---- show ---- */
+
+struct one {
+    struct rollout_record r;
+    bool found;
+};
+
+static void take_one(const struct rollout_record *r, void *ctx) {
+    struct one *one = ctx;
+    one->r = *r;
+    one->found = true;
 }
 
-int cli_rollouts(int argc, char **argv) {
-    static const struct option options[] = {STORE_LONG_OPTIONS, {0}};
-    static const struct store_command command = {"rollouts", help, options, NULL, run_list};
-    return store_command_run(&command, NULL, argc, argv);
+static bool show(struct store *store, const char *name, struct error *err) {
+    struct one one = {.found = false};
+    AUTO_BUF out = BUF_INIT(OUTPUT_MAX);
+    struct json_writer w = JSON_WRITER(&out);
+    if (!rollouts_list(store, &(struct rollout_filter){.id = name, .limit = 1}, take_one, &one, err))
+        return false;
+    if (!one.found &&
+        !rollouts_list(store, &(struct rollout_filter){.endpoint = name, .limit = 1}, take_one, &one, err))
+        return false;
+    if (!one.found)
+        return fail(err, ERR_NOT_FOUND, "no rollout and no endpoint with one is called \"%.60s\"", name);
+    json_object(&w);
+    rollout_write_fields(&one.r, &w);
+    bool good = rollout_write_evidence(store, &one.r, &w, err);
+    json_object_end(&w);
+    if (good)
+        puts(buf_terminated(&out) ? out.p : "{}");
+    return good;
 }
 
 /* ---- ending one ---- */
@@ -124,6 +148,29 @@ static bool finish(const struct ending *c, const char *endpoint, struct store *s
     return true;
 }
 
+/* Who serves is not touched. */
+static bool stop(const struct ending *c, struct store *store, const char *endpoint, struct error *err) {
+    struct rollout_record r;
+    bool found, lost = false;
+    do {
+        if (!rollouts_shadow(store, endpoint, &found, &r, err))
+            return false;
+        if (!found)
+            return fail(err, ERR_NOT_FOUND,
+                        "endpoint \"%.60s\" has no running shadow; \"penstock rollback\" "
+                        "ends other rollouts",
+                        endpoint);
+        const char *by = c->by ? c->by : who_runs(), *why = c->why ? c->why : "";
+        r.state = ROLLOUT_STOPPED;
+        r.ended = clock_wall();
+        snprintf(r.outcome, sizeof r.outcome, "%.100s stopped it%s%.250s", by, *why ? ": " : "", why);
+        if (!rollouts_save(store, &r, NULL, 0, "rollout.stopped", by, why, &lost, err))
+            return false;
+    } while (lost);
+    printf("%s is asked nothing more at endpoint \"%s\".\n", r.candidate, r.endpoint);
+    return true;
+}
+
 static bool run_ending(void *ctx, const struct store_option *o, char **words, int count, struct error *err) {
     const struct ending *c = ctx;
     struct store *store;
@@ -148,6 +195,33 @@ static const struct option ending_options[] = {{"why", required_argument, NULL, 
                                                {"by", required_argument, NULL, OPTION_BY},
                                                STORE_LONG_OPTIONS,
                                                {0}};
+
+/* ---- the command ---- */
+
+static bool run_rollouts(void *ctx, const struct store_option *o, char **words, int count,
+                         struct error *err) {
+    struct store *store;
+    bool lists = strcmp(words[0], "list") == 0, shows = strcmp(words[0], "show") == 0,
+         stops = strcmp(words[0], "stop") == 0;
+    if (!lists && !shows && !stops)
+        return fail(err, ERR_USAGE, "\"%.40s\" is no command; expected list, show or stop", words[0]);
+    if (count > 2)
+        return fail(err, ERR_USAGE, "\"%.40s\" is too much", words[2]);
+    if (!lists && count < 2)
+        return fail(err, ERR_USAGE, "%s needs an ENDPOINT", words[0]);
+    if (!store_option_open(o, false, &store, err))
+        return false;
+    bool good = lists   ? list(o, count > 1 ? words[1] : NULL, store, err)
+                : shows ? show(store, words[1], err)
+                        : stop(ctx, store, words[1], err);
+    store_close(store);
+    return good;
+}
+
+int cli_rollouts(int argc, char **argv) {
+    static const struct store_command command = {"rollouts", help, ending_options, read_option, run_rollouts};
+    return store_command_run(&command, &(struct ending){0}, argc, argv);
+}
 
 int cli_rollback(int argc, char **argv) {
     static const struct store_command command = {"rollback", rollback_help, ending_options, read_option,

@@ -8,6 +8,7 @@
 #include "pipeline/rollouts.h"
 #include "pipeline/sessions.h"
 #include "pipeline/serving_history.h"
+#include "pipeline/shadow.h"
 #include "pipeline/upstream_metrics.h"
 #include "watch/alerting.h"
 #include "watch/objective_readings.h"
@@ -41,6 +42,7 @@ struct process {
     struct recorder *recorder;
     struct arms *arms;
     struct rollout_driver *rollouts;
+    struct shadow_runner *shadows;
     struct objective_readings *objectives;
     struct service_readings *services;
     struct alerting *alerting;
@@ -148,7 +150,8 @@ static bool make_parts(struct process *p, struct error *err) {
         return false;
     p->arms = arms_new();
     p->rollouts = p->arms ? rollout_driver_new(p->store, p->arms) : NULL;
-    if (!p->rollouts)
+    p->shadows = p->arms ? shadow_runner_new(p->arms) : NULL;
+    if (!p->rollouts || !p->shadows)
         return fail(err, ERR_NO_MEMORY, "out of memory");
     struct recorder_options recorder = {.journal = p->journal,
                                         .arms = p->arms,
@@ -178,6 +181,7 @@ static bool make_engine(struct process *p) {
                                  .sessions = p->sessions,
                                  .window = p->window,
                                  .audit = p->audit,
+                                 .shadows = p->shadows,
                                  .loops = p->loops};
     p->engine = engine_new(&parts, first);
     if (!p->engine)
@@ -478,6 +482,7 @@ static void end(struct process *p) {
     if (p->engine)
         audit(p);
     rollout_driver_free(p->rollouts);
+    shadow_runner_free(p->shadows);
     arms_free(p->arms);
     engine_free(p->engine);
     sessions_free(p->sessions);

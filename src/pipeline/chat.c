@@ -1,6 +1,7 @@
 #include "pipeline/chat.h"
 
 #include "base/clock.h"
+#include "chat/prompted.h"
 
 void chat_bill(struct chat *c, const struct price *price, const struct chat_usage *usage) {
     struct chat_spending *s = &c->spent;
@@ -53,6 +54,29 @@ void chat_call_ended(struct chat *c, const struct asking *a, enum failure failur
     if (failure == FAILURE_NONE || t->said || t->facts.usage.output != TOKENS_UNKNOWN)
         chat_bill(c, a->remote->price, &t->facts.usage);
     learn(c, a);
+}
+
+bool chat_needs_prompt(const struct chat_request *in, const struct prompt *prompt) {
+    return prompt || chat_request_has_variables(in);
+}
+
+bool chat_put_prompt(const struct chat_request *in, const struct prompt *prompt, struct arena *arena,
+                     struct chat_request *out, struct error *err) {
+    AUTO_BUF body = BUF_INIT(8 * (in->body.n + PROMPT_BYTES_MAX) + 4096);
+    if (!chat_request_with_prompt(in, prompt, &body, err))
+        return false;
+    struct str kept = arena_copy(arena, buf_str(&body));
+    if (!kept.p)
+        return fail(err, ERR_NO_MEMORY, "Out of memory for this request.");
+    return chat_request_parse(in->surface, kept, out, err);
+}
+
+void chat_keep_text(struct question *question, struct held_answer *held) {
+    enum { TEXT_MAX = 64 << 10 };
+    if (held->text.cap == 0)
+        held->text = BUF_INIT(TEXT_MAX);
+    chat_held_clear(held);
+    question->text = &held->text;
 }
 
 void chat_held_clear(struct held_answer *h) {

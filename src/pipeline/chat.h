@@ -99,6 +99,15 @@ void chat_bill(struct chat *c, const struct price *price, const struct chat_usag
 void chat_bill_aside(struct chat *c, const struct price *price, const struct chat_usage *usage,
                      int64_t tokens);
 
+/* Is the request another one with that prompt (NULL: none) before what it says, or without values for one? */
+bool chat_needs_prompt(const struct chat_request *in, const struct prompt *prompt);
+/* *out, with memory of the arena's, is what is asked then. */
+bool chat_put_prompt(const struct chat_request *in, const struct prompt *prompt, struct arena *arena,
+                     struct chat_request *out, struct error *err) MUST_USE;
+
+/* Where the rollout's shadow will compare it, the lane's answer is kept as text. */
+void chat_keep_text(struct question *question, struct held_answer *held);
+
 /* Frees what askings left. */
 void chat_clear(struct chat *c);
 /* Takes the answer from the cache; `stale`: however old. */

@@ -4,6 +4,7 @@
 #include "base/ids.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "pipeline/shadow.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -76,6 +77,7 @@ void engine_loop_stop(struct loop_state *state) {
     pthread_mutex_lock(&e->lock);
     e->states[state->index] = NULL;
     pthread_mutex_unlock(&e->lock);
+    shadow_stop_loop(state);
     snapshot_unref(state->snapshot);
     scratch_free(state->scratch);
     http_client_free(state->client);

@@ -27,6 +27,7 @@ struct engine_parts {
     struct session_table *sessions;
     struct metrics_window *window; /* of `metrics` */
     struct audit_watch *audit;
+    struct shadow_runner *shadows; /* NULL: nothing is mirrored */
     unsigned loops;
 };
 
@@ -54,7 +55,8 @@ struct loop_state {
     struct buf reply;        /* reused, as `headers` are: good until the loop's next request */
     struct reply_headers headers;
     uint64_t requests_open;
-    uint64_t chance; /* engine_chance */
+    uint64_t chance;             /* engine_chance */
+    struct shadow_chat *shadows; /* under way (pipeline/shadow.h) */
 };
 
 /* `first` becomes the engine's (its reference is taken). NULL when memory is out. */

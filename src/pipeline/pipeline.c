@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "pipeline/chat.h"
+#include "pipeline/shadow.h"
 #include "pipeline/stages/stages.h"
 
 #include <stdarg.h>
@@ -125,6 +126,7 @@ static bool walk(struct request *r) {
         advance(r, answer);
     }
     struct snapshot *snapshot = r->snapshot;
+    struct shadow *shadow = r->mirror ? shadow_prepare(r) : NULL;
     let_go(r);
     if (r->answered)
         r->answered(r);
@@ -133,6 +135,7 @@ static bool walk(struct request *r) {
     else
         exchange_reply(r->exchange, r->status, r->loop->headers.list, r->loop->headers.count,
                        buf_str(&r->loop->reply));
+    shadow_start(shadow);
     snapshot_unref(snapshot);
     return false;
 }

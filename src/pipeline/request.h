@@ -95,6 +95,7 @@ struct request {
     struct model_version *pinned;  /* the one that the caller named; NULL: the split chooses */
     struct model_version *version; /* chosen by the split */
     enum side side;                /* of the endpoint's rollout */
+    struct mirror *mirror;         /* of the endpoint's shadow, which is to be asked, too; NULL: it is not */
     struct document_result *document;
     struct chat *chat;                 /* NULL: a prediction */
     bool streaming;                    /* the reply has begun and goes out piece by piece */

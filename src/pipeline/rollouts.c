@@ -10,12 +10,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LOOK_MS = 1000, RUNNING_MAX = 64 };
+enum { LOOK_MS = 1000, RUNNING_MAX = 64, FORGET_S = 60 };
+
+/* Labels of mirrored requests are read so much later, when what the candidate said is in the store. */
+#define SHADOW_LABELS_LATE (5 * NS_PER_SECOND)
 
 struct rollout_driver {
     struct store *store;
     struct arms *arms;
     int64_t next_ns;   /* monotonic */
+    int64_t forget_ns; /* monotonic: when old answers of shadows are looked for */
     int64_t labels_ns; /* wall: labels until then are counted */
 };
 
@@ -43,6 +47,8 @@ bool rollout_plan_of(const struct rollout_record *r, struct rollout_plan *out, s
     out->step_least_ns = r->step_least;
     out->step_most_ns = r->step_most;
     out->analysis.least = (uint64_t)r->least;
+    if (r->disagreement > 0)
+        out->analysis.allowed[CRITERION_DISAGREEMENT] = r->disagreement;
     return out->step_count > 0 || fail(err, ERR_USAGE, "a rollout has at least one step");
 }
 
@@ -53,8 +59,33 @@ struct told {
     const struct rollout_record *r;
 };
 
+/* Of an input that both were asked: a label tells of both; whether the reply was right, of the candidate only
+ * where that follows. */
+static void take_of_mirrored(struct told *t, const struct feedback_row *row) {
+    struct arms *arms = t->d->arms;
+    const char *id = t->r->id;
+    struct shadow_answer a;
+    struct error err;
+    bool found;
+    if (row->correct < 0 || !str_eq(row->model, str_from(t->r->stable)))
+        return;
+    if (!shadows_find(t->d->store, id, row->request_id, &found, &a, &err) || !found || a.candidate.failed)
+        return;
+    bool same = a.candidate.agrees == ARM_YES, right = same ? row->correct : false;
+    if (row->label.n)
+        right = str_eq(row->label, str_from(a.label));
+    else if (!same && !row->correct)
+        return; /* both wrong, or the candidate right */
+    arms_add_label(arms, id, false, row->label, row->correct != 0);
+    arms_add_label(arms, id, true, row->label, right);
+}
+
 static void take_feedback(const struct feedback_row *row, void *ctx) {
     struct told *t = ctx;
+    if (t->r->mirror > 0) {
+        take_of_mirrored(t, row);
+        return;
+    }
     bool candidate = str_eq(row->model, str_from(t->r->candidate));
     if (!candidate && !str_eq(row->model, str_from(t->r->stable)))
         return;
@@ -67,10 +98,11 @@ static void take_feedback(const struct feedback_row *row, void *ctx) {
 /* What people decided in the review queue. */
 static bool visit_reviews(struct told *t, int64_t from, int64_t to, struct error *err) {
     struct store *s = t->d->store;
-    sqlite3_stmt *q = sql_statement(s,
-                                    "SELECT model, label, prediction FROM review_items WHERE endpoint = ?"
-                                    " AND resolved > ? AND resolved <= ?",
-                                    err);
+    sqlite3_stmt *q =
+        sql_statement(s,
+                      "SELECT model, label, prediction, request_id FROM review_items WHERE endpoint = ?"
+                      " AND resolved > ? AND resolved <= ?",
+                      err);
     bool row;
     if (!q)
         return false;
@@ -80,7 +112,10 @@ static bool visit_reviews(struct told *t, int64_t from, int64_t to, struct error
     while (sql_step(s, q, &row, err)) {
         if (!row)
             return true;
-        struct feedback_row one = {.model = sql_str_at(q, 0), .label = sql_str_at(q, 1), .score = -1};
+        struct feedback_row one = {.model = sql_str_at(q, 0),
+                                   .label = sql_str_at(q, 1),
+                                   .score = -1,
+                                   .request_id = sql_str_at(q, 3)};
         one.correct = str_eq(one.label, sql_str_at(q, 2));
         take_feedback(&one, t);
     }
@@ -91,7 +126,9 @@ static bool visit_reviews(struct told *t, int64_t from, int64_t to, struct error
 static void add_labels(struct rollout_driver *d, const struct rollout_record *r, int64_t to) {
     struct told t = {d, r};
     struct error err;
-    int64_t from = d->labels_ns > r->created ? d->labels_ns : r->created;
+    int64_t late = r->mirror > 0 ? SHADOW_LABELS_LATE : 0;
+    int64_t from = d->labels_ns - late > r->created ? d->labels_ns - late : r->created;
+    to -= late;
     if (!visit_reviews(&t, from, to, &err) ||
         !feedback_visit(d->store, r->endpoint, from, to, take_feedback, &t, &err))
         log_event(LOG_ERROR, "rollout.failed", "Labels for rollout %s cannot be read. %s", r->id,
@@ -100,18 +137,45 @@ static void add_labels(struct rollout_driver *d, const struct rollout_record *r,
 
 /* ---- one rollout ---- */
 
-static bool counted(struct rollout_driver *d, const struct rollout_record *r, struct arm now[2]) {
+/* What both did, and what of it is to be written row by row. */
+struct counts {
+    struct arm arms[2];
+    struct shadow_answer *pairs;
+    size_t pair_count;
+};
+
+static bool counted(struct rollout_driver *d, const struct rollout_record *r, struct counts *now) {
     struct arm before[2] = {0};
     struct error err;
     size_t n;
-    if (arms_read(d->arms, r->id, now))
+    if (arms_take(d->arms, r->id, now->arms, &now->pairs, &now->pair_count))
         return true;
     if (!rollouts_evidence(d->store, r->id, before, sizeof before, &n, &err) ||
         !arms_watch(d->arms, r->endpoint, r->id, before)) {
         log_event(LOG_ERROR, "rollout.failed", "Rollout %s cannot be counted. %s", r->id, err.message);
         return false;
     }
-    return arms_read(d->arms, r->id, now);
+    return arms_take(d->arms, r->id, now->arms, &now->pairs, &now->pair_count);
+}
+
+static const char *end_shadow(struct rollout_record *r, enum rollout_decision decision) {
+    switch (decision) {
+    case ROLLOUT_PRAISE: r->state = ROLLOUT_BETTER; return "rollout.better";
+    case ROLLOUT_PROMOTE: r->state = ROLLOUT_AS_GOOD; return "rollout.as_good";
+    case ROLLOUT_BACK: r->state = ROLLOUT_WORSE; return "rollout.worse";
+    default: r->state = ROLLOUT_NOT_ENOUGH_DATA; return "rollout.not_enough_data";
+    }
+}
+
+static const char *end_rollout(struct rollout_record *r, enum rollout_decision decision) {
+    switch (decision) {
+    case ROLLOUT_PROMOTE:
+        r->state = ROLLOUT_PROMOTED;
+        r->weight = 1;
+        return "rollout.promoted";
+    case ROLLOUT_BACK: r->state = ROLLOUT_ROLLED_BACK; return "rollout.rolled_back";
+    default: r->state = ROLLOUT_NOT_ENOUGH_DATA; return "rollout.not_enough_data";
+    }
 }
 
 static const char *apply(struct rollout_record *r, const struct rollout_plan *plan,
@@ -119,25 +183,28 @@ static const char *apply(struct rollout_record *r, const struct rollout_plan *pl
     r->step = p->step;
     r->looked = p->looked;
     r->seen = p->seen;
-    switch (decision) {
-    case ROLLOUT_STAY: return NULL;
-    case ROLLOUT_NEXT_STEP:
+    if (decision == ROLLOUT_STAY)
+        return NULL;
+    if (decision == ROLLOUT_NEXT_STEP) {
         r->step_since = now;
         r->weight = plan->steps[p->step];
         return "rollout.step";
-    case ROLLOUT_PROMOTE:
-        r->state = ROLLOUT_PROMOTED;
-        r->weight = 1;
-        break;
-    case ROLLOUT_BACK: r->state = ROLLOUT_ROLLED_BACK; break;
-    case ROLLOUT_STOP: r->state = ROLLOUT_NOT_ENOUGH_DATA; break;
     }
-    if (r->state != ROLLOUT_PROMOTED)
-        r->weight = 0;
+    r->weight = 0;
     r->ended = now;
-    return r->state == ROLLOUT_PROMOTED      ? "rollout.promoted"
-           : r->state == ROLLOUT_ROLLED_BACK ? "rollout.rolled_back"
-                                             : "rollout.not_enough_data";
+    return r->mirror > 0 ? end_shadow(r, decision) : end_rollout(r, decision);
+}
+
+static void say(const struct rollout_record *r, const char *what) {
+    bool good = r->state == ROLLOUT_RUNNING || r->state == ROLLOUT_PROMOTED || r->state == ROLLOUT_AS_GOOD ||
+                r->state == ROLLOUT_BETTER;
+    enum log_level level = good ? LOG_INFO : LOG_WARN;
+    if (r->mirror > 0)
+        log_event(level, what, "Endpoint \"%s\": %s, as a shadow of %s: %s.", r->endpoint, r->candidate,
+                  r->stable, r->outcome);
+    else
+        log_event(level, what, "Endpoint \"%s\": %s has %.3g %% of the requests: %s.", r->endpoint,
+                  r->candidate, 100 * r->weight, r->outcome);
 }
 
 /* True: another share of the requests from now on. */
@@ -146,49 +213,74 @@ static bool save(struct rollout_driver *d, struct rollout_record *r, const struc
     struct error err;
     bool lost;
     if (!rollouts_save(d->store, r, evidence, 2 * sizeof *evidence, what, "penstock", r->outcome, &lost,
-                       &err))
+                       &err)) {
         log_event(LOG_ERROR, "rollout.failed", "Rollout %s cannot be written and stays as it is. %s", r->id,
                   err.message);
-    else if (what && !lost)
-        log_event(r->state == ROLLOUT_RUNNING || r->state == ROLLOUT_PROMOTED ? LOG_INFO : LOG_WARN, what,
-                  "Endpoint \"%s\": %s has %.3g %% of the requests: %s.", r->endpoint, r->candidate,
-                  100 * r->weight, r->outcome);
+        return false;
+    }
+    if (!what || lost)
+        return false;
+    say(r, what);
     return true;
 }
 
-/* The configuration has the last word. */
-static bool is_superseded(const struct rollout_record *r, const struct config *config) {
+/* Rows that cannot be written are counted all the same. */
+static void write_pairs(struct rollout_driver *d, const struct rollout_record *r, const struct counts *c) {
+    struct error err;
+    bool good = c->pair_count == 0 || store_begin(d->store, false, &err);
+    if (c->pair_count == 0)
+        return;
+    for (size_t i = 0; good && i < c->pair_count; i++)
+        good = shadows_add(d->store, &c->pairs[i], &err);
+    if (good)
+        good = store_commit(d->store, &err);
+    else if (store_in_transaction(d->store))
+        store_rollback(d->store);
+    if (!good)
+        log_event(LOG_ERROR, "rollout.failed", "%zu answers of rollout %s are not kept. %s", c->pair_count,
+                  r->id, err.message);
+}
+
+/* The configuration has the last word; and a shadow is compared with who serves. */
+static bool is_superseded(struct rollout_driver *d, const struct rollout_record *r,
+                          const struct config *config) {
     const struct config_endpoint *e = config_endpoint_named(config, str_from(r->endpoint));
-    char base[SHA256_HEX_SIZE];
+    char base[SHA256_HEX_SIZE], serves[ROLLOUT_NAME_MAX + 1];
+    struct error err;
     if (!e)
         return true;
     serving_base(e, base);
-    return strcmp(base, r->base) != 0;
+    if (strcmp(base, r->base) != 0)
+        return true;
+    return r->mirror > 0 && serving_alone(d->store, e, serves, &err) && strcmp(serves, r->stable) != 0;
 }
 
 static bool supersede(struct rollout_driver *d, struct rollout_record *r) {
-    r->state = ROLLOUT_ROLLED_BACK;
+    r->state = r->mirror > 0 ? ROLLOUT_STOPPED : ROLLOUT_ROLLED_BACK;
     r->weight = 0;
     r->ended = clock_wall();
-    snprintf(r->outcome, sizeof r->outcome,
-             "the configuration of the endpoint was changed, and has the last word");
+    snprintf(r->outcome, sizeof r->outcome, "%s",
+             r->mirror > 0 ? "what it is compared with serves no more"
+                           : "the configuration of the endpoint was changed, and has the last word");
     return save(d, r, NULL, "rollout.superseded");
 }
 
 static bool drive(struct rollout_driver *d, struct rollout_record *r, const struct config *config) {
-    struct arm now[2];
+    struct counts now = {0};
     struct rollout_plan plan;
     struct error err;
     int64_t wall = clock_wall();
-    if (is_superseded(r, config))
+    if (is_superseded(d, r, config))
         return supersede(d, r);
-    if (!rollout_plan_of(r, &plan, &err) || !counted(d, r, now))
+    if (!rollout_plan_of(r, &plan, &err) || !counted(d, r, &now))
         return false;
+    write_pairs(d, r, &now);
+    free(now.pairs);
     add_labels(d, r, wall);
     struct rollout_progress progress = {r->step, r->step_since, r->looked, r->seen};
     enum rollout_decision decision =
-        rollout_decide(&plan, &progress, &now[0], &now[1], wall, r->outcome, sizeof r->outcome);
-    return save(d, r, now, apply(r, &plan, &progress, decision, wall));
+        rollout_decide(&plan, &progress, &now.arms[0], &now.arms[1], wall, r->outcome, sizeof r->outcome);
+    return save(d, r, now.arms, apply(r, &plan, &progress, decision, wall));
 }
 
 /* ---- all of them ---- */
@@ -205,6 +297,14 @@ static void collect(const struct rollout_record *r, void *ctx) {
         return; /* its turn comes */
     running->list = more;
     running->list[running->count++] = *r;
+}
+
+static void forget(struct rollout_driver *d, int64_t before, int64_t now) {
+    struct error err;
+    bool more = false;
+    if (!shadows_forget(d->store, before, &more, &err))
+        log_event(LOG_ERROR, "rollout.failed", "Old answers of shadows cannot be deleted. %s", err.message);
+    d->forget_ns = more ? now : now + FORGET_S * NS_PER_SECOND;
 }
 
 bool rollout_driver_tick(struct rollout_driver *d, const struct config *config) {
@@ -227,6 +327,8 @@ bool rollout_driver_tick(struct rollout_driver *d, const struct config *config) 
         changed |= drive(d, &running.list[i], config);
     d->labels_ns = wall;
     free(running.list);
+    if (config->store.retention > 0 && now >= d->forget_ns)
+        forget(d, wall - config->store.retention, now);
     return changed;
 }
 

@@ -45,11 +45,20 @@ bool serving_of(struct store *s, const struct config_endpoint *e, struct serving
         out->count = 2;
         return true;
     case ROLLOUT_PROMOTED: out->references[0] = r->candidate; break;
-    case ROLLOUT_ROLLED_BACK:
-    case ROLLOUT_NOT_ENOUGH_DATA: out->references[0] = r->stable; break;
+    default: out->references[0] = r->stable; break;
     }
     out->weights[0] = 1;
     out->count = 1;
+    return true;
+}
+
+bool serving_shadow(struct store *s, const struct config_endpoint *e, bool *found, struct rollout_record *out,
+                    struct error *err) {
+    char base[SHA256_HEX_SIZE];
+    if (!rollouts_shadow(s, e->name, found, out, err))
+        return false;
+    serving_base(e, base);
+    *found = *found && strcmp(out->base, base) == 0;
     return true;
 }
 

@@ -16,6 +16,10 @@ struct serving {
 bool serving_of(struct store *s, const struct config_endpoint *e, struct serving *out,
                 struct error *err) MUST_USE;
 
+/* Its running shadow, which serves nobody; *found false: none, or the configuration was changed since. */
+bool serving_shadow(struct store *s, const struct config_endpoint *e, bool *found, struct rollout_record *out,
+                    struct error *err) MUST_USE;
+
 /* Names what the configuration says there. */
 void serving_base(const struct config_endpoint *e, char hash[SHA256_HEX_SIZE]);
 

@@ -9,6 +9,7 @@
 #include "store/keys.h"
 #include "store/prompts.h"
 #include "store/registry.h"
+#include "watch/shadows.h"
 #include "watch/metrics.h"
 
 #include <stdio.h>
@@ -73,16 +74,23 @@ static int add_script(struct build *b, const char *path, const char *function,
     return (int)s->script_count++;
 }
 
-/* The i-th target of an endpoint: shares first, then the fallback steps'. */
-static struct share *target_at(const struct endpoint *e, unsigned i) {
-    return i < e->share_count ? &e->shares[i] : &e->steps[i - e->share_count].target;
+/* The i-th target of an endpoint: shares first, then the fallback steps', then the shadow. */
+static const struct share *target_at(const struct endpoint *e, unsigned i) {
+    if (i < e->share_count)
+        return &e->shares[i];
+    i -= e->share_count;
+    return i < e->step_count ? &e->steps[i].target : &e->shadow;
+}
+
+static unsigned target_count(const struct endpoint *e) {
+    return e->share_count + e->step_count + 1;
 }
 
 /* A version that the previous snapshot has, and still means the same, is taken over with its warm memory. */
 static struct model_version *loaded(const struct snapshot *s, const struct version_record *record) {
     for (size_t e = 0; s && e < s->endpoint_count; e++) {
         const struct endpoint *endpoint = &s->endpoints[e];
-        for (unsigned i = 0; i < endpoint->share_count + endpoint->step_count; i++) {
+        for (unsigned i = 0; i < target_count(endpoint); i++) {
             struct model_version *v = target_at(endpoint, i)->version;
             if (v && v->backend && v->version == record->version && strcmp(v->name, record->name) == 0)
                 return v;
@@ -287,6 +295,51 @@ static bool add_shares(struct build *b, struct endpoint *e) {
     return now.rolled ? add_rolled(b, e, &now) : add_configured(b, e);
 }
 
+static struct mirror *going_on(const struct snapshot *previous, const char *rollout) {
+    for (size_t i = 0; previous && i < previous->endpoint_count; i++) {
+        struct mirror *m = previous->endpoints[i].mirror;
+        if (m && strcmp(mirror_rollout(m), rollout) == 0)
+            return mirror_ref(m);
+    }
+    return NULL;
+}
+
+/* What its candidate has cost today counts, also after a restart. */
+static struct mirror *get_mirror(struct build *b, const struct rollout_record *r, struct error *err) {
+    const struct mirror_terms terms = {r->mirror, r->mirror_at_once, r->mirror_per_day};
+    const int64_t now = clock_wall(), day = 24 * 3600 * NS_PER_SECOND;
+    int64_t spent;
+    struct mirror *m = going_on(b->from->previous, r->id);
+    if (m || !shadows_spent(b->from->store, r->id, now / day * day, &spent, err))
+        return m;
+    m = mirror_new(r->id, &terms, spent, now);
+    if (!m)
+        fail(err, ERR_NO_MEMORY, "out of memory");
+    return m;
+}
+
+/* Nobody waits for a shadow: one that cannot be is left out, and said. */
+static bool add_shadow(struct build *b, struct endpoint *e) {
+    struct rollout_record r;
+    struct serving_target t;
+    struct error err;
+    bool there;
+    if (!serving_shadow(b->from->store, e->config, &there, &r, &err)) {
+        config_problem(b->problems, b->from->config, NULL, "%s", err.message);
+        return false;
+    }
+    if (!there || e->share_count != 1)
+        return true;
+    if (serving_parse(r.candidate, &e->config->rollout[0].target.model.place, &t, &err)) {
+        if (!get_candidate(b, &t.target, &e->shadow))
+            return true; /* said */
+        e->mirror = get_mirror(b, &r, &err);
+    }
+    if (!e->mirror)
+        log_event(LOG_ERROR, "rollout.failed", "Rollout %s mirrors nothing. %s", r.id, err.message);
+    return true;
+}
+
 static bool add_steps(struct build *b, struct endpoint *e) {
     static const char *const names[] = {[STEP_RULES] = "rules",
                                         [STEP_CACHE] = "cache",
@@ -478,6 +531,7 @@ static bool add_endpoints(struct build *b) {
         good &= add_output(b, e);
         good &= add_shares(b, e);
         good &= add_steps(b, e);
+        good &= add_shadow(b, e);
         if (e->config->rules) {
             e->verify_script = add_script(b, e->config->rules, "verify", &e->config->rules_place);
             good &= e->verify_script != NO_SCRIPT;
@@ -556,14 +610,15 @@ struct snapshot *snapshot_ref(struct snapshot *s) {
     return s;
 }
 
-static void clear_target(struct share *target) {
+static void clear_target(const struct share *target) {
     model_version_unref(target->version);
     free_remote(target->remote);
 }
 
 static void free_endpoint(struct endpoint *e) {
-    for (unsigned i = 0; i < e->share_count + e->step_count; i++)
+    for (unsigned i = 0; i < target_count(e); i++)
         clear_target(target_at(e, i));
+    mirror_unref(e->mirror);
     tuning_unref(e->tuning);
     if (e->vectors) {
         free_remote(e->vectors->remote);

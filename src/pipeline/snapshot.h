@@ -16,6 +16,7 @@
 #include "pipeline/output_schema.h"
 #include "pipeline/upstream.h"
 #include "traffic/budget.h"
+#include "traffic/mirror.h"
 
 struct metrics;
 
@@ -78,6 +79,8 @@ struct endpoint {
     bool rolling;    /* shares are what serves and the candidate of a rollout, in this order */
     struct str salt; /* of the split: the endpoint's name, or the rollout's ID */
     char rollout[ID_SIZE];
+    struct mirror *mirror; /* of its running shadow; NULL: none */
+    struct share shadow;   /* with `mirror`: the candidate, which answers nobody */
     struct step *steps;
     unsigned step_count;
     int verify_script, route_script;

@@ -75,6 +75,10 @@ bool verifying_judged(const struct chat *c) {
     return c->verifying && c->verifying->judged;
 }
 
+bool verifying_repaired(const struct chat *c) {
+    return c->verifying && c->verifying->repairing;
+}
+
 void verifying_word(struct chat *c, struct question *question, struct held_answer *held) {
     struct verifying *v = c->verifying;
     if (held->text.cap == 0)

@@ -48,3 +48,5 @@ void verifying_drop(struct chat *c);
 void verifying_facts(struct request *r);
 /* Whether the answer's confidence decides what becomes of it. */
 bool verifying_judged(const struct chat *c);
+/* Its model was asked for a repair. */
+bool verifying_repaired(const struct chat *c);

@@ -5,42 +5,9 @@ import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { start } from './chats.mjs';
+import { asked, chat, keepAsking, operator, override } from './operator.mjs';
 import { command, createKey, folder, serve, sleep, storeWithModels, train, until } from './penstock.mjs';
 import { dice, texts } from './samples.mjs';
-
-const chat = (model, more = {}) => ({ kind: 'chat', sticky: 'none', cache: false, rollout: [{ upstream: 'main', model }], ...more });
-const override = ['--override', 'a test', '--by', 'ada'];
-
-// The commands, as an administrator gives them for this server.
-function operator(server) {
-  const run = (code, ...args) => command([...args, '-c', server.configPath], { code });
-  return {
-    run,
-    deploy: (...args) => run(0, 'deploy', ...args, ...override),
-    newest: async (endpoint) => JSON.parse((await run(0, 'rollouts', 'list', endpoint, '--json')).stdout)[0],
-    history: async (endpoint) => JSON.parse((await run(0, 'history', 'list', endpoint, '--json')).stdout),
-    at: async (endpoint, time = 'now') => JSON.parse((await run(0, 'at', time, endpoint)).stdout).serving,
-  };
-}
-
-// Which model answered; the status of one that failed.
-async function asked(ask, endpoint, rest, options) {
-  const reply = await ask(endpoint, rest, options);
-  return reply.status === 200 ? reply.headers['x-penstock-model'] : reply.status;
-}
-
-// Calls `one` from several sides at once until `done` says so; all that it gave.
-async function keepAsking(one, done, lanes = 8) {
-  const seen = [];
-  let over = false;
-  await Promise.all([
-    until('the rollout', async () => (await sleep(200), (over = await done())), 90_000).finally(() => (over = true)),
-    ...Array.from({ length: lanes }, async () => {
-      while (!over) seen.push(await one(seen.length));
-    }),
-  ]);
-  return seen;
-}
 
 test('a candidate that fails is rolled back by itself', { timeout: 120_000 }, async (t) => {
   const { server, ask } = await start(t, { more: { shop: chat('ok') }, upstreamMore: { retry: { attempts: 1 } } });
@@ -154,10 +121,10 @@ test('wrong words', { timeout: 60_000 }, async (t) => {
     [['deploy', 'shop', 'main/late1'], 1, /no passing evaluation for endpoint "shop"/],
     [['deploy', 'shop', 'main/late1', '--override', 'x'], 2, /--by NAME/],
     [['deploy', 'shop', 'main/late1', '--steps', '50,20'], 2, /growing percentages/],
-    [['deploy', 'shop', 'main/late1', '--kind', 'big-bang'], 2, /canary, ab or blue-green/],
+    [['deploy', 'shop', 'main/late1', '--kind', 'big-bang'], 2, /canary, ab, blue-green or shadow/],
     [['deploy', 'shop', 'main/late1', '--pause', '10'], 2, /duration/],
     [['rollback', 'shop'], 1, /never had a rollout/],
-    [['rollouts', 'lost'], 2, /expected list/],
+    [['rollouts', 'lost'], 2, /expected list, show or stop/],
   ])
     assert.match((await run(code, ...args)).stderr, said);
 });

@@ -2,7 +2,6 @@
  * gets company: whoever says something first is the answer, the other is let go. Until a stream's first byte
  * another candidate can take over without the client's seeing it. */
 #include "base/clock.h"
-#include "chat/prompted.h"
 #include "pipeline/chat_output.h"
 #include "pipeline/chat_rules.h"
 #include "pipeline/simulator.h"
@@ -145,22 +144,6 @@ static struct lane *lane_at(struct chat *c, unsigned index) {
     return lane;
 }
 
-/* What the candidate is asked: with its prompt before what the client says, and without the prompt's values.
- */
-static bool put_prompt(struct chat *c, struct lane *lane, const struct prompt *prompt) {
-    struct request *r = c->r;
-    AUTO_BUF body = BUF_INIT(8 * (c->in.body.n + PROMPT_BYTES_MAX) + 4096);
-    if (!chat_request_with_prompt(&c->in, prompt, &body, &r->error))
-        return false;
-    struct str kept = arena_copy(r->arena, buf_str(&body));
-    if (!kept.p)
-        return fail(&r->error, ERR_NO_MEMORY, "Out of memory for this request.");
-    if (!chat_request_parse(c->in.surface, kept, &lane->prompted, &r->error))
-        return false;
-    lane->question.in = &lane->prompted;
-    return true;
-}
-
 static enum failure prepare(struct chat *c, unsigned index, unsigned candidate) {
     struct request *r = c->r;
     const struct candidate *at = &c->candidates[candidate];
@@ -180,14 +163,18 @@ static enum failure prepare(struct chat *c, unsigned index, unsigned candidate) 
                                        .deadline_ns = r->deadline_ns};
     if (c->verifying)
         verifying_word(c, &lane->question, &lane->held);
+    else if (r->mirror)
+        chat_keep_text(&lane->question, &lane->held);
     lane->asking.events = &events;
     lane->asking.asker = c;
     lane->asking.question = &lane->question;
     lane->asking.remote = at->remote;
     lane->asking.timeout_ns = at->step ? at->step->timeout : 0;
     lane->asking.has_next = c->next < c->candidate_count || index > 0;
-    bool prompted = at->remote->prompt || chat_request_has_variables(&c->in);
-    if (!prompted || put_prompt(c, lane, at->remote->prompt))
+    if (!chat_needs_prompt(&c->in, at->remote->prompt))
+        return FAILURE_NONE;
+    lane->question.in = &lane->prompted; /* without the prompt's values */
+    if (chat_put_prompt(&c->in, at->remote->prompt, r->arena, &lane->prompted, &r->error))
         return FAILURE_NONE;
     return r->error.code == ERR_NO_MEMORY ? FAILURE_OVERLOADED : FAILURE_INVALID;
 }

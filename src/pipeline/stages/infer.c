@@ -44,7 +44,7 @@ bool outcome_from_model(struct request *r, const struct model_version *version,
     return true;
 }
 
-static struct model_input input_of(const struct request *r) {
+struct model_input infer_input(const struct request *r) {
     const struct document_result *d = r->document;
     return (struct model_input){
         .text = r->input.text,
@@ -58,7 +58,7 @@ static struct model_input input_of(const struct request *r) {
 
 static enum attempt take_answer(struct request *r, const struct model_version *version,
                                 const struct model_answer *answer) {
-    struct model_input input = input_of(r);
+    struct model_input input = infer_input(r);
     struct policy_facts facts = {input.text.n, input.ocr_confidence};
     struct model_answer scored = *answer;
     policy_apply(&version->policy, &facts, &scored);
@@ -74,7 +74,7 @@ static enum attempt take_answer(struct request *r, const struct model_version *v
 }
 
 static enum attempt predict_here(struct request *r, struct model_version *version) {
-    struct model_input input = input_of(r);
+    struct model_input input = infer_input(r);
     struct model_answer answer;
     struct error err = {0};
     /* The stage's first attempt begins with the stage. */
@@ -141,7 +141,7 @@ static void step_timed_out(struct loop_timer *timer) {
 }
 
 static enum attempt predict_elsewhere(struct request *r, struct model_version *version, int64_t timeout) {
-    struct model_input input = input_of(r);
+    struct model_input input = infer_input(r);
     size_t features = input.feature_count * sizeof(*input.features),
            visual = input.visual_count * sizeof(float);
     struct inference *x = malloc(sizeof *x + features + visual + input.text.n);

@@ -18,6 +18,8 @@ unsigned split_share(struct request *r) {
     unsigned chosen = e->share_count > 1 ? split_choose(e->weights, e->share_count, point_of(r)) : 0;
     if (e->rolling)
         r->side = chosen == 0 ? SIDE_STABLE : SIDE_CANDIDATE;
+    if (e->mirror && mirror_takes(e->mirror, r->id))
+        r->mirror = e->mirror;
     return chosen;
 }
 

@@ -60,6 +60,9 @@ struct str cache_key(struct request *r, const struct model_version *version);
 /* Answers from the cache when it can; `stale`: however old. */
 bool cache_answer(struct request *r, const struct model_version *version, bool stale);
 
+/* What a version is asked. Views of the request's. */
+struct model_input infer_input(const struct request *r);
+
 /* Takes over a model's answer. */
 bool outcome_from_model(struct request *r, const struct model_version *version,
                         const struct model_answer *answer, struct error *err) MUST_USE;
