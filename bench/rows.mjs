@@ -1,4 +1,4 @@
-// One row of numbers a request, over HTTP: Penstock and a peer with the same model take turns on one core, round by
+// One row of numbers a request, over HTTP: Penstock and peers with the same model take turns on one core, round by
 // round; the generator has the other. The rows are asked for again and again, so the exact cache is off; no row goes
 // to review, since the peers have nobody to review it.
 import { rmSync } from 'node:fs';
@@ -42,35 +42,40 @@ async function compare(ours, peer, bodies, tolerance) {
     }
 }
 
-function addRows(context, runs, peer) {
-    const column = (name, figure) => runs[name].map((r) => r[figure]);
-    const against = peer.name, rates = ratios(column('ours', 'rate'), column('peer', 'rate'));
-    context.add({ figure: 'requests per second on one core', value: median(column('ours', 'rate')), unit: '1/s', against, ratio: median(rates), spread: spread(rates) });
-    context.add({ figure: 'requests per second on one core, the peer', value: median(column('peer', 'rate')), unit: '1/s' });
-    const cpu = ratios(column('ours', 'us'), column('peer', 'us'));
-    context.add({ figure: 'CPU per request', value: median(column('ours', 'us')), unit: 'µs', against, ratio: median(cpu), spread: spread(cpu) });
-    context.add({ figure: 'CPU per request, the peer', value: median(column('peer', 'us')), unit: 'µs' });
-    for (const [figure, name] of [['64 connections', ''], ['one connection', 'Alone']]) {
-        const ours = column(`ours${name}`, 'p95_us'), theirs = column(`peer${name}`, 'p95_us'), slower = ratios(ours, theirs);
-        context.add({ figure: `latency p95, ${figure}`, value: median(ours) / 1000, unit: 'ms', against, ratio: median(slower), spread: spread(slower) });
-    }
+// What one run of a server under load says, by figure.
+const columnOf = (runs, figure) => runs.map((run) => run[figure]);
+
+function addRows(context, ours, peer) {
+    const against = peer.name;
+    const add = (figure, unit, of, part, scale = 1) => {
+        const mine = columnOf(ours[part], of), theirs = columnOf(peer.runs[part], of), share = ratios(mine, theirs);
+        context.add({ figure, value: median(mine) / scale, unit, against, ratio: median(share), spread: spread(share) });
+        return median(theirs) / scale;
+    };
+    const rate = add('requests per second on one core', '1/s', 'rate', 'loaded');
+    context.add({ figure: `requests per second on one core, ${peer.short}`, value: rate, unit: '1/s' });
+    const cpu = add('CPU per request', 'µs', 'us', 'loaded');
+    context.add({ figure: `CPU per request, ${peer.short}`, value: cpu, unit: 'µs' });
+    add('latency p95, 64 connections', 'ms', 'p95_us', 'loaded', 1000);
+    add('latency p95, one connection', 'ms', 'p95_us', 'alone', 1000);
 }
 
-// `bodies`: a file of requests, a line each. `peer`: { server, port, name, requests (a round) }.
-export async function measureRows(context, { ours, peer, name, bodies, sample, tolerance }) {
+// `bodies`: a file of requests, a line each. `peers`: { server, port, name, short, requests (a round) }.
+export async function measureRows(context, { ours, peers, name, bodies, sample, tolerance }) {
     const path = `/v1/endpoints/${name}/predict`;
-    await compare({ ...ours, path }, peer, sample, tolerance);
+    for (const peer of peers) await compare({ ...ours, path }, peer, sample, tolerance);
     const request = { path, headers: [json, ...ours.headers], bodies, expect: ['"prediction":"', '"confidence":'] };
-    const peerRequest = { ...request, path: '/predict', headers: [json] };
-    const runs = { ours: [], peer: [], oursAlone: [], peerAlone: [] };
-    await load(context, { port: ours.port, ...request, requests: WARM_UP });
-    await load(context, { port: peer.port, ...peerRequest, requests: 500 });
-    for (let round = 0; round < context.rounds; round++) {
-        runs.ours.push(await measure(context, ours, { ...request, requests: REQUESTS }));
-        runs.peer.push(await measure(context, peer, { ...peerRequest, requests: peer.requests }));
-        runs.oursAlone.push(await measure(context, ours, { ...request, requests: ALONE, connections: 1 }));
-        runs.peerAlone.push(await measure(context, peer, { ...peerRequest, requests: Math.min(ALONE, peer.requests), connections: 1 }));
+    const all = [{ of: ours, request, requests: REQUESTS, warm: WARM_UP }, ...peers.map((of) => ({ of, request: { ...request, path: '/predict', headers: [json] }, requests: of.requests, warm: 500 }))];
+    for (const one of all) {
+        one.runs = { loaded: [], alone: [] };
+        await load(context, { port: one.of.port, ...one.request, requests: one.warm });
     }
-    await Promise.all([ours, peer].map((one) => end(one.server)));
-    addRows(context, runs, peer);
+    for (let round = 0; round < context.rounds; round++)
+        for (const one of all) {
+            one.runs.loaded.push(await measure(context, one.of, { ...one.request, requests: one.requests }));
+            one.runs.alone.push(await measure(context, one.of, { ...one.request, requests: Math.min(ALONE, one.requests), connections: 1 }));
+        }
+    await Promise.all(all.map((one) => end(one.of.server)));
+    const [mine, ...others] = all;
+    for (const one of others) addRows(context, mine.runs, { ...one.of, runs: one.runs });
 }

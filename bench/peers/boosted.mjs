@@ -27,5 +27,5 @@ export async function startBoosted(context, model) {
     const server = start(python, [join(here, 'boosted_serve.py'), model, `${port}`], { core: context.cores.server, log: join(context.work, 'boosted.out'), env });
     await ready(server, `http://127.0.0.1:${port}/readyz`);
     const name = await run(python, ['-c', 'import fastapi, uvicorn, xgboost, platform; print(f"FastAPI {fastapi.__version__}, uvicorn {uvicorn.__version__}, XGBoost {xgboost.__version__}, Python {platform.python_version()}")']);
-    return { server, port, name: name.trim() };
+    return { server, port, name: name.trim(), short: 'FastAPI' };
 }

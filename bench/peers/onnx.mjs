@@ -15,7 +15,7 @@ async function install(folder) {
 }
 
 // undefined: it cannot be had here.
-export async function startOnnxPeer(context, model) {
+export async function startOnnxPeer(context, model, labels) {
     const folder = join(context.work, `onnxruntime-node-${VERSION}`);
     try {
         if (!existsSync(join(folder, 'node_modules/onnxruntime-node/dist'))) await install(folder);
@@ -24,7 +24,7 @@ export async function startOnnxPeer(context, model) {
         return undefined;
     }
     const port = await freePort();
-    const server = start(process.execPath, [join(here, 'onnx_serve.mjs'), folder, model, `${port}`], { core: context.cores.server, log: join(context.work, 'onnx.out'), env: { NODE_ENV: 'production' } });
+    const server = start(process.execPath, [join(here, 'onnx_serve.mjs'), folder, model, `${port}`, ...labels], { core: context.cores.server, log: join(context.work, 'onnx.out'), env: { NODE_ENV: 'production' } });
     await ready(server, `http://127.0.0.1:${port}/readyz`, 60);
-    return { server, port, name: `Node ${process.versions.node}, onnxruntime-node ${VERSION}` };
+    return { server, port, short: 'Node', name: `Node ${process.versions.node}, onnxruntime-node ${VERSION}` };
 }
