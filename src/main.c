@@ -28,6 +28,7 @@ static const struct {
     {"suites", cli_suites, "keep suites of cases, list them and write them out"},
     {"prompts", cli_prompts, "add, list, show and try out prompt templates"},
     {"keys", cli_keys, "make, list and revoke API keys"},
+    {"switch", cli_switch, "send everything of an endpoint to people, or to its fallbacks"},
     {"review", cli_review, "list and resolve what people have to decide"},
     {"requests", cli_requests, "tell the story of a request"},
     {"config", cli_config, "check a configuration, print the reference of all options"},

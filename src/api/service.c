@@ -51,6 +51,8 @@ static const struct route routes[] = {
     {METHOD_POST, "/console/session", 0, 4096, session_create},
     {METHOD_GET, "/console/session", ROLE_CLIENT, 0, session_show},
     {METHOD_DELETE, "/console/session", ROLE_CLIENT, 0, session_delete},
+    {METHOD_GET, "/v1/admin/endpoints/*/switch", ROLE_REVIEWER, 0, switch_show},
+    {METHOD_POST, "/v1/admin/endpoints/*/switch", ROLE_ADMIN, SMALL_BODY, switch_set},
     {METHOD_POST, "/v1/review/next", ROLE_REVIEWER, SMALL_BODY, review_next_item},
     {METHOD_POST, "/v1/review/*", ROLE_REVIEWER, SMALL_BODY, review_resolution},
     {METHOD_GET, "/v1/review/items/*", ROLE_REVIEWER, 0, review_item},

@@ -21,6 +21,7 @@ int cli_prompts(int argc, char **argv);
 int cli_promote(int argc, char **argv);
 int cli_requests(int argc, char **argv);
 int cli_review(int argc, char **argv);
+int cli_switch(int argc, char **argv);
 int cli_rollback(int argc, char **argv);
 int cli_rollouts(int argc, char **argv);
 int cli_serve(int argc, char **argv);

@@ -336,6 +336,22 @@ static void check_thresholds(struct loader *l, const struct config_endpoint *e,
                        e->has_accept_threshold ? "" : " (85 % where a chat names none)");
 }
 
+void check_action(struct loader *l, void *item, const struct option_node *at) {
+    const struct config_action *a = item;
+    if (a->has_most != (a->amount != NULL))
+        loader_problem(l, at->place, at, "\"amount\" and \"most\" need each other");
+    else if (a->has_most && a->policy != ACTION_ALONE)
+        loader_problem(l, loader_place_in(l, at, "most"), at, "\"most\" is for policy: alone");
+}
+
+static void check_actions(struct loader *l, const struct config_endpoint *e, const struct option_node *at) {
+    for (size_t i = 0; i < e->action_count; i++)
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(e->actions[i].name, e->actions[k].name) == 0)
+                loader_problem(l, loader_place_in(l, at, "actions"), at, "\"%s\" is listed twice",
+                               e->actions[i].name);
+}
+
 void check_endpoint(struct loader *l, void *item, const struct option_node *at) {
     struct config_endpoint *e = item;
     if (e->rollout_count == 0) {
@@ -354,6 +370,9 @@ void check_endpoint(struct loader *l, void *item, const struct option_node *at) 
     check_bands(l, e, at);
     check_route(l, e, at);
     check_thresholds(l, e, at);
+    check_actions(l, e, at);
+    if (!e->review.has_audit)
+        e->review.audit = e->keep_inputs == KEEP_ALL && e->kind == ENDPOINT_CLASSIFY ? 0.01 : 0;
     if (e->infer_timeout > e->deadline)
         loader_problem(l, loader_place_in(l, at, "infer_timeout"), at,
                        "infer_timeout is longer than the endpoint's deadline");

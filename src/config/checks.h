@@ -16,6 +16,7 @@ void check_receiver(struct loader *l, void *item, const struct option_node *at);
 void check_alert_rule(struct loader *l, void *item, const struct option_node *at);
 void check_maintenance(struct loader *l, void *item, const struct option_node *at);
 void check_endpoint(struct loader *l, void *item, const struct option_node *at);
+void check_action(struct loader *l, void *item, const struct option_node *at);
 
 /* What spans sections, and what endpoints take from them. Runs on every configuration, complete or not. */
 void check_whole(struct loader *l, const struct option_node *root);

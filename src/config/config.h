@@ -293,6 +293,20 @@ struct config_review {
     double second_opinion_below; /* and all that are less sure than this */
     const char *amount;          /* the feature that says what is at stake, or NULL */
     int64_t amount_high;         /* from here on nothing is more urgent */
+    double audit;                /* share of the answers that go out unseen; already as inputs are kept */
+    bool has_audit;
+    int64_t audit_most; /* in an hour, of each loop together */
+};
+
+enum action_policy { ACTION_ALONE, ACTION_APPROVAL, ACTION_NEVER };
+
+/* What an answer does in the world, and whether it may without being asked. */
+struct config_action {
+    const char *name; /* a label, a tool's name, or "*": all others */
+    enum action_policy policy;
+    const char *amount; /* with ACTION_ALONE: the feature or argument that is bounded; NULL: none */
+    int64_t most;
+    bool has_most;
 };
 
 struct config_endpoint {
@@ -332,6 +346,8 @@ struct config_endpoint {
     struct config_output output;
     struct config_review review;
     struct config_objectives objectives;
+    const struct config_action *actions;
+    size_t action_count;
 };
 
 struct config {

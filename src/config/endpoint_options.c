@@ -11,6 +11,7 @@ static const char *const on_limit[] = {"refuse", "drop_oldest", "summarise", NUL
 static const char *const confidences[] = {"unknown", "logprobs", "agreement", NULL};
 static const char *const sends[] = {"auto", "always", "never", NULL};
 static const char *const on_review[] = {"answer", "withhold", NULL};
+static const char *const action_policies[] = {"alone", "approval", "never", NULL};
 static const char *const ocr[] = {"auto", "always", "never", NULL};
 
 static const struct option share_options[] = {
@@ -178,8 +179,41 @@ static const struct option review_options[] = {
      INTEGER(config_review, amount_high, 1, INT64_C(1000000000000000)),
      .standard = "1000",
      .help = "The amount from which on the risk is 1; below it counts in proportion."},
+    {.name = "audit",
+     PERCENT(config_review, audit),
+     MARKED(config_review, has_audit),
+     .standard_said = "1 % with `keep_inputs: all`, else 0",
+     .help = "Share of the predictions that go out unseen and are drawn by chance for a person to judge, so "
+             "that accuracy is known without bias. The answer does not wait, and its input is kept."},
+    {.name = "audit_most",
+     INTEGER(config_review, audit_most, 1, 100000),
+     .standard = "20",
+     .unit = "items/h",
+     .help = "About how many of them at most in an hour: beyond it fewer are drawn, and counted for more."},
 };
 static const struct option_group review_group = {GROUP(review_options, config_review)};
+
+static const struct option action_options[] = {
+    {.name = "name",
+     TEXT(config_action, name, 200),
+     .flags = OPTION_REQUIRED,
+     .help = "The label that stands for the action, of chats the tool's name; `*`: all that are not named."},
+    {.name = "policy",
+     ENUM(enum action_policy, config_action, policy, action_policies),
+     .standard = "approval",
+     .help =
+         "Taken `alone`, only after a person's `approval`, or `never`: then a person decides what is done "
+         "instead."},
+    {.name = "amount",
+     TEXT(config_action, amount, 200),
+     .help = "With `alone` and `most`: the feature, of tools the argument, with the amount."},
+    {.name = "most",
+     INTEGER(config_action, most, 0, INT64_C(1000000000000000)),
+     MARKED(config_action, has_most),
+     .help = "The highest amount without approval. An answer whose amount is missing waits, too."},
+};
+static const struct option_group action_group = {GROUP(action_options, config_action), .items_max = 64,
+                                                 .check = check_action};
 
 static const struct option endpoint_options[] = {
     {.name = "kind",
@@ -312,6 +346,9 @@ static const struct option endpoint_options[] = {
     {.name = "objectives",
      SECTION(config_objectives, config_endpoint, objectives, option_objectives),
      .help = "What its users are promised. Alerts tell when that is about to be missed."},
+    {.name = "actions",
+     LIST(config_action, config_endpoint, actions, action_count, action_group),
+     .help = "What answers may do without being asked. Without a list nothing waits for approval."},
 };
 const struct option_group option_endpoint = {GROUP(endpoint_options, config_endpoint),
                                              .items_max = CONFIG_ENDPOINTS_MAX, .check = check_endpoint};

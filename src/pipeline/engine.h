@@ -9,6 +9,7 @@
 #include "documents/scan.h"
 #include "net/client.h"
 #include "net/loop.h"
+#include "pipeline/audit_pace.h"
 #include "pipeline/snapshot.h"
 #include "watch/metrics_window.h"
 #include "watch/audit_watch.h"
@@ -33,6 +34,8 @@ struct engine_parts {
 
 struct engine;
 
+enum { ENGINE_AUDITS = 1024 };
+
 /* A reply's headers and the memory for their numbers. */
 enum { REPLY_HEADERS_MAX = 24, REPLY_TEXT_SIZE = 32 };
 
@@ -55,8 +58,9 @@ struct loop_state {
     struct buf reply;        /* reused, as `headers` are: good until the loop's next request */
     struct reply_headers headers;
     uint64_t requests_open;
-    uint64_t chance;             /* engine_chance */
-    struct shadow_chat *shadows; /* under way (pipeline/shadow.h) */
+    uint64_t chance;                         /* engine_chance */
+    struct shadow_chat *shadows;             /* under way (pipeline/shadow.h) */
+    struct audit_pace audits[ENGINE_AUDITS]; /* by the endpoint's metrics handle */
 };
 
 /* `first` becomes the engine's (its reference is taken). NULL when memory is out. */

@@ -1,5 +1,7 @@
 #include "pipeline/review_terms.h"
 
+#include "base/clock.h"
+
 #include <math.h>
 
 enum { TEXT_MAX = 65536 };
@@ -41,4 +43,25 @@ struct str review_terms_text(const struct request *r) {
     if (r->input.kind != INPUT_FILE || !r->document)
         return STR("");
     return str_slice(r->input.text, 0, TEXT_MAX);
+}
+
+/* What a cache or a fallback says goes out unseen, too. */
+static bool is_unseen(const struct request *r) {
+    switch (r->outcome.decision) {
+    case DECISION_ACCEPTED:
+    case DECISION_VERIFIED:
+    case DECISION_FALLBACK:
+    case DECISION_CACHED: return r->outcome.answered && !r->cancelled && !r->failed;
+    default: return false;
+    }
+}
+
+double review_terms_audit(struct request *r) {
+    const struct config_review *c = &r->endpoint->config->review;
+    if (!(c->audit > 0) || r->chat || !is_unseen(r))
+        return 0;
+    unsigned loops = r->loop->parts->loops, most = (unsigned)c->audit_most;
+    struct audit_pace *pace = &r->loop->audits[r->endpoint->metrics % ENGINE_AUDITS];
+    return audit_pace_draw(pace, c->audit, most > loops ? most / loops : 1, engine_chance(r->loop),
+                           clock_recent());
 }

@@ -8,3 +8,6 @@
 void review_terms_set(struct request *r, struct review_draft *draft);
 /* What the draft's text will need in the event's memory. */
 struct str review_terms_text(const struct request *r);
+/* The probability with which this answer, which goes out unseen, was drawn for a person to judge all the
+ * same; 0: it was not. Once for a request. */
+double review_terms_audit(struct request *r);

@@ -6,6 +6,7 @@
 #include "pipeline/budgets.h"
 #include "pipeline/serving.h"
 #include "pipeline/tuning_version.h"
+#include "store/endpoint_states.h"
 #include "store/keys.h"
 #include "store/prompts.h"
 #include "store/registry.h"
@@ -488,6 +489,11 @@ static uint64_t policy_of(const struct snapshot *s, const struct endpoint *e) {
                             c->output.confidence, (double)c->output.samples};
     uint64_t policy = hash64((struct str){(const char *)terms, sizeof terms}, 0);
     policy = hash64(str_from(c->output.confidence_field), policy);
+    for (size_t i = 0; i < c->action_count; i++) {
+        const struct config_action *a = &c->actions[i];
+        const double bounds[] = {a->policy, a->has_most ? (double)a->most : -1};
+        policy = hash64((struct str){(const char *)bounds, sizeof bounds}, hash64(str_from(a->name), policy));
+    }
     if (e->output.text)
         policy = hash64((struct str){e->output.text, e->output.length}, policy);
     return e->verify_script == NO_SCRIPT ? policy
@@ -510,6 +516,25 @@ static bool check_summaries(struct build *b) {
         good = false;
     }
     return good;
+}
+
+static bool add_switch(struct build *b, struct endpoint *e) {
+    struct endpoint_state state;
+    struct error err;
+    AUTO_BUF why = BUF_INIT(1024);
+    if (!endpoint_state_get(b->from->store, e->config->name, ENDPOINT_SWITCH, &state, &err)) {
+        config_problem(b->problems, b->from->config, NULL, "%s", err.message);
+        return false;
+    }
+    e->switched = strcmp(state.value, "people") == 0     ? SWITCH_PEOPLE
+                  : strcmp(state.value, "fallback") == 0 ? SWITCH_FALLBACK
+                                                         : SWITCH_AUTO;
+    if (e->switched == SWITCH_AUTO)
+        return true;
+    buf_printf(&why, "switched to %s by %s: %s", state.value, state.who, state.why);
+    char *text = buf_terminated(&why) ? strdup(why.p) : NULL;
+    e->switch_why = str_from(text);
+    return text || no_memory(b);
 }
 
 static bool add_endpoints(struct build *b) {
@@ -540,6 +565,7 @@ static bool add_endpoints(struct build *b) {
             e->route_script = add_script(b, e->config->route_rule, "route", &e->config->route_rule_place);
             good &= e->route_script != NO_SCRIPT;
         }
+        good &= add_switch(b, e);
         e->policy = policy_of(s, e);
         if (b->from->metrics)
             e->metrics = metrics_endpoint(b->from->metrics, e->config->name);
@@ -626,6 +652,7 @@ static void free_endpoint(struct endpoint *e) {
     }
     free(e->vectors);
     output_schema_clear(&e->output);
+    free((char *)(uintptr_t)e->switch_why.p);
     free(e->shares);
     free(e->weights);
     free(e->steps);

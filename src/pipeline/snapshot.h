@@ -70,6 +70,9 @@ struct step {
     struct str name; /* "support@1", "main/gpt-4o", "rules", "cache", "review", "text", "error" */
 };
 
+/* What people set while it runs (store/endpoint_states.h). */
+enum endpoint_switch { SWITCH_AUTO, SWITCH_PEOPLE, SWITCH_FALLBACK };
+
 struct endpoint {
     const struct config_endpoint *config;
     struct str name;
@@ -90,7 +93,9 @@ struct endpoint {
     struct output_schema output;   /* where it checks its answers; otherwise empty */
     unsigned rate_index;           /* in client_rate.limiters; 0: the general one */
     unsigned metrics;              /* its handle */
-    uint64_t policy;               /* names thresholds and rules as they are: part of the cache's key */
+    enum endpoint_switch switched;
+    struct str switch_why; /* a sentence for records and errors; "" of SWITCH_AUTO */
+    uint64_t policy;       /* names thresholds and rules as they are: part of the cache's key */
 };
 
 struct snapshot {

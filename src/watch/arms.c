@@ -167,7 +167,7 @@ void arms_note(struct arms *a, const struct event *e) {
         return;
     struct arm_answer answer = {.failed = e->status >= 500,
                                 .fallback = e->fallback.n > 0,
-                                .review = e->review != NULL,
+                                .review = e->decision == DECISION_REVIEW,
                                 .latency_us = e->total_us,
                                 .confidence = e->confidence,
                                 .cost = (double)e->cost_nanodollars};

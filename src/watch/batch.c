@@ -112,6 +112,10 @@ static bool fill_transaction(struct batch *b, size_t count, struct store_job *jo
     return true;
 }
 
+static bool must_last(const struct event *e) {
+    return e->review && e->review->kind != REVIEW_AUDIT;
+}
+
 static bool commit_chunk(struct batch *b, size_t count, struct store_job *jobs, struct job_result *results,
                          size_t *culprit, struct error *err) {
     /* A review item is kept until somebody has seen it, power failure or not, and so is its input. */
@@ -119,14 +123,14 @@ static bool commit_chunk(struct batch *b, size_t count, struct store_job *jobs, 
     size_t inputs = 0;
     struct event *e = b->first;
     for (size_t i = 0; i < count; i++, e = e->next) {
-        durable |= e->review != NULL;
-        inputs += e->review && e->input.n > 0;
+        durable |= must_last(e);
+        inputs += must_last(e) && e->input.n > 0;
     }
     /* Few are synced one by one, since the file system's own sync waits for what all others wrote too. */
     bool each = inputs <= SYNC_EACH_MAX;
     e = b->first;
     for (size_t i = 0; i < count; i++, e = e->next)
-        if (!keep_input(b, e, each && e->review, err))
+        if (!keep_input(b, e, each && must_last(e), err))
             return false;
     if (inputs && !each && !blob_sync(store_inputs_folder(b->store), err))
         return false;

@@ -25,8 +25,9 @@ struct batch {
 void batch_init(struct batch *b, struct store *store, struct record_writer *writer, bool log_requests);
 void batch_free(struct batch *b); /* events that are still there are lost */
 void batch_add(struct batch *b, struct event *e);
+/* Nobody waits for an audit. */
 static inline bool batch_is_urgent(const struct event *e) {
-    return e->review || e->committed;
+    return (e->review && e->review->kind != REVIEW_AUDIT) || e->committed;
 }
 
 enum { BATCH_JOBS_MAX = 32 };

@@ -49,7 +49,7 @@ bool cache_answer(struct request *r, const struct model_version *version, bool s
 }
 
 static bool applies(const struct request *r) {
-    return r->loop->parts->cache && r->endpoint->config->cache;
+    return r->loop->parts->cache && r->endpoint->config->cache && r->endpoint->switched == SWITCH_AUTO;
 }
 
 static enum stage_answer run(struct request *r) {

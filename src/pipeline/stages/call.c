@@ -308,7 +308,19 @@ static enum stage_answer go_on(struct request *r) {
     }
 }
 
+/* To the fallbacks at once. */
+static enum stage_answer pass_over(struct request *r) {
+    struct chat *c = r->chat;
+    while (c->next < c->candidate_count && !c->candidates[c->next].step)
+        c->next++;
+    c->failure = FAILURE_OVERLOADED;
+    fail(&r->error, ERR_MODEL, "%.*s", STR_ARG(r->endpoint->switch_why));
+    return go_on(r);
+}
+
 static enum stage_answer run(struct request *r) {
+    if (r->endpoint->switched == SWITCH_FALLBACK)
+        return pass_over(r);
     switch (try_next(r)) {
     case PROGRESS_ANSWERED: chat_set_decision(r); return STAGE_NEXT;
     case PROGRESS_WAITING: return STAGE_SUSPEND;

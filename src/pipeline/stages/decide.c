@@ -1,13 +1,20 @@
 /* Three bands by the version's policy: sure enough goes straight out, the middle one only when the
  * endpoint's business rules pass, everything else to a person. Of chats those answers whose confidence the
  * endpoint wants to know; where nobody told it, the answer is not sure. */
+#include "pipeline/actions.h"
 #include "pipeline/stages/stages.h"
 #include "pipeline/verifying.h"
 
 static const double chat_accept = CHAT_ACCEPT_STANDARD / 100.0, chat_review = CHAT_REVIEW_STANDARD / 100.0;
 
-static bool applies(const struct request *r) {
+static bool has_judge(const struct request *r) {
     return !r->chat || verifying_judged(r->chat);
+}
+
+static bool applies(const struct request *r) {
+    const struct endpoint *e = r->endpoint;
+    bool held = e->switched == SWITCH_PEOPLE || e->config->action_count > 0;
+    return has_judge(r) || (held && e->config->kind != ENDPOINT_EMBED);
 }
 
 static double accept_from(const struct request *r) {
@@ -58,8 +65,26 @@ static enum decision decide(struct request *r) {
     return ask_rules(r);
 }
 
+/* Of a chat that nobody judged, what was said stands in for the prediction. */
+static enum decision to_people(struct request *r) {
+    struct outcome *o = &r->outcome;
+    if (r->chat && !o->answered) {
+        if (o->prediction.n == 0)
+            o->prediction = buf_str(&r->chat->reply);
+        o->answered = true;
+    }
+    return to_review(r, STR("switch"), r->endpoint->switch_why);
+}
+
+static enum decision decide_all(struct request *r) {
+    if (r->endpoint->switched == SWITCH_PEOPLE)
+        return to_people(r);
+    enum decision decision = has_judge(r) ? decide(r) : r->outcome.decision;
+    return decision == DECISION_REVIEW || actions_allowed(r) ? decision : DECISION_REVIEW;
+}
+
 static enum stage_answer run(struct request *r) {
-    enum decision decision = decide(r);
+    enum decision decision = decide_all(r);
     bool by_fallback = r->outcome.step.n > 0;
     r->outcome.decision = decision != DECISION_REVIEW && by_fallback ? DECISION_FALLBACK : decision;
     return STAGE_NEXT;

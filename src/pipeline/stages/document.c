@@ -117,7 +117,8 @@ static void free_document(struct request *r) {
 }
 
 static bool look_applies(const struct request *r) {
-    return r->document && r->document->visual && !has_text(r) && may_look(r);
+    return r->document && r->document->visual && !has_text(r) && may_look(r) &&
+           r->endpoint->switched != SWITCH_FALLBACK;
 }
 
 static enum stage_answer look_run(struct request *r) {

@@ -313,6 +313,10 @@ static bool applies(const struct request *r) {
 
 static enum stage_answer run(struct request *r) {
     r->step = -1;
+    if (r->endpoint->switched == SWITCH_FALLBACK) {
+        fail(&r->error, ERR_MODEL, "%.*s", STR_ARG(r->endpoint->switch_why));
+        return go_on(r);
+    }
     enum attempt attempt = try_step(r);
     return attempt == ATTEMPT_ANSWERED ? STAGE_NEXT : attempt == ATTEMPT_WAITING ? STAGE_SUSPEND : go_on(r);
 }

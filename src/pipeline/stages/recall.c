@@ -13,7 +13,8 @@ static bool applies(const struct request *r) {
     const struct chat_request *in = &r->chat->in;
     bool by_chance = in->surface != CHAT_EMBEDDINGS && in->temperature > e->cache_temperature;
     /* A reply of the responses API has an ID that later requests build on. */
-    return r->loop->parts->cache && e->cache && !by_chance && in->surface != CHAT_RESPONSES;
+    return r->loop->parts->cache && e->cache && r->endpoint->switched == SWITCH_AUTO && !by_chance &&
+           in->surface != CHAT_RESPONSES;
 }
 
 /* Who asks whom, in which form: the beginning of both keys. */

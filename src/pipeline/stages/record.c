@@ -47,10 +47,9 @@ static void committed(struct event *e, bool ok, void *ctx) {
     engine_outstanding_end(engine);
 }
 
-static bool keeps_input(const struct request *r) {
+static bool keeps_input(const struct request *r, bool seen) {
     enum endpoint_keep keep = r->endpoint->config->keep_inputs;
-    return r->input.hashed && !r->cancelled &&
-           (keep == KEEP_ALL || (keep == KEEP_REVIEW && r->outcome.decision == DECISION_REVIEW));
+    return r->input.hashed && !r->cancelled && (keep == KEEP_ALL || (keep == KEEP_REVIEW && seen));
 }
 
 static void add_times(const struct request *r, struct event *e) {
@@ -125,13 +124,16 @@ static void add_language(const struct request *r, struct event *e) {
     };
 }
 
-static void add_review(struct request *r, struct event *e, struct str labels, bool keep) {
+static void add_review(struct request *r, struct event *e, struct str labels, bool keep, double audit) {
     struct review_draft *draft = event_add_review(e);
     if (!draft)
         return;
     id_make(r->wall_ns, draft->id);
     memcpy(r->outcome.review_id, draft->id, sizeof draft->id);
-    draft->reason = event_keep(e, r->outcome.review_reason);
+    draft->kind = audit > 0 ? REVIEW_AUDIT : r->outcome.review_action.n ? REVIEW_APPROVAL : REVIEW_LABEL;
+    draft->share = audit;
+    draft->action = event_keep(e, r->outcome.review_action);
+    draft->reason = event_keep(e, audit > 0 ? STR("audit") : r->outcome.review_reason);
     draft->detail = event_keep(e, r->outcome.review_detail);
     draft->labels = event_keep(e, labels);
     if (keep)
@@ -149,7 +151,8 @@ static size_t room_for(const struct request *r, bool review, struct str labels, 
         room += sizeof r->error.message;
     if (review)
         room += sizeof(struct review_draft) + alignof(struct review_draft) + o->review_reason.n +
-                o->review_detail.n + labels.n + (keep ? review_terms_text(r).n : 0);
+                o->review_detail.n + o->review_action.n + labels.n + sizeof "audit" +
+                (keep ? review_terms_text(r).n : 0);
     return keep ? room + r->input.bytes.n + r->input.type.n : room;
 }
 
@@ -157,7 +160,8 @@ static size_t room_for(const struct request *r, bool review, struct str labels, 
 static struct event *event_of(struct request *r) {
     struct str tenant = request_tenant(r);
     AUTO_BUF labels = BUF_INIT(64 * 1024);
-    bool review = r->outcome.decision == DECISION_REVIEW, keep = keeps_input(r);
+    double audit = review_terms_audit(r);
+    bool review = r->outcome.decision == DECISION_REVIEW || audit > 0, keep = keeps_input(r, review);
     if (review)
         reply_write_labels(&JSON_WRITER(&labels), &r->outcome);
     struct event *e =
@@ -177,7 +181,7 @@ static struct event *event_of(struct request *r) {
         e->ocr_confidence = r->document->ocr_confidence;
     add_outcome(r, e);
     if (review)
-        add_review(r, e, buf_str(&labels), keep);
+        add_review(r, e, buf_str(&labels), keep, audit);
     if (keep) {
         e->input = event_keep(e, r->input.bytes);
         e->input_type = event_keep(e, r->input.type);
@@ -205,10 +209,8 @@ static bool applies(const struct request *r) {
 
 static enum stage_answer run(struct request *r) {
     struct event *e = event_of(r);
-    struct commit *c = NULL;
-    if (e && e->review)
-        c = malloc(sizeof *c);
     bool review = r->outcome.decision == DECISION_REVIEW;
+    struct commit *c = e && review ? malloc(sizeof *c) : NULL;
     if (!e || (review && !c)) {
         event_free(e);
         return stage_fail(r, ERR_NO_MEMORY, "Out of memory while recording the request.");

@@ -106,13 +106,21 @@ static void write_withheld(struct request *r, struct buf *out) {
     out->failed |= !good;
 }
 
+/* An action that waits must not reach who would take it; and where everything goes to people, so does this.
+ */
+static bool is_withheld(const struct request *r) {
+    return r->endpoint->config->output.on_review == REVIEW_WITHHOLD ||
+           r->endpoint->switched == SWITCH_PEOPLE || r->outcome.review_action.n > 0 ||
+           str_eq(r->outcome.review_reason, STR("never"));
+}
+
 static void write_chat(struct request *r, struct buf *out) {
     if (r->chat->in.stream) { /* one that was held back */
         r->loop->headers.list[0].value = STR("text/event-stream; charset=utf-8");
         r->loop->headers.list[r->loop->headers.count++] =
             (struct http_header){STR("cache-control"), STR("no-cache")};
     }
-    if (r->outcome.decision == DECISION_REVIEW && r->endpoint->config->output.on_review == REVIEW_WITHHOLD)
+    if (r->outcome.decision == DECISION_REVIEW && is_withheld(r))
         write_withheld(r, out);
     else
         buf_add_str(out, buf_str(&r->chat->reply));

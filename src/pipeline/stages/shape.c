@@ -8,9 +8,15 @@
 
 enum { BROUGHT_MAX = 128 << 10 };
 
+/* A person may have to see the answer before the client does. */
+static bool is_held(const struct request *r) {
+    bool embeds = r->endpoint->config->kind == ENDPOINT_EMBED;
+    return !embeds && (r->endpoint->switched == SWITCH_PEOPLE || r->endpoint->config->action_count > 0);
+}
+
 static bool applies(const struct request *r) {
     const struct config_output *output = &r->endpoint->config->output;
-    return output->check || output->confidence != OUTPUT_UNKNOWN;
+    return output->check || output->confidence != OUTPUT_UNKNOWN || is_held(r);
 }
 
 static bool refuse(struct request *r, const char *field, const char *why) {
@@ -81,7 +87,7 @@ static enum stage_answer run(struct request *r) {
     };
     if (!choose_schema(r, &terms))
         return STAGE_FAIL;
-    if (!terms.schema && config->confidence == OUTPUT_UNKNOWN)
+    if (!terms.schema && config->confidence == OUTPUT_UNKNOWN && !is_held(r))
         return STAGE_NEXT; /* this request has nothing to be held to */
     terms.repair = terms.schema && config->repair && r->chat->in.surface != CHAT_LEGACY; /* has no turns */
     return verifying_start(r->chat, &terms) && check_possible(r) ? STAGE_NEXT : STAGE_FAIL;

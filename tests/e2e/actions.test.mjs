@@ -1,0 +1,278 @@
+// What an endpoint may do alone: approvals in the queue, the switch to people or to the fallback, and the random audit
+// of what goes out unseen.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import http from 'node:http';
+import path from 'node:path';
+import test from 'node:test';
+import { atEnd, command, createKey, folder, serve, storeWithModels, until } from './penstock.mjs';
+import { billingText } from './samples.mjs';
+
+const rollout = [{ model: 'tickets@1' }];
+const sure = { rollout, accept_threshold: 0, cache: false };
+
+test('approvals of predictions', { timeout: 60_000 }, async (t) => {
+  const store = await storeWithModels(t);
+  const server = await serve(
+    t,
+    {
+      endpoints: {
+        free: { ...sure, actions: [{ name: 'delivery', policy: 'never' }] },
+        asks: { ...sure, cache: true, keep_inputs: 'review', actions: [{ name: 'billing' }] },
+        never: { ...sure, actions: [{ name: '*', policy: 'never' }] },
+      },
+    },
+    { store, dir: folder(t) },
+  );
+  const label = (id, body) => server.request('POST', `/v1/review/items/${id}/label`, { body });
+
+  await t.test('an action that nobody named goes out', async () => {
+    assert.equal((await server.answer('free', { text: billingText })).decision, 'accepted');
+  });
+
+  await t.test('one that needs approval waits in the queue, until somebody says yes or no, and why', async () => {
+    const ids = [];
+    for (let i = 0; i < 2; i++) {
+      const answer = await server.answer('asks', { text: billingText });
+      assert.equal(answer.decision, 'review');
+      assert.equal(answer.review_reason, 'approval');
+      assert.match(answer.review_detail, /only with a person's approval/);
+      ids.push(answer.review_id);
+    }
+    const { item } = (await server.request('POST', '/v1/review/next?endpoint=asks', { body: {} })).json;
+    assert.deepEqual([item.kind, item.action, item.prediction], ['approval', 'billing', 'billing']);
+    assert.equal((await label(ids[0], { label: 'billing' })).json.error.code, 'invalid_field');
+    assert.equal((await label(ids[0], { label: 'denied' })).json.error.param, 'note');
+    assert.equal((await label(ids[0], { label: 'denied', note: 'no such customer' })).json.note, 'no such customer');
+    assert.equal((await label(ids[1], { label: 'approved' })).json.label, 'approved');
+    assert.equal((await server.get(`/v1/review/items/${ids[1]}`)).json.status, 'resolved');
+    const other = await server.answer('asks', { text: 'my parcel has not arrived, where is the courier' });
+    assert.notEqual(other.prediction, 'billing');
+    assert.equal(other.decision, 'accepted');
+  });
+
+  await t.test('what it may never do goes to a person, who says what is to be done', async () => {
+    const answer = await server.answer('never', { text: billingText });
+    assert.deepEqual([answer.decision, answer.review_reason], ['review', 'never']);
+    const resolved = await label(answer.review_id, { label: 'account' });
+    assert.deepEqual([resolved.json.kind, resolved.json.label], ['label', 'account']);
+  });
+});
+
+test('tool calls of chats', { timeout: 60_000 }, async (t) => {
+  const calls = (name, args) => ({
+    id: 'c1',
+    object: 'chat.completion',
+    created: 1,
+    model: 'm',
+    choices: [
+      {
+        index: 0,
+        finish_reason: 'tool_calls',
+        message: {
+          role: 'assistant',
+          content: null,
+          tool_calls: [{ id: 't1', type: 'function', function: { name, arguments: JSON.stringify(args) } }],
+        },
+      },
+    ],
+    usage: { prompt_tokens: 3, completion_tokens: 4, total_tokens: 7 },
+  });
+  let reply;
+  const model = http.createServer((request, answer) => {
+    request.resume().on('end', () => {
+      answer.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(reply));
+    });
+  });
+  await new Promise((done) => model.listen(0, '127.0.0.1', done));
+  atEnd(t, () => new Promise((done) => model.close(done)));
+  const actions = [
+    { name: 'refund', policy: 'alone', amount: 'euros', most: 100 },
+    { name: 'look_up', policy: 'alone' },
+    { name: '*', policy: 'approval' },
+  ];
+  const endpoints = {
+    desk: { kind: 'chat', rollout: [{ upstream: 'main', model: 'm' }], actions, cache: false },
+  };
+  const url = `http://127.0.0.1:${model.address().port}/v1`;
+  const server = await serve(t, { upstreams: { main: { kind: 'openai', url } }, endpoints });
+  const ask = async (name, args) => {
+    reply = calls(name, args);
+    const messages = [{ role: 'user', content: 'please' }];
+    return server.request('POST', '/v1/chat/completions', { body: { model: 'desk', messages } });
+  };
+
+  await t.test('within its bound the model acts alone', async () => {
+    for (const [name, args] of [
+      ['refund', { euros: 99.5 }],
+      ['refund', { euros: 100 }],
+      ['look_up', { id: 5 }],
+    ]) {
+      const answer = await ask(name, args);
+      assert.equal(answer.status, 200, answer.text);
+      assert.equal(answer.json.choices[0].message.tool_calls[0].function.name, name);
+    }
+  });
+
+  await t.test('beyond it, without an amount, and with any other tool the call is withheld', async () => {
+    for (const [name, args, why] of [
+      ['refund', { euros: 100.01 }, /"euros" is 100.01, and above 100 a person approves/],
+      ['refund', { euros: -500 }, /above 100/],
+      ['refund', { euros: '5' }, /is not there/],
+      ['refund', {}, /is not there/],
+      ['close_account', { id: 5 }, /only with a person's approval/],
+    ]) {
+      const answer = await ask(name, args);
+      assert.equal(answer.status, 200, answer.text);
+      assert.equal(answer.json.choices[0].message.tool_calls, undefined, answer.text);
+      assert.match(answer.json.choices[0].message.refusal, /withheld until a person/);
+      const id = answer.headers['x-penstock-review-id'];
+      const item = (await server.get(`/v1/review/items/${id}`)).json;
+      assert.deepEqual([item.kind, item.action, item.reason], ['approval', name, 'approval']);
+      assert.match(item.detail, why);
+      assert.deepEqual(JSON.parse(item.prediction), [{ name, arguments: JSON.stringify(args) }]);
+    }
+  });
+});
+
+test('the switch', { timeout: 90_000 }, async (t) => {
+  const store = await storeWithModels(t);
+  const dir = folder(t);
+  const lua = path.join(dir, 'rules.lua');
+  fs.writeFileSync(lua, 'function classify(r) return "account", 0.9 end\n');
+  const endpoints = {
+    desk: { ...sure, cache: true, fallbacks: [{ rules: lua }] },
+    alone: sure,
+    chat: { kind: 'chat', rollout: [{ upstream: 'sim', model: 'm' }], fallbacks: [{ text: 'Later.' }] },
+  };
+  const config = { auth: { required: true }, endpoints, upstreams: { sim: { kind: 'simulator' } } };
+  const keys = { admin: await createKey(store, 'root', 'admin'), anna: await createKey(store, 'anna', 'reviewer') };
+  let server = await serve(t, config, { store, dir });
+  const ask = () => server.answer('desk', { text: billingText }, { key: keys.admin });
+  const turn = (endpoint, body, key = keys.admin) =>
+    server.request('POST', `/v1/admin/endpoints/${endpoint}/switch`, { key, body });
+  const chat = async () => {
+    const body = { model: 'chat', messages: [{ role: 'user', content: 'hello' }] };
+    const reply = await server.request('POST', '/v1/chat/completions', { key: keys.admin, body });
+    assert.equal(reply.status, 200, reply.text);
+    return reply;
+  };
+
+  await t.test('everything to people, by the API; the cache does not answer either', async () => {
+    assert.equal((await ask()).decision, 'accepted');
+    assert.equal((await ask()).decision, 'cached');
+    const set = await turn('desk', { to: 'people', reason: 'wrong invoices' });
+    assert.equal(set.status, 200, set.text);
+    assert.deepEqual([set.json.to, set.json.by, set.json.reason], ['people', 'root', 'wrong invoices']);
+    const answer = await until('the switch', async () => (await ask()).decision === 'review' && ask());
+    assert.equal(answer.review_reason, 'switch');
+    assert.match(answer.review_detail, /switched to people by root: wrong invoices/);
+    assert.equal(answer.prediction, 'billing', 'the model still says what it thinks');
+  });
+
+  await t.test('to the fallback, by the command line, and it survives a restart', async () => {
+    const { stdout } = await command(
+      ['switch', 'desk', 'fallback', '--reason', 'bad model', '--by', 'bert', '-c', server.configPath],
+    );
+    assert.match(stdout, /"desk": fallback since .*, by bert: bad model/);
+    await until('the switch', async () => (await ask()).decision === 'fallback');
+    await server.stop();
+    server = await serve(t, config, { store, dir });
+    const answer = await ask();
+    assert.deepEqual([answer.decision, answer.prediction], ['fallback', 'account']);
+    assert.match(answer.fallback.reason, /switched to fallback by bert: bad model/);
+    const shown = await server.get('/v1/admin/endpoints/desk/switch', { key: keys.anna });
+    assert.equal(shown.json.to, 'fallback');
+  });
+
+  await t.test('chats, too', async () => {
+    assert.notEqual((await chat()).json.choices[0].message.content, 'Later.');
+    await turn('chat', { to: 'fallback', reason: 'x' });
+    await until('the switch', async () => (await chat()).json.choices[0].message.content === 'Later.');
+    await turn('chat', { to: 'people', reason: 'x' });
+    const held = await until('the switch', async () => {
+      const reply = await chat();
+      return reply.json.choices[0].message.refusal && reply;
+    });
+    assert.match(held.json.choices[0].message.refusal, /withheld until a person/);
+    const id = held.headers['x-penstock-review-id'];
+    assert.equal((await server.get(`/v1/review/items/${id}`, { key: keys.anna })).json.reason, 'switch');
+  });
+
+  await t.test('back, and all of it is in the history', async () => {
+    await turn('desk', { to: 'auto', reason: 'repaired' });
+    await until('the switch', async () => ['accepted', 'cached'].includes((await ask()).decision));
+    const { stdout } = await command(['history', 'list', 'desk', '--json', '--store', store]);
+    const rows = stdout
+      .split('\n')
+      .filter((line) => line.includes('"switch"'))
+      .join('\n');
+    for (const why of ['wrong invoices', 'bad model', 'repaired']) assert.ok(rows.includes(why), `${why} in ${stdout}`);
+  });
+
+  await t.test('what cannot be is refused', async () => {
+    for (const [reply, status, code] of [
+      [await turn('desk', { to: 'people', reason: 'x' }, keys.anna), 403, 'permission_denied'],
+      [await turn('desk', { to: 'people' }), 400, 'missing_field'],
+      [await turn('desk', { to: 'off', reason: 'x' }), 400, 'invalid_field'],
+      [await turn('alone', { to: 'fallback', reason: 'x' }), 409, 'conflict'],
+      [await turn('nobody', { to: 'people', reason: 'x' }), 404, 'not_found'],
+    ]) {
+      assert.equal(reply.status, status, reply.text);
+      assert.equal(reply.json.error.code, code, reply.text);
+    }
+    for (const words of [['desk', 'off'], ['desk', 'people', '--reason', '']])
+      await command(['switch', ...words, '-c', server.configPath], { code: 2 });
+  });
+});
+
+test('the random audit', { timeout: 60_000 }, async (t) => {
+  const store = await storeWithModels(t);
+  const server = await serve(
+    t,
+    {
+      endpoints: {
+        half: { ...sure, keep_inputs: 'all', review: { audit: '50%', audit_most: 10_000 } },
+        few: { ...sure, keep_inputs: 'all', review: { audit: '100%', audit_most: 1 } },
+        none: { ...sure, keep_inputs: 'review' },
+      },
+    },
+    { store, dir: folder(t) },
+  );
+  const list = async (endpoint) => (await server.get(`/v1/review?endpoint=${endpoint}&limit=1000`)).json.data;
+
+  await t.test('a share of what goes out becomes items; the answer says nothing of it and does not wait', async () => {
+    const total = 200;
+    for (let i = 0; i < total; i++) {
+      const answer = await server.answer('half', { text: `${billingText} ${i}` });
+      assert.equal(answer.decision, 'accepted');
+      assert.ok(!('review_id' in answer));
+    }
+    // 200 draws of one half: outside of 60 to 140 once in 10 million runs
+    const items = await until('the audits', async () => {
+      const found = await list('half');
+      return found.length >= 60 && found;
+    });
+    assert.ok(items.length <= 140, `${items.length} of ${total}`);
+    for (const item of items) {
+      assert.deepEqual([item.reason, item.audit_share, item.risk, item.kind], ['audit', 0.5, 0, 'label']);
+      assert.ok(item.input.kept && item.input.text.startsWith(billingText));
+    }
+    const { text } = await server.get('/metrics');
+    assert.match(text, /^penstock_review_open 0$/m, 'nobody waits for an audit');
+  });
+
+  await t.test('not more than people are to get, and each with the probability it had', async () => {
+    for (let i = 0; i < 100; i++) await server.answer('few', { text: `${billingText} ${i}` });
+    const items = await until('an audit', async () => {
+      const found = await list('few');
+      return found.length > 0 && found;
+    });
+    assert.ok(items.length < 25, `${items.length} items`);
+    assert.equal(items[0].audit_share, 1);
+    for (const { audit_share: share } of items)
+      assert.ok(Math.abs(share - 2 ** Math.round(Math.log2(share))) < 1e-6, `${share} is no power of one half`);
+    await server.answer('none', { text: billingText });
+    assert.equal((await list('none')).length, 0);
+  });
+});
