@@ -59,8 +59,7 @@ test('in a browser', { skip: absent, timeout: 180_000 }, async (t) => {
 
   await t.test('a text is tried, and its stages and its record are shown', async (t) => {
     const { page, open } = await visit(t, server);
-    await open();
-    assert.match(page.url(), /#\/try/);
+    await open('#/try/tickets');
     await page.getByLabel('Text').fill('my card was charged twice and I want the amount back');
     await page.keyboard.press('Control+Enter');
     await page.getByRole('heading', { name: 'Where the time went' }).waitFor();

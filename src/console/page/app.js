@@ -6,17 +6,23 @@ import { Loading, Problem } from './parts.js';
 import { go, to, useRoute } from './route.js';
 import { SignIn } from './sign_in.js';
 import { Toasts } from './toasts.js';
-import { Try } from './page_try.js';
-import { Review } from './page_review.js';
+import { Audit } from './page_audit.js';
+import { Endpoint } from './page_endpoint.js';
+import { Overview } from './page_overview.js';
 import { Requests } from './page_requests.js';
+import { Review } from './page_review.js';
+import { Try } from './page_try.js';
 
 const ranks = { client: 1, reviewer: 2, admin: 3 };
 
 // Every page: its address, who may see it, and what draws it.
 const pages = [
+  { group: 'Serving', path: 'overview', title: 'Overview', role: 'reviewer', view: Overview },
+  { group: 'Serving', path: 'endpoints', title: 'Endpoints', role: 'reviewer', view: Endpoint },
+  { group: 'Serving', path: 'requests', title: 'Requests', role: 'reviewer', view: Requests },
   { group: 'Work', path: 'try', title: 'Try it', role: 'client', view: Try },
   { group: 'Work', path: 'review', title: 'Review', role: 'reviewer', view: Review },
-  { group: 'Serving', path: 'requests', title: 'Requests', role: 'reviewer', view: Requests },
+  { group: 'Knowing', path: 'audit', title: 'Audit', role: 'admin', view: Audit },
 ];
 
 const mark = new URL('./mark.svg', import.meta.url).pathname;

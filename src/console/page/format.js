@@ -1,15 +1,16 @@
 // Figures and times, as people read them.
+const space = '\u00a0'; // a number and its unit stay together
 const numbers = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
 export const number = (value) => (value === null || value === undefined ? '–' : numbers.format(value));
 
 export function ms(value) {
   if (value === null || value === undefined) return '–';
-  if (value >= 10_000) return `${(value / 1000).toFixed(1)} s`;
-  if (value >= 100) return `${value.toFixed(0)} ms`;
-  return value >= 1 ? `${value.toFixed(1)} ms` : `${value.toFixed(3)} ms`;
+  if (value >= 10_000) return `${(value / 1000).toFixed(1)}${space}s`;
+  const digits = value >= 100 || value === 0 ? 0 : value >= 1 ? 1 : 3;
+  return `${value.toFixed(digits)}${space}ms`;
 }
 
-export const percent = (value, digits = 0) => (value === null || value === undefined ? '–' : `${(value * 100).toFixed(digits)} %`);
+export const percent = (value, digits = 0) => (value === null || value === undefined ? '–' : `${(value * 100).toFixed(digits)}${space}%`);
 
 // Prices of single requests are far below a cent: as many digits as say something. Unknown is unknown, never zero.
 export function usd(value) {

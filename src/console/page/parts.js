@@ -2,6 +2,7 @@
 import { html, useEffect, useRef, useState } from './html.js';
 import { ago, bytes, decisions, ms, number, percent, time } from './format.js';
 import { to } from './route.js';
+import { meanings } from './stages.js';
 
 // A page: its heading takes the focus when it is entered, so that a screen reader says where one is.
 export function Page({ title, lead, actions, children }) {
@@ -28,6 +29,16 @@ export const Sheet = ({ title, aside, children, ...rest }) => html`<section clas
 export const Badge = ({ kind = '', title, children }) => html`<span class="badge ${kind}" title=${title}>${children}</span>`;
 
 export const Decision = ({ of }) => html`<${Badge} kind=${decisions[of]?.[0]} title=${decisions[of]?.[1]}>${of}<//>`;
+
+export const Status = ({ of }) => html`<${Badge} kind=${of < 400 ? 'good' : of < 500 ? 'warn' : 'bad'}>${of}<//>`;
+
+const healths = { ok: ['good', 'well'], unknown: ['', 'too few requests to tell'], degraded: ['warn', 'degraded'], down: ['bad', 'down'] };
+// How an endpoint is, and why.
+export const Health = ({ of, short }) => html`<${Badge} kind=${healths[of.health][0]}>${healths[of.health][1]}<//>
+  ${!short && of.reasons.map((reason) => html`<div class="small">${reason}</div>`)}`;
+
+// Who answers, with shares where there are several.
+export const Serving = ({ of }) => of.map(({ model, weight, simulator }) => html`<div>${model}${of.length > 1 ? html` <span class="quiet number">${percent(weight, weight * 100 % 1 ? 1 : 0)}</span>` : ''}${simulator ? html` <${Badge} kind="warn">simulator<//>` : ''}</div>`);
 
 export const Loading = ({ what = 'Loading' }) => html`<p class="loading" role="status">${what} …</p>`;
 
@@ -70,15 +81,6 @@ export const Candidates = ({ labels, keys = false }) => html`<div class="candida
     <span class="number">${percent(confidence, 1)}</span>`)}
 </div>`;
 
-const meanings = {
-  authenticate: 'whose key is it?', limit: 'its rate; room to record?', receive: 'waits for the body', validate: 'text, file or features?',
-  address: 'which endpoint is named?', split: 'which version answers', features: 'against the version’s schema', scan: 'malware',
-  cache: 'the same input before?', extract: 'the text of a PDF, the look of a page', look: 'do the looks alone decide?', read: 'optical recognition',
-  infer: 'the model', decide: 'confidence and rules', record: 'written down', reply: 'formatted', recollect: 'the conversation so far',
-  shape: 'how the answer is looked at', reserve: 'the most that it can cost', fit: 'the model’s window', route: 'which model first',
-  recall: 'answered before?', call: 'the model is asked', keep: 'kept for the next turn', prompt: 'the template is filled', guard: 'personal data, injection',
-};
-
 // Stages one after the other on one scale; `passing`: they appear in their order.
 export function Waterfall({ stages, total, passing = false }) {
   const entries = Object.entries(stages);
@@ -98,12 +100,12 @@ export function Waterfall({ stages, total, passing = false }) {
   </ol>`;
 }
 
-// Rows of what there is; columns: { head, cell, right }. `href`: where a row leads.
-export const Table = ({ columns, rows, caption, keyOf }) => html`<div class="table-frame"><table>
+// Rows of what there is; columns: { head, cell, right }. On a phone each row is a block of its own, so the roles are said.
+export const Table = ({ columns, rows, caption, keyOf }) => html`<div class="table-frame"><table role="table">
   ${caption && html`<caption class="hidden-text">${caption}</caption>`}
-  <thead><tr>${columns.map(({ head, right }) => html`<th scope="col" class=${right ? 'right' : ''}>${head}</th>`)}</tr></thead>
-  <tbody>${rows.map((row, i) => html`<tr key=${keyOf ? keyOf(row) : i}>
-    ${columns.map(({ cell, right }) => html`<td class=${right ? 'right' : ''}>${cell(row)}</td>`)}
+  <thead role="rowgroup"><tr role="row">${columns.map(({ head, right }) => html`<th role="columnheader" scope="col" class=${right ? 'right' : ''}>${head}</th>`)}</tr></thead>
+  <tbody role="rowgroup">${rows.map((row, i) => html`<tr role="row" key=${keyOf ? keyOf(row) : i}>
+    ${columns.map(({ head, cell, right }) => html`<td role="cell" data-head=${head} class=${right ? 'right' : ''}><div>${cell(row)}</div></td>`)}
   </tr>`)}</tbody>
 </table></div>`;
 
