@@ -30,6 +30,8 @@ static const struct {
     {"keys", cli_keys, "make, list and revoke API keys"},
     {"switch", cli_switch, "send everything of an endpoint to people, or to its fallbacks"},
     {"review", cli_review, "list and resolve what people have to decide"},
+    {"alerts", cli_alerts, "list, silence and test alerts"},
+    {"incidents", cli_incidents, "list incidents, take them on, write their post-mortem's draft"},
     {"requests", cli_requests, "tell the story of a request"},
     {"config", cli_config, "check a configuration, print the reference of all options"},
     {"demo", cli_demo, "prepare the demonstration's documents, texts and models"},

@@ -4,6 +4,7 @@
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
+int cli_alerts(int argc, char **argv);
 int cli_at(int argc, char **argv);
 int cli_audit(int argc, char **argv);
 int cli_cache(int argc, char **argv);
@@ -15,6 +16,7 @@ int cli_deploy(int argc, char **argv);
 int cli_eval(int argc, char **argv);
 int cli_evaluations(int argc, char **argv);
 int cli_history(int argc, char **argv);
+int cli_incidents(int argc, char **argv);
 int cli_keys(int argc, char **argv);
 int cli_models(int argc, char **argv);
 int cli_prompts(int argc, char **argv);
