@@ -13,6 +13,7 @@ static const struct {
     {"serve", cli_serve, "run the server"},
     {"train", cli_train, "train a model version from labelled data"},
     {"eval", cli_eval, "judge a version by a suite of cases, also against another version"},
+    {"monitors", cli_monitors, "what the monitors of each endpoint said last"},
     {"evaluations", cli_evaluations, "list and show what evaluations came to"},
     {"calibrate", cli_calibrate, "fit a version's confidence and its thresholds to labelled rows"},
     {"deploy", cli_deploy, "roll a version out at an endpoint, in steps that judge themselves"},

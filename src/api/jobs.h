@@ -14,9 +14,11 @@ struct api_job {
     struct str texts[8]; /* of calls with names of their own for them */
     bool admin, take;    /* of review */
     unsigned limit;
-    int correct;     /* of feedback (watch/feedback.h) */
-    double score;    /* of feedback */
-    int64_t keep_ns; /* of what is made */
+    int correct;      /* of feedback (watch/feedback.h) */
+    double score;     /* of feedback */
+    int64_t keep_ns;  /* of what is made */
+    int64_t from, to; /* wall ns */
+    struct monitors *monitors;
     /* Writes the reply's JSON; on the store's thread. */
     bool (*work)(struct api_job *job, struct store *store, struct buf *out, struct error *err);
     bool writes; /* needs the recorder's transaction */

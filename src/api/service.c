@@ -41,6 +41,8 @@ static const struct route routes[] = {
     {METHOD_GET, "/v2/models/*/versions/*/stats", ROLE_CLIENT, 0, oip_model_stats},
     {METHOD_POST, "/v2/repository/index", ROLE_CLIENT, SMALL_BODY, oip_index},
     {METHOD_POST, "/v1/feedback", ROLE_CLIENT, SMALL_BODY, feedback_take},
+    {METHOD_GET, "/v1/admin/monitors", ROLE_REVIEWER, 0, monitors_list},
+    {METHOD_GET, "/v1/admin/monitors/*", ROLE_REVIEWER, 0, monitor_show},
     {METHOD_GET, "/v1/review", ROLE_REVIEWER, 0, review_items},
     {METHOD_GET, "/v1/review/*", ROLE_REVIEWER, 0, review_item},
     {METHOD_GET, "/v1/admin/overview", ROLE_REVIEWER, 0, admin_overview},

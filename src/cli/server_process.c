@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "cli/cli.h"
 #include "console/console.h"
+#include "pipeline/monitoring.h"
 #include "pipeline/rollouts.h"
 #include "pipeline/sessions.h"
 #include "pipeline/serving_history.h"
@@ -13,6 +14,7 @@
 #include "watch/alerting.h"
 #include "watch/objective_readings.h"
 #include "watch/service_readings.h"
+#include "watch/monitor_metrics.h"
 #include "work/pool.h"
 
 #include <fcntl.h>
@@ -46,6 +48,8 @@ struct process {
     struct objective_readings *objectives;
     struct service_readings *services;
     struct alerting *alerting;
+    struct monitors *monitors;
+    struct monitoring *monitoring;
     struct engine *engine;
     struct audit_watch *audit;
     struct key_uses *key_uses;
@@ -75,6 +79,7 @@ static struct snapshot *build_snapshot(struct process *p, const struct config *c
                                     .store = p->store,
                                     .pool = p->pool,
                                     .metrics = p->metrics,
+                                    .monitors = p->monitors,
                                     .loops = p->loops,
                                     .previous = previous,
                                     .key_uses = p->key_uses};
@@ -151,17 +156,22 @@ static bool make_parts(struct process *p, struct error *err) {
     p->arms = arms_new();
     p->rollouts = p->arms ? rollout_driver_new(p->store, p->arms) : NULL;
     p->shadows = p->arms ? shadow_runner_new(p->arms) : NULL;
-    if (!p->rollouts || !p->shadows)
+    p->monitors = monitors_new();
+    if (!p->rollouts || !p->shadows || !p->monitors)
         return fail(err, ERR_NO_MEMORY, "out of memory");
     struct recorder_options recorder = {.journal = p->journal,
                                         .arms = p->arms,
+                                        .monitors = p->monitors,
                                         .store_path = c->store.path,
                                         .loops = p->loops,
                                         .queue_length = (unsigned)c->store.queue,
                                         .flush_ms = ms(c->store.flush),
                                         .keep_ns = c->store.retention,
                                         .log_requests = c->log.requests};
-    return recorder_start(&p->recorder, &recorder, err);
+    if (!recorder_start(&p->recorder, &recorder, err))
+        return false;
+    p->monitoring = monitoring_new(p->monitors, p->recorder, p->store);
+    return p->monitoring || fail(err, ERR_NO_MEMORY, "out of memory");
 }
 
 static bool make_engine(struct process *p) {
@@ -172,6 +182,7 @@ static bool make_engine(struct process *p) {
         return false;
     struct engine_parts parts = {.recorder = p->recorder,
                                  .metrics = p->metrics,
+                                 .monitors = p->monitors,
                                  .cache = p->cache,
                                  .semantic = p->semantic,
                                  .parsers = p->parsers,
@@ -184,9 +195,14 @@ static bool make_engine(struct process *p) {
                                  .shadows = p->shadows,
                                  .loops = p->loops};
     p->engine = engine_new(&parts, first);
-    if (!p->engine)
+    if (!p->engine) {
         snapshot_unref(first);
-    return p->engine != NULL;
+        return false;
+    }
+    /* Before the first request comes, so that none is missed, and so that there is something to read. */
+    monitoring_adopt(p->monitoring, first);
+    monitoring_tick(p->monitoring, first);
+    return true;
 }
 
 static double parser_restarts(void *ctx) {
@@ -235,6 +251,7 @@ static void add_metrics(struct process *p) {
     for (size_t i = 0; i < ARRAY_COUNT(sources); i++)
         metrics_add_source(p->metrics, &sources[i]);
     metrics_add_writer(p->metrics, upstream_metrics_write, p->engine);
+    metrics_add_writer(p->metrics, monitor_metrics_write, p->monitors);
     metrics_set_recorder(p->metrics, p->recorder);
     metrics_set_version(p->metrics, PENSTOCK_VERSION);
 }
@@ -388,6 +405,7 @@ static bool reload(struct process *p, const struct config *next) {
     snapshot_ref(snapshot);
     engine_publish(p->engine, snapshot);
     note_serving(p, snapshot, "reload");
+    monitoring_adopt(p->monitoring, snapshot);
     snapshot_unref(snapshot);
     recorder_keep(p->recorder, next->store.retention);
     return true;
@@ -431,6 +449,9 @@ static void watch(uv_timer_t *timer) {
     if (store_changed(p->store) || rolled)
         reload(p, p->config);
     audit(p);
+    struct snapshot *s = engine_snapshot(p->engine);
+    monitoring_tick(p->monitoring, s);
+    snapshot_unref(s);
 }
 
 static void on_signal(uv_signal_t *signal, int number) {
@@ -461,6 +482,12 @@ static void run_until_signal(struct process *p) {
     uv_run(&p->loop, UV_RUN_DEFAULT);
 }
 
+static void end_monitoring(struct process *p) {
+    struct snapshot *s = engine_snapshot(p->engine);
+    monitoring_end(p->monitoring, s);
+    snapshot_unref(s);
+}
+
 static void end(struct process *p) {
     if (p->engine)
         engine_set_draining(p->engine);
@@ -477,13 +504,17 @@ static void end(struct process *p) {
     alerting_stop(p->alerting);
     objective_readings_free(p->objectives);
     service_readings_free(p->services);
+    if (p->engine)
+        end_monitoring(p);
     recorder_stop(p->recorder);
     p->ending = true;
+    monitoring_free(p->monitoring);
     if (p->engine)
         audit(p);
     rollout_driver_free(p->rollouts);
     shadow_runner_free(p->shadows);
     arms_free(p->arms);
+    monitors_free(p->monitors);
     engine_free(p->engine);
     sessions_free(p->sessions);
     audit_watch_free(p->audit);

@@ -411,9 +411,13 @@ static void check_open_door(struct loader *l, const struct option_node *root) {
 
 static void inherit(struct config *config) {
     struct config_endpoint *endpoints = (struct config_endpoint *)(uintptr_t)config->endpoints;
-    for (size_t i = 0; i < config->endpoint_count; i++)
-        if (endpoints[i].cache_ttl == 0)
-            endpoints[i].cache_ttl = config->cache.ttl;
+    for (size_t i = 0; i < config->endpoint_count; i++) {
+        struct config_endpoint *e = &endpoints[i];
+        if (e->cache_ttl == 0)
+            e->cache_ttl = config->cache.ttl;
+        if (e->monitors.latency_p95 == 0)
+            e->monitors.latency_p95 = e->kind == ENDPOINT_CLASSIFY ? 500 * NS_PER_MS : 10 * NS_PER_SECOND;
+    }
 }
 
 static void unknown_upstream(struct loader *l, const struct config_name *name) {

@@ -281,6 +281,22 @@ struct config_output {
     int64_t samples;              /* with OUTPUT_AGREEMENT */
     enum output_review on_review;
 };
+
+/* What an endpoint's monitors hold it to (watch/monitors.h). */
+struct config_monitors {
+    bool enabled;
+    int64_t latency_p95;    /* already that of its kind where the endpoint says nothing */
+    double confidence_drop; /* share of the mean */
+    double drift;           /* Jensen-Shannon distance */
+    int64_t error_factor;   /* times the baseline */
+    double fallback_share;
+    int64_t cost_per_day; /* nano-dollars; 0: no budget */
+    int64_t cost_percent; /* of it */
+    int64_t review_depth;
+    int64_t review_age;
+    double accuracy_drop; /* points */
+    int64_t samples;
+};
 enum endpoint_accepts { ACCEPTS_TEXT = 1, ACCEPTS_FILE = 2, ACCEPTS_FEATURES = 4 };
 enum endpoint_sticky { STICKY_KEY, STICKY_USER, STICKY_NONE };
 enum endpoint_keep { KEEP_NONE, KEEP_REVIEW, KEEP_ALL };
@@ -348,6 +364,7 @@ struct config_endpoint {
     struct config_objectives objectives;
     const struct config_action *actions;
     size_t action_count;
+    struct config_monitors monitors;
 };
 
 struct config {

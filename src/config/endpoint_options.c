@@ -193,6 +193,65 @@ static const struct option review_options[] = {
 };
 static const struct option_group review_group = {GROUP(review_options, config_review)};
 
+static const struct option monitors_options[] = {
+    {.name = "enabled",
+     BOOL(config_monitors, enabled),
+     .standard = "true",
+     .help = "Whether this endpoint is watched at all."},
+    {.name = "latency_p95",
+     DURATION(config_monitors, latency_p95, MS(1), HOURS(1)),
+     .standard_said = "500ms; of chats and embeddings 10s",
+     .help = "95 % of the requests of the last 5 minutes are to take no longer."},
+    {.name = "confidence_drop",
+     PERCENT(config_monitors, confidence_drop),
+     .standard = "5%",
+     .help = "How much of its mean the confidence may lose from one week to the next."},
+    {.name = "drift",
+     PERCENT(config_monitors, drift),
+     .standard = "10%",
+     .help = "How far inputs, predictions and confidences may lie from the version's reference profile: the "
+             "Jensen-Shannon distance with logarithms of base 2, less what chance brings; 100 % is another "
+             "world."},
+    {.name = "error_factor",
+     INTEGER(config_monitors, error_factor, 1, 1000),
+     .standard = "2",
+     .unit = "times",
+     .help = "How many times its share of the week before an error's share may become."},
+    {.name = "fallback_share",
+     PERCENT(config_monitors, fallback_share),
+     .standard = "15%",
+     .help = "How many of the requests the fallback chain may answer."},
+    {.name = "cost_per_day",
+     USD(config_monitors, cost_per_day, INT64_C(1000000) * 1000000000),
+     .standard_said = "none",
+     .help = "What a day (UTC) is meant to cost."},
+    {.name = "cost_percent",
+     INTEGER(config_monitors, cost_percent, 1, 10000),
+     .standard = "120",
+     .unit = "%",
+     .help = "How much of `cost_per_day` a day may cost."},
+    {.name = "review_depth",
+     INTEGER(config_monitors, review_depth, 1, 100000000),
+     .standard = "100",
+     .unit = "items",
+     .help = "How many review items may wait."},
+    {.name = "review_age",
+     DURATION(config_monitors, review_age, MINUTES(1), DAYS(365)),
+     .standard = "24h",
+     .help = "How long the oldest of them may have waited."},
+    {.name = "accuracy_drop",
+     PERCENT(config_monitors, accuracy_drop),
+     .standard = "5%",
+     .help = "How many points the accuracy, estimated or from labels, may lie below that of training."},
+    {.name = "samples",
+     INTEGER(config_monitors, samples, 20, 1000000),
+     .standard = "200",
+     .unit = "requests",
+     .help = "Fewer say nothing about drift, confidence and accuracy: then a longer window is looked at, up "
+             "to a week."},
+};
+static const struct option_group monitors_group = {GROUP(monitors_options, config_monitors)};
+
 static const struct option action_options[] = {
     {.name = "name",
      TEXT(config_action, name, 200),
@@ -349,6 +408,9 @@ static const struct option endpoint_options[] = {
     {.name = "actions",
      LIST(config_action, config_endpoint, actions, action_count, action_group),
      .help = "What answers may do without being asked. Without a list nothing waits for approval."},
+    {.name = "monitors",
+     SECTION(config_monitors, config_endpoint, monitors, monitors_group),
+     .help = "What its monitors hold it to."},
 };
 const struct option_group option_endpoint = {GROUP(endpoint_options, config_endpoint),
                                              .items_max = CONFIG_ENDPOINTS_MAX, .check = check_endpoint};

@@ -46,6 +46,9 @@ struct model_answer {
     size_t top_count;
     float novelty;    /* 0..1: how far from anything seen in training; lowers the confidence already */
     bool visual_only; /* answered from the visual vector, without text */
+    bool read_text;   /* and so there is what was seen in the text: */
+    float known_words, known_grams, scarcity; /* models/confidence.h */
+    uint32_t words;
 };
 
 struct scratch;

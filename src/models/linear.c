@@ -126,6 +126,11 @@ static bool predict_row(const struct linear *l, struct scratch *s, const struct 
     if (!score(&l->backend, s, row, &scores, err))
         return false;
     scores_answer(&scores, &l->confidence, s->probabilities, answer);
+    answer->read_text = l->takes_text;
+    answer->known_words = scores.known_words;
+    answer->known_grams = scores.known_grams;
+    answer->scarcity = scores.scarcity;
+    answer->words = scores.words;
     return true;
 }
 

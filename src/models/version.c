@@ -10,14 +10,20 @@
 
 /* A score that is not understood would be held against thresholds that were chosen for another: then the
  * version does not serve. */
-static bool read_policy(struct model_version *v, const char *manifest, struct error *err) {
-    yyjson_doc *doc = json_parse(str_from(manifest), NULL);
-    yyjson_val *object = doc ? yyjson_obj_get(yyjson_doc_get_root(doc), "policy") : NULL;
-    bool ok = policy_read(&v->policy, object, v->label_count, err);
+static bool read_policy(struct model_version *v, yyjson_val *manifest, struct error *err) {
+    bool ok = policy_read(&v->policy, yyjson_obj_get(manifest, "policy"), v->label_count, err);
     v->accept = v->policy.accept;
     v->review = v->policy.review;
-    yyjson_doc_free(doc);
     return ok;
+}
+
+/* A profile that is damaged costs the comparison, not the version. */
+static bool read_profile(struct model_version *v, yyjson_val *manifest, struct error *err) {
+    if (reference_profile_read(&v->profile, manifest, err))
+        return true;
+    log_event(LOG_ERROR, "model.profile_failed", "Model %s cannot be watched for drift. %s", v->reference,
+              err->message);
+    return reference_profile_read(&v->profile, NULL, err);
 }
 
 static bool open_backend(struct model_version *v, const char *folder, const char *backend,
@@ -36,7 +42,10 @@ static bool open_all(struct model_version *v, struct store *store, const struct 
                      struct work_pool *pool, struct error *err) {
     bool ok = open_backend(v, store_folder(store), record->backend, err);
     struct error problem = {0};
-    bool understood = read_policy(v, record->manifest, &problem);
+    yyjson_doc *doc = json_parse(str_from(record->manifest), NULL);
+    yyjson_val *manifest = doc ? yyjson_doc_get_root(doc) : NULL;
+    bool understood = read_profile(v, manifest, &problem) && read_policy(v, manifest, &problem);
+    yyjson_doc_free(doc);
     if (ok && !understood) {
         *err = problem;
         ok = false;
@@ -86,6 +95,7 @@ void model_version_unref(struct model_version *v) {
         backend_free(v->backend);
     blob_unmap(&v->blob);
     policy_free(&v->policy);
+    reference_profile_unref(v->profile);
     free(v);
 }
 

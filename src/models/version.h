@@ -4,6 +4,7 @@
 
 #include "models/backend.h"
 #include "models/policy.h"
+#include "models/reference_profile.h"
 #include "store/blobs.h"
 #include "store/registry.h"
 
@@ -19,7 +20,8 @@ struct model_version {
     char artefact[SHA256_HEX_SIZE];
     double accept, review; /* the policy's thresholds */
     struct policy policy;
-    struct backend *backend; /* NULL: it did not load, load_error says why */
+    struct reference_profile *profile; /* what traffic is compared with; never NULL */
+    struct backend *backend;           /* NULL: it did not load, load_error says why */
     struct error load_error;
     const char *const *labels;
     size_t label_count;

@@ -19,6 +19,7 @@
 struct engine_parts {
     struct recorder *recorder;
     struct metrics *metrics;
+    struct monitors *monitors;       /* NULL: nobody watches */
     struct exact_cache *cache;       /* NULL: none */
     struct semantic_cache *semantic; /* NULL: none */
     struct parser_pool *parsers;     /* NULL: no endpoint accepts files */

@@ -12,6 +12,7 @@
 #include "store/registry.h"
 #include "watch/shadows.h"
 #include "watch/metrics.h"
+#include "watch/monitors.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -569,6 +570,8 @@ static bool add_endpoints(struct build *b) {
         e->policy = policy_of(s, e);
         if (b->from->metrics)
             e->metrics = metrics_endpoint(b->from->metrics, e->config->name);
+        if (b->from->monitors)
+            e->monitored = monitors_endpoint(b->from->monitors, e->config->name);
     }
     return good && check_summaries(b);
 }

@@ -19,6 +19,7 @@
 #include "traffic/mirror.h"
 
 struct metrics;
+struct monitors;
 
 /* A Lua file as it was when the snapshot was made. */
 struct script_source {
@@ -96,6 +97,7 @@ struct endpoint {
     enum endpoint_switch switched;
     struct str switch_why; /* a sentence for records and errors; "" of SWITCH_AUTO */
     uint64_t policy;       /* names thresholds and rules as they are: part of the cache's key */
+    unsigned monitored;    /* its handle of the monitors */
 };
 
 struct snapshot {
@@ -120,6 +122,7 @@ struct snapshot_sources {
     struct store *store;
     struct work_pool *pool;
     struct metrics *metrics;
+    struct monitors *monitors; /* NULL: nobody watches */
     unsigned loops;
     struct snapshot *previous; /* NULL at the start */
     struct key_uses *key_uses; /* where calls are counted; NULL: nowhere. Outlives the snapshot */

@@ -275,6 +275,12 @@ static const char *const steps[] = {
     "CREATE TABLE endpoint_versions ("
     " endpoint TEXT NOT NULL, version INTEGER NOT NULL, hash TEXT NOT NULL, created INTEGER NOT NULL,"
     " body TEXT NOT NULL, PRIMARY KEY (endpoint, version));",
+    /* 15 */
+    /* watch/monitor_store.h. span: seconds; counts: watch/window_pack.c; readings: watch/monitor_series.h. */
+    "CREATE TABLE monitor_windows ("
+    " endpoint TEXT NOT NULL, span INTEGER NOT NULL, at INTEGER NOT NULL, counts BLOB NOT NULL,"
+    " readings BLOB NOT NULL, PRIMARY KEY (endpoint, span, at));"
+    "CREATE INDEX monitor_windows_span ON monitor_windows (span, at);",
 };
 
 enum { STEP_COUNT = ARRAY_COUNT(steps), AUDIT_STEP = 11 };

@@ -35,7 +35,7 @@ void event_clear(struct event *e) {
     e->cost_nanodollars = EVENT_COST_UNKNOWN;
     struct str empty = STR("");
     e->request_id = e->client = e->endpoint = e->model = e->prediction = empty;
-    e->fallback = e->error_code = e->error_message = e->input = e->input_type = empty;
+    e->fallback = e->error_code = e->error_message = e->input = e->input_type = e->binned_by = empty;
 }
 
 /* Room for the usual event's strings; a review's, an error's or a kept input's are longer. */
@@ -122,6 +122,17 @@ struct review_draft *event_add_review(struct event *e) {
     e->room_left -= gap + sizeof *draft;
     e->review = draft;
     return draft;
+}
+
+uint16_t *event_add_bins(struct event *e, size_t count) {
+    size_t gap = (uintptr_t)e->room_at & 1, size = count * sizeof *e->bins;
+    if (e->room_left < gap + size)
+        return NULL;
+    e->bins = (void *)(e->room_at + gap);
+    e->bin_count = (unsigned)count;
+    e->room_at += gap + size;
+    e->room_left -= gap + size;
+    return e->bins;
 }
 
 void event_add_stage(struct event *e, const char *name, uint32_t us) {

@@ -101,6 +101,13 @@ struct event {
     bool has_language; /* and so is what `language` says, further down */
     uint32_t total_us;
 
+    /* Where the input lies in the bins of a version's reference profile, for the monitors
+     * (models/reference_profile.h); not kept in records. */
+    unsigned monitored;   /* its endpoint's handle (watch/monitors.h); 0: none */
+    struct str binned_by; /* the version */
+    unsigned bin_count;   /* 0: nothing is known */
+    uint16_t *bins;       /* in the event's memory */
+
     struct review_draft *review; /* NULL: none. Lives in the event's memory */
     struct str input;            /* kept input, "" when the endpoint keeps none */
     struct str input_type;       /* its MIME type */
@@ -154,5 +161,7 @@ void event_clear(struct event *e);
 struct str event_keep(struct event *e, struct str s);
 /* A review draft in the event's memory, set as e->review; NULL when the room is used up. */
 struct review_draft *event_add_review(struct event *e);
+/* Room for the bins of `count` inputs, set as e->bins; NULL when there is none. */
+uint16_t *event_add_bins(struct event *e, size_t count);
 /* Appends a stage's time; what exceeds EVENT_STAGES_MAX is summed into the last. */
 void event_add_stage(struct event *e, const char *name, uint32_t us);

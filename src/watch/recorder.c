@@ -11,6 +11,7 @@
 #include "watch/arms.h"
 #include "watch/batch.h"
 #include "watch/job_queue.h"
+#include "watch/monitors.h"
 #include "watch/retention.h"
 #include "work/ring.h"
 
@@ -162,14 +163,17 @@ static void *reader_main(void *arg) {
 }
 
 static void drain(struct recorder *r) {
+    monitors_begin_notes(r->options.monitors);
     for (unsigned i = 0; i < r->options.loops; i++) {
         struct loop_queue *q = &r->queues[i];
         for (struct event *e; (e = ring_pop(&q->ring));) {
             q->urgent_drained += batch_is_urgent(e);
             arms_note(r->options.arms, e);
+            monitors_note(r->options.monitors, e);
             batch_add(&r->batch, e);
         }
     }
+    monitors_end_notes(r->options.monitors);
     atomic_store_explicit(&r->pending, r->batch.count, memory_order_relaxed);
     atomic_store_explicit(&r->oldest, r->batch.first ? r->batch.first->pushed_ns : 0, memory_order_relaxed);
 }

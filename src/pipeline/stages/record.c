@@ -141,10 +141,36 @@ static void add_review(struct request *r, struct event *e, struct str labels, bo
     review_terms_set(r, draft);
 }
 
+/* Of a version's inputs, for the monitors. */
+static size_t bins_of(const struct request *r) {
+    return r->version && r->version->profile ? reference_profile_inputs(r->version->profile) : 0;
+}
+
+/* A row that was refused for the value of one feature tells that much. */
+static void add_bins(const struct request *r, struct event *e) {
+    size_t count = bins_of(r);
+    bool refused = r->failed && r->error.code == ERR_INVALID_FEATURES;
+    struct profile_sight sight = {.features = r->input.values,
+                                  .feature_count = r->input.value_count,
+                                  .answer = r->answer && r->answer->read_text ? r->answer : NULL,
+                                  .refused = refused ? r->error.param : NULL};
+    if (count == 0 || !(sight.features || sight.answer || sight.refused))
+        return;
+    uint16_t *bins = event_add_bins(e, count);
+    if (!bins)
+        return;
+    e->binned_by = event_keep(e, str_from(r->version->reference));
+    if (!reference_profile_bins(r->version->profile, &sight, bins))
+        e->bin_count = 0;
+}
+
 /* What event_of will copy into the event's memory. */
 static size_t room_for(const struct request *r, bool review, struct str labels, bool keep) {
     const struct outcome *o = &r->outcome;
     size_t room = r->id.n + request_tenant(r).n + r->endpoint->name.n + o->model.n + shown_prediction(r).n;
+    size_t bins = bins_of(r);
+    if (bins)
+        room += (bins + 1) * sizeof(uint16_t) + strlen(r->version->reference);
     if (o->step.n)
         room += STEP_TEXT_MAX;
     if (r->failed)
@@ -187,7 +213,9 @@ static struct event *event_of(struct request *r) {
         e->input_type = event_keep(e, r->input.type);
         e->input_keep_until = r->wall_ns + r->endpoint->config->retention;
     }
+    e->monitored = r->endpoint->monitored;
     e->cost_nanodollars = request_cost(r);
+    add_bins(r, e);
     if (r->chat) {
         add_language(r, e);
         e->spend_slot = reserve_settle(r);

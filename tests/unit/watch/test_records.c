@@ -286,7 +286,7 @@ static void more_endpoints_than_a_group_holds(void **state) {
 static const char first_schema[] =
     "DROP TABLE event_pages; DROP TABLE spend; DROP TABLE spend_commits; DROP TABLE prompts;"
     "DROP TABLE responses; DROP TABLE response_items; DROP TABLE conversations;"
-    "DROP TABLE shadow_answers; DROP TABLE aliases; DROP TABLE endpoint_versions;"
+    "DROP TABLE shadow_answers; DROP TABLE aliases; DROP TABLE endpoint_versions; DROP TABLE monitor_windows;"
     "DROP TABLE evaluations; DROP TABLE audit; DROP TABLE audit_head; DROP TABLE feedback; DROP TABLE "
     "rollouts;"
     "DROP TABLE alerts; DROP TABLE incidents; DROP TABLE incident_events; DROP TABLE silences; DROP TABLE "
