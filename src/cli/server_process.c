@@ -15,6 +15,7 @@
 #include "watch/objective_readings.h"
 #include "watch/service_readings.h"
 #include "watch/monitor_metrics.h"
+#include "watch/monitor_source.h"
 #include "work/pool.h"
 
 #include <fcntl.h>
@@ -260,11 +261,12 @@ static void add_metrics(struct process *p) {
 static bool make_alerting(struct process *p, struct error *err) {
     struct alerting_options options = {.store_path = p->config->store.path, .config = p->config};
     p->objectives = objective_readings_new(p->metrics, p->recorder);
-    p->services = service_readings_new(p->metrics, p->window, p->recorder);
+    p->services = service_readings_new(p->metrics, p->window);
     if (!p->objectives || !p->services)
         return fail(err, ERR_NO_MEMORY, "out of memory");
     options.sources[options.source_count++] = objective_readings_source(p->objectives);
     options.sources[options.source_count++] = service_readings_source(p->services);
+    options.sources[options.source_count++] = monitor_source(p->monitors);
     if (!alerting_start(&p->alerting, &options, err))
         return false;
     metrics_add_writer(p->metrics, alerting_metrics, p->alerting);

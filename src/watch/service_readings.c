@@ -5,22 +5,19 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { LEAST_REQUESTS = 20, REVIEW_DEPTH = 100 };
-#define ERROR_SHARE    0.05
-#define FALLBACK_SHARE 0.15
+enum { LEAST_REQUESTS = 20 };
+#define ERROR_SHARE 0.05
 
 struct service_readings {
     struct metrics *metrics;
     struct metrics_window *window;
-    struct recorder *recorder;
     struct metrics_sums sums;
 };
 
-struct service_readings *service_readings_new(struct metrics *m, struct metrics_window *w,
-                                              struct recorder *r) {
+struct service_readings *service_readings_new(struct metrics *m, struct metrics_window *w) {
     struct service_readings *s = calloc(1, sizeof *s);
     if (s)
-        *s = (struct service_readings){.metrics = m, .window = w, .recorder = r};
+        *s = (struct service_readings){.metrics = m, .window = w};
     return s;
 }
 
@@ -64,10 +61,10 @@ static void read_endpoint(struct service_readings *s, const struct config_endpoi
     double requests = (double)sums->requests;
     give(g, "error_rate", requests > 0 ? (double)sums->server_errors / requests : NAN, ERROR_SHARE, "share",
          sums->requests, LEAST_REQUESTS);
-    give(g, "fallback_rate", requests > 0 ? (double)sums->fallbacks / requests : NAN, FALLBACK_SHARE, "share",
-         sums->requests, LEAST_REQUESTS);
+    give(g, "fallback_rate", requests > 0 ? (double)sums->fallbacks / requests : NAN,
+         e->monitors.fallback_share, "share", sums->requests, LEAST_REQUESTS);
     double p95 = metrics_quantile(&sums->total, 0.95);
-    give(g, "latency_p95", p95 < 0 ? NAN : p95 / 1000, (double)e->objectives.latency / (double)NS_PER_MS,
+    give(g, "latency_p95", p95 < 0 ? NAN : p95 / 1000, (double)e->monitors.latency_p95 / (double)NS_PER_MS,
          "ms", sums->total.count, LEAST_REQUESTS);
 }
 
@@ -75,13 +72,9 @@ static void read_all(void *ctx, const struct config *config, int64_t elapsed_ns,
                      void (*take)(void *take_ctx, const struct reading *r), void *take_ctx) {
     struct service_readings *s = ctx;
     struct giving g = {take, take_ctx, "", clock_wall()};
-    struct recorder_state state;
     for (size_t i = 0; i < config->endpoint_count; i++)
-        read_endpoint(s, &config->endpoints[i], &g);
-    recorder_state(s->recorder, &state);
-    g.endpoint = "";
-    g.from = clock_wall();
-    give(&g, "review_depth", (double)state.review_depth, REVIEW_DEPTH, "count", state.review_depth, 0);
+        if (config->endpoints[i].monitors.enabled)
+            read_endpoint(s, &config->endpoints[i], &g);
 }
 
 struct reading_source service_readings_source(struct service_readings *s) {
