@@ -185,6 +185,24 @@ static const struct rules_member members[] = {
 static const struct rules_members route_members = {members, ARRAY_COUNT(members) - 1},
                                   answer_members = {members, ARRAY_COUNT(members)};
 
+/* Of predictions. */
+static void push_own_user(lua_State *L, const void *of) {
+    rules_push_text(L, facts_of(of)->user);
+}
+
+static void push_own_text(lua_State *L, const void *of) {
+    rules_push_text(L, facts_of(of)->text);
+}
+
+static const struct rules_member own_members[] = {
+    {"endpoint", push_endpoint, 0},
+    {"client", push_client, 0},
+    {"user", push_own_user, 0},
+    {"text", push_own_text, 0},
+    {"headers", push_headers, HEADERS_SLOT},
+};
+static const struct rules_members prediction_members = {own_members, ARRAY_COUNT(own_members)};
+
 /* ---- route ---- */
 
 struct routing {
@@ -271,6 +289,37 @@ bool request_rules_route(struct script *script, const struct request_rules_facts
     if (!script_call(script, &exchange, err))
         return false;
     *count = routing.count;
+    return true;
+}
+
+/* ---- segment ---- */
+
+struct belonging {
+    const char *name;
+    const struct request_rules_facts *facts;
+    bool in;
+};
+
+static int segment_arguments(lua_State *L, void *ctx) {
+    struct belonging *b = ctx;
+    rules_push_view(L, b->facts->in ? &route_members : &prediction_members, b->facts);
+    return 1;
+}
+
+static void segment_results(lua_State *L, int at, void *ctx) {
+    struct belonging *b = ctx;
+    if (!lua_isboolean(L, at))
+        luaL_error(L, "%s: segment returned a %s; expected true or false", b->name, luaL_typename(L, at));
+    b->in = lua_toboolean(L, at);
+}
+
+bool request_rules_segment(struct script *script, const struct request_rules_facts *facts, bool *in,
+                           struct error *err) {
+    struct belonging b = {.name = script_name(script), .facts = facts};
+    const struct script_exchange exchange = {segment_arguments, segment_results, 1, &b};
+    if (!script_call(script, &exchange, err))
+        return false;
+    *in = b.in;
     return true;
 }
 

@@ -1,5 +1,6 @@
 #include "cli/cli.h"
 
+#include "cli/deploy_segment.h"
 #include "cli/deploy_shadow.h"
 #include "cli/endpoint_argument.h"
 #include "config/values.h"
@@ -36,6 +37,9 @@ static const char help[] =
     "mirrored\n"
     "      --per-day USD     of shadow: what a language model may cost in a day, or none (default 5)\n"
     "      --disagreement SHARE  of shadow: other answers that are allowed (default 10%)\n"
+    "      --segment WHO     for some only: client=NAME,NAME…, header=NAME:VALUE or rule=FILE.lua, whose "
+    "segment(r)\n"
+    "                        says so (docs/rules.md); others stay with what serves now\n"
     "      --why TEXT        for the history\n"
     "      --by NAME         who does it (default: the user that runs this)\n"
     "      --override REASON go without a passing evaluation of the version; needs --by\n" STORE_OPTIONS_HELP;
@@ -46,6 +50,7 @@ enum {
     OPTION_PAUSE,
     OPTION_LIMIT,
     OPTION_LEAST,
+    OPTION_SEGMENT,
     OPTION_MIRROR,
     OPTION_AT_ONCE,
     OPTION_PER_DAY,
@@ -58,7 +63,7 @@ enum { GATE_CASES = 200 };
 
 struct deploy_command {
     enum rollout_kind kind;
-    const char *steps, *why, *by, *override;
+    const char *steps, *segment, *why, *by, *override;
     struct shadow_arguments shadow;
     int64_t pause, limit;
     uint64_t least;
@@ -212,6 +217,7 @@ static bool deploy(const struct deploy_command *c, struct store *store, const st
     serving_base(e, r.base);
     bool shadow = c->kind == ROLLOUT_SHADOW;
     if (!fill(c, &r, err) || !deploy_shadow_fill(&c->shadow, shadow, e, &r, err) ||
+        (c->segment && !deploy_segment_fill(c->segment, config, store, &r, err)) ||
         !serving_alone(store, e, r.stable, err) ||
         !find_candidate(store, config, e, reference, &r, &version, err) || !may_start(e, &r, err) ||
         (shadow && !deploy_shadow_check(config, &r, err)) || !passes_gate(c, store, &r, version, err) ||
@@ -224,8 +230,8 @@ static bool deploy(const struct deploy_command *c, struct store *store, const st
                r.id, r.candidate, r.stable, r.endpoint, 100 * r.mirror);
         return true;
     }
-    printf("Rollout %s: %s takes over from %s at endpoint \"%s\", now with %g %% of the requests.\n", r.id,
-           r.candidate, r.stable, r.endpoint, 100 * r.weight);
+    printf("Rollout %s: %s takes over from %s at endpoint \"%s\", now with %g %% of the requests%s%s.\n",
+           r.id, r.candidate, r.stable, r.endpoint, 100 * r.weight, *r.segment ? " of " : "", r.segment);
     return true;
 }
 
@@ -266,6 +272,7 @@ static bool read_option(void *ctx, int option, const char *value, struct error *
     case OPTION_LEAST:
         return (str_to_u64(str_from(value), &c->least) && c->least >= 1 && c->least <= 1000000000) ||
                fail(err, ERR_USAGE, "--least is \"%.40s\"; expected a number of requests", value);
+    case OPTION_SEGMENT: c->segment = value; return true;
     case OPTION_MIRROR: c->shadow.mirror = value; return true;
     case OPTION_AT_ONCE: c->shadow.at_once = value; return true;
     case OPTION_PER_DAY: c->shadow.per_day = value; return true;
@@ -283,6 +290,7 @@ int cli_deploy(int argc, char **argv) {
                                             {"pause", required_argument, NULL, OPTION_PAUSE},
                                             {"limit", required_argument, NULL, OPTION_LIMIT},
                                             {"least", required_argument, NULL, OPTION_LEAST},
+                                            {"segment", required_argument, NULL, OPTION_SEGMENT},
                                             {"mirror", required_argument, NULL, OPTION_MIRROR},
                                             {"at-once", required_argument, NULL, OPTION_AT_ONCE},
                                             {"per-day", required_argument, NULL, OPTION_PER_DAY},

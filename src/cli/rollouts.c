@@ -122,7 +122,9 @@ static bool may_end(const struct ending *c, bool found, const struct rollout_rec
                     struct error *err) {
     if (!found)
         return fail(err, ERR_NOT_FOUND, "endpoint \"%.60s\" never had a rollout", endpoint);
-    if (r->state == ROLLOUT_RUNNING || (c->to == ROLLOUT_ROLLED_BACK && r->state == ROLLOUT_PROMOTED))
+    bool for_all = !*r->segment;
+    if (r->state == ROLLOUT_RUNNING ||
+        (r->state == ROLLOUT_PROMOTED && (c->to == ROLLOUT_ROLLED_BACK || !for_all)))
         return true;
     return fail(err, ERR_CONFLICT, "the newest rollout of endpoint \"%s\", of %s, is %s already", r->endpoint,
                 r->candidate, rollout_state_name(r->state));
@@ -135,6 +137,8 @@ static bool finish(const struct ending *c, const char *endpoint, struct store *s
         if (!rollouts_newest(store, endpoint, &found, &r, err) || !may_end(c, found, &r, endpoint, err))
             return false;
         const char *by = c->by ? c->by : who_runs(), *why = c->why ? c->why : "";
+        if (c->to == ROLLOUT_PROMOTED && r.state == ROLLOUT_PROMOTED)
+            r.segment[0] = '\0'; /* from its segment to everybody */
         r.state = c->to;
         r.weight = c->to == ROLLOUT_PROMOTED ? 1 : 0;
         r.ended = clock_wall();
@@ -143,8 +147,12 @@ static bool finish(const struct ending *c, const char *endpoint, struct store *s
         if (!rollouts_save(store, &r, NULL, 0, what, by, why, &lost, err))
             return false;
     } while (lost);
-    printf("%s serves all of endpoint \"%s\".\n", c->to == ROLLOUT_PROMOTED ? r.candidate : r.stable,
-           r.endpoint);
+    if (c->to == ROLLOUT_PROMOTED && *r.segment)
+        printf("%s serves all of %s at endpoint \"%s\"; another \"penstock promote\" gives it everybody.\n",
+               r.candidate, r.segment, r.endpoint);
+    else
+        printf("%s serves all of endpoint \"%s\".\n", c->to == ROLLOUT_PROMOTED ? r.candidate : r.stable,
+               r.endpoint);
     return true;
 }
 

@@ -10,6 +10,13 @@
 enum { COMPLAINT_S = 60 };
 
 static struct request_rules_facts facts_of(const struct request *r) {
+    if (!r->chat)
+        return (struct request_rules_facts){.user = r->input.user,
+                                            .text = r->input.text,
+                                            .endpoint = r->endpoint->name,
+                                            .client = request_tenant(r),
+                                            .headers = r->exchange->headers,
+                                            .header_count = r->exchange->header_count};
     return (struct request_rules_facts){
         .in = &r->chat->in,
         .endpoint = r->endpoint->name,
@@ -53,6 +60,16 @@ void chat_rules_prefer(struct request *r, unsigned *order, unsigned count) {
     }
     while (wanted > 0)
         (void)route_prefer(order, count, preferred[--wanted]);
+}
+
+bool chat_rules_segment(struct request *r, int index) {
+    struct request_rules_facts facts = facts_of(r);
+    struct error err;
+    bool in = false;
+    struct script *script = snapshot_script(r->snapshot, r->loop->index, index, &err);
+    if (!script || !request_rules_segment(script, &facts, &in, &err))
+        complain(r, METRICS_RULE_SEGMENT, index, &err);
+    return in;
 }
 
 bool chat_rules_answer(struct request *r, int index) {

@@ -1,6 +1,6 @@
-/* What operators' scripts decide about a chat: who is to answer it, and what is said where nobody could. A
- * script that fails decides nothing; that is counted, and logged once a minute for each file. On the
- * request's loop. */
+/* What operators' scripts decide about a request: who is to answer a chat, what is said where nobody could,
+ * and whether it belongs to the segment of a rollout. A script that fails decides nothing; that is counted,
+ * and logged once a minute for each file. On the request's loop. */
 #pragma once
 
 #include "pipeline/request.h"
@@ -11,3 +11,6 @@ void chat_rules_prefer(struct request *r, unsigned *order, unsigned count);
 
 /* Says what the script answers. False: r->error says why it does not. */
 bool chat_rules_answer(struct request *r, int script) MUST_USE;
+
+/* Of any request. */
+bool chat_rules_segment(struct request *r, int script);

@@ -203,8 +203,8 @@ static void say(const struct rollout_record *r, const char *what) {
         log_event(level, what, "Endpoint \"%s\": %s, as a shadow of %s: %s.", r->endpoint, r->candidate,
                   r->stable, r->outcome);
     else
-        log_event(level, what, "Endpoint \"%s\": %s has %.3g %% of the requests: %s.", r->endpoint,
-                  r->candidate, 100 * r->weight, r->outcome);
+        log_event(level, what, "Endpoint \"%s\": %s has %.3g %% of the requests%s%s: %s.", r->endpoint,
+                  r->candidate, 100 * r->weight, *r->segment ? " of " : "", r->segment, r->outcome);
 }
 
 /* True: another share of the requests from now on. */

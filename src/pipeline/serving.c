@@ -25,6 +25,14 @@ void serving_base(const struct config_endpoint *e, char hash[SHA256_HEX_SIZE]) {
     sha256_hex(digest, hash);
 }
 
+static void share(struct serving *out, double candidate) {
+    out->references[0] = out->rollout.stable;
+    out->references[1] = out->rollout.candidate;
+    out->weights[0] = 1 - candidate;
+    out->weights[1] = candidate;
+    out->count = 2;
+}
+
 bool serving_of(struct store *s, const struct config_endpoint *e, struct serving *out, struct error *err) {
     struct rollout_record *r = &out->rollout;
     char base[SHA256_HEX_SIZE];
@@ -37,14 +45,14 @@ bool serving_of(struct store *s, const struct config_endpoint *e, struct serving
         return true;
     out->rolled = true;
     switch (r->state) {
-    case ROLLOUT_RUNNING:
-        out->references[0] = r->stable;
-        out->references[1] = r->candidate;
-        out->weights[0] = 1 - r->weight;
-        out->weights[1] = r->weight;
-        out->count = 2;
-        return true;
-    case ROLLOUT_PROMOTED: out->references[0] = r->candidate; break;
+    case ROLLOUT_RUNNING: share(out, r->weight); return true;
+    case ROLLOUT_PROMOTED:
+        if (*r->segment) { /* for those only */
+            share(out, 1);
+            return true;
+        }
+        out->references[0] = r->candidate;
+        break;
     default: out->references[0] = r->stable; break;
     }
     out->weights[0] = 1;
@@ -91,6 +99,12 @@ bool serving_alone(struct store *s, const struct config_endpoint *e, char refere
         return false;
     if (!now.rolled)
         return configured(s, e, reference, ROLLOUT_NAME_MAX + 1, err);
+    if (now.count > 1 && now.rollout.state == ROLLOUT_PROMOTED)
+        return fail(
+            err, ERR_CONFLICT,
+            "Endpoint \"%s\" is served by two: %s for %s, and %s for the others. \"penstock promote\" gives "
+            "all of it to the first, \"penstock rollback\" to the second.",
+            e->name, now.references[1], now.rollout.segment, now.references[0]);
     snprintf(reference, ROLLOUT_NAME_MAX + 1, "%s", now.references[0]);
     return true;
 }

@@ -32,6 +32,8 @@ static void describe(const struct endpoint *e, struct buf *out) {
     }
     json_array_end(&w);
     json_field_text(&w, "rollout", e->rollout[0] ? e->rollout : NULL);
+    if (e->segment && !e->mirror)
+        json_field_text(&w, "segment", e->segment_text); /* who gets the second */
     json_key(&w, "fallbacks");
     json_array(&w);
     for (unsigned i = 0; i < e->step_count; i++)

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "models/rules.h"
 #include "pipeline/budgets.h"
+#include "pipeline/segment.h"
 #include "pipeline/serving.h"
 #include "pipeline/tuning_version.h"
 #include "store/endpoint_states.h"
@@ -48,6 +49,19 @@ static char *read_script(const char *path, struct error *err) {
     return text;
 }
 
+static bool make_script_room(struct build *b) {
+    struct snapshot *s = b->s;
+    if (s->script_count < b->script_room)
+        return true;
+    size_t room = b->script_room ? b->script_room * 2 : 8;
+    struct script_source *more = realloc(s->scripts, room * sizeof(*more));
+    if (!more)
+        return no_memory(b);
+    s->scripts = more;
+    b->script_room = room;
+    return true;
+}
+
 static int add_script(struct build *b, const char *path, const char *function,
                       const struct config_place *place) {
     struct snapshot *s = b->s;
@@ -61,19 +75,27 @@ static int add_script(struct build *b, const char *path, const char *function,
         config_problem(b->problems, b->from->config, place, "%s", err.message);
         return NO_SCRIPT;
     }
-    if (s->script_count == b->script_room) {
-        size_t room = b->script_room ? b->script_room * 2 : 8;
-        struct script_source *more = realloc(s->scripts, room * sizeof(*more));
-        if (!more) {
-            free(text);
-            no_memory(b);
-            return NO_SCRIPT;
-        }
-        s->scripts = more;
-        b->script_room = room;
+    if (!make_script_room(b)) {
+        free(text);
+        return NO_SCRIPT;
     }
     s->scripts[s->script_count] = (struct script_source){.path = path, .function = function, .text = text};
     return (int)s->script_count++;
+}
+
+/* A text that the store keeps. */
+static int add_kept_script(struct build *b, const char *name, const char *text, const char *function) {
+    struct snapshot *s = b->s;
+    struct script_source source = {
+        .owned = str_dup(str_from(name)), .text = str_dup(str_from(text)), .function = function};
+    source.path = source.owned;
+    if (source.owned && source.text && make_script_room(b)) {
+        s->scripts[s->script_count] = source;
+        return (int)s->script_count++;
+    }
+    free(source.owned);
+    free(source.text);
+    return NO_SCRIPT;
 }
 
 /* The i-th target of an endpoint: shares first, then the fallback steps', then the shadow. */
@@ -248,6 +270,25 @@ static bool get_candidate(struct build *b, const struct config_target *wanted, s
     return good;
 }
 
+/* For whom the rollout is. */
+static bool add_segment(struct build *b, struct endpoint *e, const struct rollout_record *r) {
+    struct error err = {0};
+    if (!*r->segment)
+        return true;
+    e->segment_text = str_dup(str_from(r->segment));
+    e->segment = calloc(1, sizeof *e->segment);
+    if (!e->segment_text || !e->segment)
+        return no_memory(b);
+    if (!segment_parse(str_from(e->segment_text), e->segment, &err)) {
+        config_problem(b->problems, b->from->config, NULL, "rollout %s: %s", r->id, err.message);
+        return false;
+    }
+    if (e->segment->kind == SEGMENT_RULE)
+        e->segment_script =
+            add_kept_script(b, e->segment_text + strlen("rule="), r->segment_rule, SEGMENT_FUNCTION);
+    return e->segment->kind != SEGMENT_RULE || e->segment_script != NO_SCRIPT || no_memory(b);
+}
+
 /* What a rollout made of the configuration's one share. */
 static bool add_rolled(struct build *b, struct endpoint *e, const struct serving *now) {
     const struct config_place *place = &e->config->rollout[0].target.model.place;
@@ -265,8 +306,8 @@ static bool add_rolled(struct build *b, struct endpoint *e, const struct serving
             return i == 1;
         e->share_count++;
     }
-    e->rolling = e->share_count == 2;
-    return true;
+    e->rolling = e->share_count == 2 && now->rollout.state == ROLLOUT_RUNNING;
+    return e->share_count < 2 || add_segment(b, e, &now->rollout);
 }
 
 static bool add_configured(struct build *b, struct endpoint *e) {
@@ -332,6 +373,8 @@ static bool add_shadow(struct build *b, struct endpoint *e) {
     }
     if (!there || e->share_count != 1)
         return true;
+    if (!add_segment(b, e, &r))
+        return false;
     if (serving_parse(r.candidate, &e->config->rollout[0].target.model.place, &t, &err)) {
         if (!get_candidate(b, &t.target, &e->shadow))
             return true; /* said */
@@ -550,7 +593,7 @@ static bool add_endpoints(struct build *b) {
         struct endpoint *e = &s->endpoints[i];
         e->config = &config->endpoints[i];
         e->name = e->salt = str_from(e->config->name);
-        e->verify_script = e->route_script = NO_SCRIPT;
+        e->verify_script = e->route_script = e->segment_script = NO_SCRIPT;
         e->rate_index = e->config->has_rate ? ++rates : 0;
         s->endpoint_count++;
         good &= add_tuning(b, e) && add_vectors(b, e);
@@ -648,6 +691,8 @@ static void free_endpoint(struct endpoint *e) {
     for (unsigned i = 0; i < target_count(e); i++)
         clear_target(target_at(e, i));
     mirror_unref(e->mirror);
+    free(e->segment);
+    free(e->segment_text);
     tuning_unref(e->tuning);
     if (e->vectors) {
         free_remote(e->vectors->remote);
@@ -670,8 +715,10 @@ void snapshot_unref(struct snapshot *s) {
         upstream_unref(s->upstreams[i]);
     for (size_t i = 0; s->states && i < s->script_count * s->loops; i++)
         script_free(s->states[i]);
-    for (size_t i = 0; i < s->script_count; i++)
+    for (size_t i = 0; i < s->script_count; i++) {
         free(s->scripts[i].text);
+        free(s->scripts[i].owned);
+    }
     client_table_clear(&s->clients);
     config_unref(s->config);
     price_table_unref(s->prices);

@@ -20,10 +20,12 @@
 
 struct metrics;
 struct monitors;
+struct segment;
 
 /* A Lua file as it was when the snapshot was made. */
 struct script_source {
     const char *path;
+    char *owned; /* the path, where nobody else keeps it; or NULL */
     const char *function;
     char *text;
     _Atomic int64_t complained_ns; /* when its failing was last logged; monotonic */
@@ -83,8 +85,11 @@ struct endpoint {
     bool rolling;    /* shares are what serves and the candidate of a rollout, in this order */
     struct str salt; /* of the split: the endpoint's name, or the rollout's ID */
     char rollout[ID_SIZE];
-    struct mirror *mirror; /* of its running shadow; NULL: none */
-    struct share shadow;   /* with `mirror`: the candidate, which answers nobody */
+    struct mirror *mirror;   /* of its running shadow; NULL: none */
+    struct share shadow;     /* with `mirror`: the candidate, which answers nobody */
+    struct segment *segment; /* for whom its rollout is (pipeline/segment.h); NULL: everybody */
+    char *segment_text;      /* what `segment` views */
+    int segment_script;
     struct step *steps;
     unsigned step_count;
     int verify_script, route_script;

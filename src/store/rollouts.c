@@ -195,7 +195,8 @@ static bool update(struct store *s, const struct rollout_record *r, const void *
     sqlite3_stmt *q = sql_statement(
         s,
         "UPDATE rollouts SET state = ?, step = ?, step_since = ?, looked = ?, seen = ?, weight = ?,"
-        " ended = ?, outcome = ?, moves = moves + 1, evidence = coalesce(?, evidence) WHERE id = ?",
+        " ended = ?, outcome = ?, moves = moves + 1, evidence = coalesce(?, evidence), segment = ?"
+        " WHERE id = ?",
         err);
     if (!q)
         return false;
@@ -211,7 +212,8 @@ static bool update(struct store *s, const struct rollout_record *r, const void *
         sql_bind_blob(q, 9, evidence, n);
     else
         sql_bind_null(q, 9);
-    sql_bind_str(q, 10, str_from(r->id));
+    sql_bind_str(q, 10, str_from(r->segment));
+    sql_bind_str(q, 11, str_from(r->id));
     return sql_run(s, q, err);
 }
 

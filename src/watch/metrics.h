@@ -32,7 +32,7 @@ void metrics_request(struct metrics_shard *s, unsigned endpoint, const struct ev
 void metrics_refused(struct metrics_shard *s, unsigned endpoint, enum error_code code);
 void metrics_rate_limited(struct metrics_shard *s, unsigned endpoint);
 /* Counts a script over a chat that failed. */
-enum metrics_rule { METRICS_RULE_ROUTE, METRICS_RULE_ANSWER, METRICS_RULE_COUNT };
+enum metrics_rule { METRICS_RULE_ROUTE, METRICS_RULE_ANSWER, METRICS_RULE_SEGMENT, METRICS_RULE_COUNT };
 void metrics_rule_failed(struct metrics_shard *s, unsigned endpoint, enum metrics_rule rule);
 
 /* Counts a model's answer that was held to a schema. */

@@ -334,7 +334,7 @@ static void write_named(struct scrape *s, const char *name, const char *label, c
 static void write_rules(struct scrape *s) {
     static const char name[] = "penstock_rule_failures_total";
     static const char *const rules[METRICS_RULE_COUNT] = {
-        [METRICS_RULE_ROUTE] = "route", [METRICS_RULE_ANSWER] = "answer"};
+        [METRICS_RULE_ROUTE] = "route", [METRICS_RULE_ANSWER] = "answer", [METRICS_RULE_SEGMENT] = "segment"};
     family(s->out, name, "counter", "Scripts over a chat that failed, so that they decided nothing.");
     EACH_ENDPOINT(s, e)
     write_named(s, name, "rule", rules, e->sum->rules_failed, e->name, METRICS_RULE_COUNT);

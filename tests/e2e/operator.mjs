@@ -1,5 +1,7 @@
 // An administrator with the commands that change who serves, and clients that ask meanwhile.
-import { command, sleep, until } from './penstock.mjs';
+import fs from 'node:fs';
+import path from 'node:path';
+import { command, folder, serve, sleep, until } from './penstock.mjs';
 
 export const chat = (model, more = {}) => ({ kind: 'chat', sticky: 'none', cache: false, rollout: [{ upstream: 'main', model }], ...more });
 export const override = ['--override', 'a test', '--by', 'ada'];
@@ -34,4 +36,18 @@ export async function keepAsking(one, done, lanes = 8) {
     }),
   ]);
   return seen;
+}
+
+// A server whose endpoint `words` is served by words@1, and further versions by their rules.
+export async function wordsServer(t, versions, config = {}) {
+  const store = path.join(folder(t), 'store');
+  for (const lua of ["return r.text:find('even') and 'even' or 'odd', 0.9", ...versions]) {
+    const file = path.join(folder(t), 'rules.lua');
+    fs.writeFileSync(file, `function classify(r)\n${lua}\nend\n`);
+    await command(['models', 'add', 'words', '--rules', file, '--label', 'even', '--label', 'odd', '--store', store]);
+  }
+  const endpoints = { words: { accepts: ['text'], sticky: 'none', rollout: [{ model: 'words@1' }] } };
+  const server = await serve(t, { store: { path: store }, auth: { required: false }, limits: { rate: 100000 }, endpoints, ...config }, { store });
+  const ask = (i, options) => server.answer('words', { text: `this is ${i % 2 ? 'odd' : 'even'}: ${i}` }, options);
+  return { store, server, ask, admin: operator(server) };
 }

@@ -1,32 +1,17 @@
 // penstock deploy --kind shadow: a candidate that is asked what others were asked, and answers nobody.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
-import path from 'node:path';
 import test from 'node:test';
 import { start } from './chats.mjs';
-import { asked, chat, keepAsking, operator } from './operator.mjs';
-import { command, folder, serve, sleep, until } from './penstock.mjs';
+import { asked, chat, keepAsking, operator, wordsServer } from './operator.mjs';
+import { serve, sleep, until } from './penstock.mjs';
 
 const once = { upstreamMore: { retry: { attempts: 1 } } };
 const shadow = ['--kind', 'shadow', '--per-day', 'none'];
 const soon = ['--pause', '2s', '--limit', '60s', '--least', '40'];
 
-// A server whose endpoint `words` is served by words@1, and further versions by their rules.
-async function wordsServer(t, ...versions) {
-  const store = path.join(folder(t), 'store');
-  for (const lua of ["return r.text:find('even') and 'even' or 'odd', 0.9", ...versions]) {
-    const file = path.join(folder(t), 'rules.lua');
-    fs.writeFileSync(file, `function classify(r)\n${lua}\nend\n`);
-    await command(['models', 'add', 'words', '--rules', file, '--label', 'even', '--label', 'odd', '--store', store]);
-  }
-  const endpoints = { words: { accepts: ['text'], rollout: [{ model: 'words@1' }] } };
-  const server = await serve(t, { store: { path: store }, auth: { required: false }, limits: { rate: 100000 }, endpoints });
-  const ask = (i) => server.answer('words', { text: `this is ${i % 2 ? 'odd' : 'even'}: ${i}` });
-  return { server, ask, admin: operator(server) };
-}
-
 test('a version as good: what it would have said, and nobody sees it', { timeout: 120_000 }, async (t) => {
-  const { ask, admin } = await wordsServer(t, "return r.text:find('odd') and 'odd' or 'even', 0.9");
+  const { ask, admin } = await wordsServer(t, ["return r.text:find('odd') and 'odd' or 'even', 0.9"]);
   const said = await admin.run(0, 'deploy', 'words', 'words@2', '--kind', 'shadow', ...soon); // without an evaluation
   assert.match(said.stdout, /words@2 is asked what words@1 is asked at endpoint "words", of 100 % of the requests, and answers nobody/);
   const seen = await keepAsking(async (i) => (await ask(i)).model, async () => (await admin.newest('words')).state !== 'running', 4);
@@ -45,7 +30,7 @@ test('a version as good: what it would have said, and nobody sees it', { timeout
 });
 
 test('a version that says other things: labels tell of both, and what disagrees is worse', { timeout: 120_000 }, async (t) => {
-  const { server, ask, admin } = await wordsServer(t, "return 'even', 0.9");
+  const { server, ask, admin } = await wordsServer(t, ["return 'even', 0.9"]);
   const slow = ['--pause', '60s', '--limit', '90s'];
   await admin.run(0, 'deploy', 'words', 'words@2', '--kind', 'shadow', '--least', '1000000', ...slow);
   const one = async (i) => {

@@ -1,5 +1,6 @@
 #include "traffic/split.h"
 
+#include "pipeline/segment.h"
 #include "pipeline/stages/stages.h"
 
 /* Callers of one rollout are not always the first of the next. */
@@ -13,8 +14,11 @@ static double point_of(const struct request *r) {
     return split_random_point();
 }
 
+/* Whoever is not in a rollout's segment gets what served before, and is compared with nobody. */
 unsigned split_share(struct request *r) {
     const struct endpoint *e = r->endpoint;
+    if (e->segment && !segment_has(r))
+        return 0;
     unsigned chosen = e->share_count > 1 ? split_choose(e->weights, e->share_count, point_of(r)) : 0;
     if (e->rolling)
         r->side = chosen == 0 ? SIDE_STABLE : SIDE_CANDIDATE;
