@@ -20,6 +20,7 @@ struct looked {
     struct alert_judging judging;
     enum alert_move move;
     bool stored; /* its row exists */
+    bool joined; /* its incident by this look */
 };
 
 /* An incident in its look. */
@@ -195,6 +196,7 @@ static void join(struct engine_look *k, struct looked *l) {
         return;
     if (joins)
         memcpy(a->incident, w->record.id, sizeof a->incident);
+    l->joined = joins;
     if (joins || l->move == ALERT_RESOLVES || l->move == ALERT_BLINDED || l->move == ALERT_SEES)
         incident_change(&w->record.progress);
     if (a->progress.state != ALERT_FIRING)
@@ -209,12 +211,13 @@ static void join(struct engine_look *k, struct looked *l) {
 }
 
 static bool write_event(struct engine_look *k, const struct looked *l, struct error *err) {
-    static const char *const whats[] = {[ALERT_FIRES] = "alert.firing",
-                                        [ALERT_RESOLVES] = "alert.resolved",
+    static const char *const whats[] = {[ALERT_RESOLVES] = "alert.resolved",
                                         [ALERT_BLINDED] = "alert.unseen",
                                         [ALERT_SEES] = "alert.seen_again"};
     const struct alert_record *a = &l->record;
-    const char *what = (size_t)l->move < ARRAY_COUNT(whats) ? whats[l->move] : NULL;
+    const char *what = l->joined                              ? "alert.firing"
+                       : (size_t)l->move < ARRAY_COUNT(whats) ? whats[l->move]
+                                                              : NULL;
     char text[ALERT_TEXT_SIZE];
     if (!what || !a->incident[0])
         return true;

@@ -161,11 +161,25 @@ static bool has_secret(const char *text, const char *secret) {
     return secret && secret[0] && strstr(text, secret);
 }
 
-/* Some servers answer with what they were asked. A webhook's secret is its URL's path. */
+/* A webhook's secret is a piece of its URL's path or query. */
+static bool has_piece(const char *text, const char *url) {
+    enum { PIECE_LEAST = 6 };
+    const char *host = url ? strstr(url, "://") : NULL;
+    const char *rest = host ? strpbrk(host + 3, "/?") : NULL;
+    while (rest && *rest) {
+        char piece[256];
+        size_t n = strcspn(rest, "/?&=");
+        str_put((struct str){rest, n}, piece, sizeof piece);
+        if (n >= PIECE_LEAST && strstr(text, piece))
+            return true;
+        rest += n + (rest[n] != '\0');
+    }
+    return false;
+}
+
+/* Some servers answer with what they were asked. */
 static bool tells(const struct config_receiver *r, const char *text) {
-    const char *host = r->url ? strstr(r->url, "://") : NULL, *path = host ? strchr(host + 3, '/') : NULL;
-    return has_secret(text, r->key) || has_secret(text, r->password) ||
-           (path && strlen(path) > 1 && has_secret(text, path));
+    return has_secret(text, r->key) || has_secret(text, r->password) || has_piece(text, r->url);
 }
 
 static void done(void *ctx, const struct outgoing_answer *answer) {

@@ -1,9 +1,13 @@
 // Alerts, from what a server's users see to what a receiver that really listens is sent.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
 import test from 'node:test';
 import { start } from './chats.mjs';
-import { until } from './penstock.mjs';
-import { webhook } from './receivers.mjs';
+import { command, folder, serve, sleep, until } from './penstock.mjs';
+import { mailServer, webhook } from './receivers.mjs';
+import { upstream } from './upstream.mjs';
 
 const quick = { interval: '100ms', group_wait: '100ms', group_interval: '200ms' };
 const failing = (times) => [...Array(times).fill('error500'), 'ok'].join('+');
@@ -25,6 +29,15 @@ const fail = async ({ ask }, times = 20) => {
   for (let i = 0; i < times; i++) assert.notEqual((await ask('shop')).status, 200);
 };
 
+// A mail server with a certificate of its own, and the file of its authority.
+async function securedMail(t, options) {
+  const dir = folder(t), key = path.join(dir, 'mail.key'), pem = path.join(dir, 'mail.pem');
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2', '-subj', '/CN=localhost',
+    '-addext', 'subjectAltName=DNS:localhost', '-keyout', key, '-out', pem], { stdio: 'ignore' });
+  const certificate = { key: fs.readFileSync(key), cert: fs.readFileSync(pem) };
+  return { pem, mail: await mailServer(t, { certificate, ...options }) };
+}
+
 test('errors reach a webhook, which is told the end, too', { timeout: 60_000 }, async (t) => {
   const hook = await webhook(t);
   const s = await shop(t, { main: { kind: 'webhook', url: '${env:HOOK}', key: '${env:KEY}' } }, { env: { HOOK: hook.url, KEY: 'k3y' }, alerts: { monitors: { error_rate: { enabled: false }, availability_fast: { clear: '200ms' } } }, endpoint: { objectives: { availability: '99%' } } });
@@ -45,4 +58,187 @@ test('errors reach a webhook, which is told the end, too', { timeout: 60_000 }, 
   assert.equal(resolved.json.incident.id, incident.id);
   assert.deepEqual(hook.got.map((m) => m.json.notice), ['opened', 'resolved']);
   for (const secret of ['T0PS3CR3T', 'k3y']) assert.ok(!s.server.stderr.includes(secret), 'no secret in the log');
+});
+
+test('every shape arrives whole: Slack, PagerDuty, Alertmanager, mail over STARTTLS', { timeout: 60_000 }, async (t) => {
+  const hook = await webhook(t);
+  const { pem, mail } = await securedMail(t, { user: 'alerts', password: 'm4ilw0rd' });
+  const env = { SLACK: `${hook.url}/slack`, PAGER: `${hook.url}/pager`, MANAGER: `${hook.url}/manager`, ROUTING: 'r0ut1ngk3y', WHO: 'alerts', WORD: 'm4ilw0rd' };
+  const receivers = {
+    slack: { kind: 'slack', url: '${env:SLACK}' },
+    pager: { kind: 'pagerduty', url: '${env:PAGER}', key: '${env:ROUTING}' },
+    manager: { kind: 'alertmanager', url: '${env:MANAGER}' },
+    mail: { kind: 'email', server: mail.url, from: 'penstock@example.com', to: 'ada@example.com, bob@example.com', user: '${env:WHO}', password: '${env:WORD}', ca: pem },
+  };
+  const s = await shop(t, receivers, { env, alerts: { public_url: 'https://penstock.example.com', monitors: { error_rate: { enabled: false } } } });
+  await fail(s);
+  const of = (name) => hook.arrived(name, (m) => m.url.endsWith(name));
+  const slack = (await of('/slack')).json;
+  assert.match(slack.text, /^\[P1 unavailable\] shop: errors use/);
+  assert.deepEqual(slack.blocks.map(({ type }) => type), ['header', 'section', 'section']);
+  assert.match(slack.blocks[1].text.text, /20 of 20 requests.*<https:\/\/penstock\.example\.com\/v1\/runbooks\/availability_fast\|Runbook>/s);
+  assert.match(slack.blocks[2].text.text, /^Owner: team-shop · incident \w{26}, open · <https:\/\/penstock\.example\.com\/console#\/incidents\/\w+\|Console>$/);
+
+  const pager = (await of('/pager')).json;
+  assert.deepEqual([pager.routing_key, pager.event_action, pager.payload.severity, pager.payload.source], ['r0ut1ngk3y', 'trigger', 'critical', 'shop']);
+  assert.equal(pager.dedup_key, pager.payload.custom_details.incident);
+  assert.equal(pager.payload.custom_details.owner, 'team-shop');
+
+  const manager = (await of('/manager')).json;
+  assert.deepEqual([manager.version, manager.status, manager.receiver, manager.groupLabels], ['4', 'firing', 'manager', { endpoint: 'shop' }]);
+  const [alert] = manager.alerts;
+  assert.deepEqual(alert.labels, { alertname: 'availability_fast', endpoint: 'shop', severity: 'P1', owner: 'team-shop' });
+  assert.equal(alert.annotations.runbook_url, 'https://penstock.example.com/v1/runbooks/availability_fast');
+  assert.ok(Date.parse(alert.startsAt) > Date.now() - 60_000);
+
+  const letter = await mail.arrived('opened');
+  assert.deepEqual([letter.secure, letter.user, letter.from, letter.to], [true, 'alerts', 'penstock@example.com', ['ada@example.com', 'bob@example.com']]);
+  assert.match(letter.headers.subject, /^\[P1 unavailable\] shop: errors use/);
+  assert.match(letter.headers['message-id'], /^<\w{26}@/);
+  assert.match(letter.body, /Owner: +team-shop\n[^]*100 × budget|Owner: +team-shop\n[^]*1000 × budget/);
+  assert.match(letter.body, /Runbook: https:\/\/penstock\.example\.com\/v1\/runbooks\/availability_fast/);
+
+  const store = fs.readFileSync(`${s.server.config.store.path}/store.db`, 'latin1') + fs.readFileSync(`${s.server.config.store.path}/store.db-wal`, 'latin1');
+  for (const secret of ['T0PS3CR3T', 'r0ut1ngk3y', 'm4ilw0rd']) {
+    assert.ok(!s.server.stderr.includes(secret), `${secret} is in the log`);
+    assert.ok(!store.includes(secret), `${secret} is in the store`);
+  }
+  const metrics = (await s.server.get('/metrics', { check: false })).text;
+  for (const name of ['slack', 'pager', 'manager', 'mail'])
+    assert.match(metrics, new RegExp(`penstock_alert_messages_total\\{receiver="${name}",result="delivered"\\} 1\\n`));
+});
+
+test('receivers that misbehave: everything arrives in the end, in order, and nobody waits for another', { timeout: 90_000 }, async (t) => {
+  const ways = ['hang', { status: 500 }, { status: 429, headers: { 'retry-after': '1' } }, { status: 302, headers: { location: 'http://127.0.0.1:1/' } }, 'close', 'garbage'];
+  const bad = await webhook(t, (_, n) => ways[n - 1]);
+  const good = await webhook(t);
+  const s = await shop(t, { bad: { kind: 'webhook', url: '${env:BAD}', timeout: '300ms' }, good: { kind: 'webhook', url: '${env:GOOD}' }, gone: { kind: 'webhook', url: '${env:GONE}' } },
+    { env: { BAD: bad.url, GOOD: good.url, GONE: 'http://127.0.0.1:1/T0PS3CR3T' }, alerts: { give_up: '2s', monitors: { error_rate: { enabled: false } } } });
+  const began = Date.now();
+  await fail(s);
+  await good.arrived('opened', undefined, 5000);
+  assert.ok(Date.now() - began < 5000, 'the good one did not wait for the others');
+  const lines = () => s.server.log('alert.undelivered').filter(({ message }) => /"bad"/.test(message)).map(({ message }) => message);
+  await until('the first complaints', () => lines().length >= 1);
+  assert.match(lines()[0], /no answer in time\. It is tried again/);
+  await s.server.logged('alert.lost', ({ message }) => /Receiver "gone" .*the connection was refused\. It is given up/.test(message), 20_000);
+  assert.ok(!s.server.stderr.includes('T0PS3CR3T'));
+  assert.equal(new Set(bad.got.map((m) => m.headers['idempotency-key'])).size, 1, 'each try has the same key');
+  const messages = (await s.server.get('/v1/admin/alerts/messages')).json.data;
+  assert.deepEqual(messages.find(({ receiver }) => receiver === 'gone'), { ...messages.find(({ receiver }) => receiver === 'gone'), state: 'given up', status: 0, answer: 'the connection was refused' });
+  assert.equal(messages.find(({ receiver }) => receiver === 'good').state, 'delivered');
+});
+
+test('a restart neither loses nor repeats', { timeout: 90_000 }, async (t) => {
+  let down = true;
+  const hook = await webhook(t, () => (down ? { status: 503 } : undefined));
+  const dir = folder(t);
+  const up = await upstream(t);
+  const config = {
+    upstreams: { main: { kind: 'openai', url: up.url, retry: { attempts: 1 }, breaker: { minimum: 1000 } } },
+    endpoints: { shop: { kind: 'chat', cache: false, rollout: [{ upstream: 'main', model: failing(20) }] } },
+    alerts: { ...quick, repeat: '1h', receivers: { main: { kind: 'webhook', url: '${env:HOOK}' } }, monitors: { error_rate: { enabled: false } } },
+  };
+  const env = { HOOK: hook.url };
+  const first = await serve(t, config, { dir, env });
+  const ask = () => first.request('POST', '/v1/chat/completions', { body: { model: 'shop', messages: [{ role: 'user', content: 'x' }] }, check: false });
+  for (let i = 0; i < 20; i++) await ask();
+  await hook.arrived('a try that fails');
+  await first.kill(); // with a message that was not taken
+  down = false;
+  hook.got.length = 0;
+  const second = await serve(t, config, { dir, env });
+  const told = await hook.arrived('after the restart');
+  await until('delivered', async () => (await second.get('/v1/admin/alerts/messages')).json.data.every(({ state }) => state === 'delivered'));
+  const { data } = (await second.get('/v1/admin/incidents')).json;
+  assert.deepEqual(data.map(({ id, state }) => [id, state]), [[told.json.incident.id, 'open']], 'the same incident goes on');
+  await sleep(1000);
+  assert.equal(hook.got.length, 1, 'told once');
+});
+
+test('silences, taking on, escalation, comments, the draft of a post-mortem', { timeout: 90_000 }, async (t) => {
+  const hook = await webhook(t);
+  const s = await shop(t, { first: { kind: 'webhook', url: '${env:HOOK}' }, boss: { kind: 'webhook', url: '${env:BOSS}', after: '1s', least: 'P1' } },
+    { env: { HOOK: `${hook.url}/first`, BOSS: `${hook.url}/boss` }, alerts: { repeat: '2s', monitors: { error_rate: { enabled: false } } } });
+  const run = (code, ...args) => command([...args, '--store', s.server.config.store.path], { code });
+  assert.match((await run(0, 'alerts', 'silence', '--endpoint', 'shop', '--for', '1h', '--why', 'a test', '--by', 'ada')).stdout, /keeps messages back until/);
+  await fail(s);
+  await s.server.logged('alert.firing', ({ message }) => /\(kept quiet\)/.test(message));
+  await sleep(500);
+  assert.equal(hook.got.length, 0, 'nobody is told');
+  const [{ id: silence }] = JSON.parse((await run(0, 'alerts', 'silences', '--json')).stdout);
+  const [alert] = JSON.parse((await run(0, 'alerts', 'list', 'shop', '--json')).stdout);
+  assert.equal(alert.muted, `silence ${silence}`);
+  await run(0, 'alerts', 'unsilence', silence);
+  const opened = await hook.arrived('once it ended', (m) => m.url.endsWith('/first') && m.json.notice === 'opened');
+  assert.ok(!hook.got.some((m) => m.url.endsWith('/boss')), 'the boss has time');
+  await hook.arrived('escalated', (m) => m.url.endsWith('/boss') && m.json.notice === 'escalated');
+  await hook.arrived('repeated', (m) => m.url.endsWith('/first') && m.json.notice === 'repeated');
+  const { id } = opened.json.incident;
+  assert.match((await run(1, 'incidents', 'resolve', id, '--why', 'gone')).stderr, /still measured and not good/);
+  assert.match((await run(0, 'alerts', 'ack', alert.id, '--why', 'on it', '--by', 'ada')).stdout, /is ada's/);
+  assert.match((await run(1, 'incidents', 'ack', id)).stderr, /acknowledged by ada already/);
+  await run(0, 'incidents', 'comment', id, '--why', 'it was the <upstream>', '--by', 'ada');
+  await sleep(300);
+  const before = hook.got.length;
+  await sleep(2500);
+  assert.equal(hook.got.length, before, 'no repeats once somebody is on it');
+  const shown = (await s.server.get(`/v1/admin/incidents/${id}`)).json;
+  const whats = shown.timeline.map(({ what }) => what);
+  for (const what of ['alert.firing', 'notice.opened', 'notice.escalated', 'notice.repeated', 'acknowledged', 'comment']) assert.ok(whats.includes(what), `${what} in ${whats}`);
+  const { stdout: draft } = await run(0, 'incidents', 'export', id);
+  assert.match(draft, /^# Post-mortem: shop, P1 unavailable/);
+  assert.match(draft, /\| Acknowledged \| .* by ada, after/);
+  assert.match(draft, /it was the \\<upstream\\>/);
+  assert.equal((await s.server.get(`/v1/admin/incidents/${id}/export`)).json.markdown.trim(), draft.trim());
+});
+
+test('penstock alerts test says what came back, with and without a server', { timeout: 90_000 }, async (t) => {
+  const hook = await webhook(t, (m) => (m.url.endsWith('/bad') ? { status: 404, body: 'no such channel T0PS3CR3T' } : undefined));
+  const env = { GOOD: `${hook.url}/good`, BAD: `${hook.url}/bad`, KEY: 'r0ut1ng' };
+  const s = await shop(t, { good: { kind: 'slack', url: '${env:GOOD}' }, pager: { kind: 'pagerduty', url: '${env:GOOD}', key: '${env:KEY}' }, bad: { kind: 'slack', url: '${env:BAD}' } }, { env });
+  const run = (code, ...args) => command(['alerts', 'test', ...args, '-c', s.server.configPath], { code, env });
+  const one = await run(0, 'good');
+  assert.match(one.stdout, /1 messages, sent by the server:\ngood +slack +test +taken \(200\): ok\n/);
+  const all = await run(1);
+  assert.match(all.stdout, /bad +slack +test +NOT taken: it answered 404/);
+  assert.match(all.stdout, /pager +pagerduty +resolved +taken/);
+  assert.match(all.stderr, /1 of 4 messages were not taken/);
+  assert.ok(!/T0PS3CR3T/.test(all.stdout + s.server.stderr), 'a webhook is secret');
+  const trial = await s.server.request('POST', '/v1/admin/alerts/test', { body: { receiver: 'good' } });
+  await until('delivered', async () => (await s.server.get(`/v1/admin/alerts/messages?incident=${trial.json.incident}`)).json.data.every(({ state }) => state === 'delivered'));
+  await s.server.stop();
+  assert.match((await run(0, 'good')).stdout, /sent by this command, since no server runs:\ngood +slack +test +taken/);
+  assert.match((await run(1, 'nobody')).stderr, /no receiver "nobody"/);
+});
+
+test('wrong words', { timeout: 60_000 }, async (t) => {
+  const s = await shop(t, {});
+  for (const [method, path, body, status, param] of [
+    ['POST', '/v1/admin/alerts/silences', { endpoint: 'shop', until: 'tomorrow', why: 'x' }, 400, 'until'],
+    ['POST', '/v1/admin/alerts/silences', { endpoint: 'shop', until: '2020-01-01T00:00:00Z', why: 'x' }, 400, 'until'],
+    ['POST', '/v1/admin/alerts/silences', { until: '2036-01-01T00:00:00Z', why: 'x' }, 400, 'endpoint'],
+    ['POST', '/v1/admin/alerts/silences', { endpoint: 'shop', until: '2036-01-01T00:00:00Z', why: 'x' }, 400, 'until'],
+    ['POST', '/v1/admin/alerts/silences', { endpoint: 7, until: '2036-01-01T00:00:00Z', why: 'x' }, 400, 'endpoint'],
+    ['DELETE', '/v1/admin/alerts/silences/nothing', undefined, 404, null],
+    ['POST', '/v1/admin/alerts/test', {}, 404, null],
+    ['GET', '/v1/admin/alerts?state=odd', undefined, 400, 'state'],
+    ['GET', '/v1/admin/incidents/nothing', undefined, 404, null],
+    ['POST', '/v1/admin/incidents/nothing/acknowledge', undefined, 404, null],
+    ['POST', '/v1/admin/incidents/nothing/comment', {}, 400, 'why'],
+  ]) {
+    const reply = await s.server.request(method, path, { body });
+    assert.deepEqual([reply.status, reply.json.error.param], [status, param], `${method} ${path}: ${reply.text}`);
+  }
+  const wrong = async (alerts, said) => {
+    const file = path.join(s.server.folder, 'wrong.yaml');
+    fs.writeFileSync(file, JSON.stringify({ ...s.server.config, alerts }));
+    assert.match((await command(['config', 'check', '-c', file], { code: 2, env: { URL_: 'ftp://T0PS3CR3T', WORD: 'w' } })).stderr, said);
+  };
+  await wrong({ receivers: { a: { kind: 'slack' } } }, /"url" is missing/);
+  await wrong({ receivers: { a: { kind: 'slack', url: 'https://hooks.example.com/T0PS3CR3T' } } }, /a secret is never written here/);
+  await wrong({ receivers: { a: { kind: 'slack', url: '${env:URL_}' } } }, /what it stands for is not http/);
+  await wrong({ receivers: { a: { kind: 'email', server: 'smtp://x', from: 'a@x', to: 'b@x', user: '${env:WORD}', password: '${env:WORD}', tls: false } } }, /never goes in the clear/);
+  await wrong({ receivers: { a: { kind: 'pagerduty', key: '${env:WORD}', endpoints: 'shp' } } }, /there is no endpoint "shp"/);
+  await wrong({ maintenance: [{ from: '25:00' }] }, /expected HH:MM/);
 });
