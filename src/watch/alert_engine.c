@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { INCIDENTS_OPEN_MAX = 1000, SILENCES_MAX = 1000 };
+enum { INCIDENTS_OPEN_MAX = 1000, SILENCES_MAX = 1000, SAID_MAX = 20 };
 
 /* An alert in its look. */
 struct looked {
@@ -293,10 +293,12 @@ static bool is_needed(struct store *s, const struct alert_look *look, bool *need
 }
 
 static void say(const struct engine_look *k) {
+    unsigned said = 0;
     for (size_t i = 0; i < k->alert_count; i++) {
         const struct looked *l = &k->alerts[i];
         char text[ALERT_TEXT_SIZE];
-        if (l->move != ALERT_FIRES && l->move != ALERT_RESOLVES && l->move != ALERT_BLINDED)
+        if ((l->move != ALERT_FIRES && l->move != ALERT_RESOLVES && l->move != ALERT_BLINDED) ||
+            said++ >= SAID_MAX)
             continue;
         summarise(&l->record, text, sizeof text);
         log_event(l->move == ALERT_RESOLVES ? LOG_INFO : LOG_WARN,
@@ -306,6 +308,9 @@ static void say(const struct engine_look *k) {
                   "%s%s%s%s: %s", l->record.endpoint[0] ? "Endpoint \"" : "The server", l->record.endpoint,
                   l->record.endpoint[0] ? "\"" : "", l->record.muted[0] ? " (kept quiet)" : "", text);
     }
+    if (said > SAID_MAX)
+        log_event(LOG_WARN, "alert.more",
+                  "%u other alerts fired or ended; \"penstock alerts list\" shows them.", said - SAID_MAX);
 }
 
 bool alert_engine_look(struct store *s, const struct config *config, const struct alert_look *look,
