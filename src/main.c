@@ -23,6 +23,7 @@ static const struct {
     {"history", cli_history, "tell what was changed, by whom and why"},
     {"at", cli_at, "tell who served an endpoint at a time"},
     {"audit", cli_audit, "list all that was done, and prove that nobody altered that list"},
+    {"forget", cli_forget, "remove what is kept of a person, and say what stays"},
     {"models", cli_models, "list, show, tag, export and import model versions, tell their lineage"},
     {"datasets", cli_datasets, "add, list, show and compare what models are trained on"},
     {"cache", cli_cache, "tune the semantic cache on labelled pairs"},

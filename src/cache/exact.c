@@ -147,6 +147,18 @@ static void drop_oldest(struct shard *s) {
     s->evictions++;
 }
 
+void exact_cache_clear(struct exact_cache *c) {
+    for (size_t i = 0; i < SHARDS; i++) {
+        struct shard *s = &c->shards[i];
+        pthread_mutex_lock(&s->lock);
+        while (s->oldest) {
+            struct entry *e = s->oldest;
+            drop(s, find(s, e->hash, (struct str){e->bytes, e->key_length}));
+        }
+        pthread_mutex_unlock(&s->lock);
+    }
+}
+
 static void fill_slot(struct slot *slots, size_t count, struct slot filling) {
     size_t i = filling.hash & (count - 1);
     while (slots[i].entry)

@@ -26,6 +26,9 @@ enum exact_result exact_cache_get(struct exact_cache *c, struct str key, int64_t
 /* Replaces what was there. Values over EXACT_CACHE_VALUE_MAX, or over a shard's room, are not kept. */
 void exact_cache_put(struct exact_cache *c, struct str key, struct str value, int64_t expires);
 
+/* Forgets everything. */
+void exact_cache_clear(struct exact_cache *c);
+
 struct exact_cache_state {
     uint64_t entries, bytes, evictions;
 };

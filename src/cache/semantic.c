@@ -376,14 +376,15 @@ void semantic_cache_put(struct semantic_cache *c, const struct semantic_query *q
         free(bytes);
 }
 
-uint64_t semantic_cache_forget(struct semantic_cache *c, struct str tenant) {
-    uint64_t wanted = tenant_hash(c, tenant), forgotten = 0;
+/* wanted NULL: every tenant's. */
+static uint64_t forget(struct semantic_cache *c, const uint64_t *wanted) {
+    uint64_t forgotten = 0;
     for (size_t i = 0; i < SHARDS; i++) {
         struct shard *s = &c->shards[i];
         pthread_mutex_lock(&s->lock);
         for (size_t k = 0; k < BUCKETS; k++)
             for (struct partition **at = &s->buckets[k], *p; (p = *at);) {
-                if (p->tenant != wanted) {
+                if (wanted && p->tenant != *wanted) {
                     at = &p->next;
                     continue;
                 }
@@ -397,6 +398,15 @@ uint64_t semantic_cache_forget(struct semantic_cache *c, struct str tenant) {
         pthread_mutex_unlock(&s->lock);
     }
     return forgotten;
+}
+
+uint64_t semantic_cache_forget(struct semantic_cache *c, struct str tenant) {
+    uint64_t wanted = tenant_hash(c, tenant);
+    return forget(c, &wanted);
+}
+
+uint64_t semantic_cache_clear(struct semantic_cache *c) {
+    return forget(c, NULL);
 }
 
 void semantic_cache_state(struct semantic_cache *c, struct semantic_cache_state *out) {

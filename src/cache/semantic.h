@@ -65,6 +65,7 @@ void semantic_cache_put(struct semantic_cache *c, const struct semantic_query *q
 /* Forgets all that was kept for a tenant: no lookup that begins afterwards finds it. Returns how many rows.
  */
 uint64_t semantic_cache_forget(struct semantic_cache *c, struct str tenant);
+uint64_t semantic_cache_clear(struct semantic_cache *c); /* for every tenant */
 
 struct semantic_cache_state {
     uint64_t partitions, rows, bytes, evictions; /* evictions: rows that left for want of room */

@@ -93,6 +93,8 @@ static void take_values(struct chat_request *r) {
     yyjson_val *user = yyjson_obj_get(root, "user");
     if (r->surface == CHAT_MESSAGES)
         user = yyjson_obj_get(yyjson_obj_get(root, "metadata"), "user_id");
+    if (!yyjson_is_str(user))
+        user = yyjson_obj_get(root, "safety_identifier");
     r->user = yyjson_is_str(user) ? json_str_of(user) : STR("");
     r->output_max = -1;
     for (size_t i = 0; i < ARRAY_COUNT(output_names) && r->output_max < 0; i++)

@@ -16,6 +16,7 @@ int cli_deploy(int argc, char **argv);
 int cli_eval(int argc, char **argv);
 int cli_evaluations(int argc, char **argv);
 int cli_monitors(int argc, char **argv);
+int cli_forget(int argc, char **argv);
 int cli_history(int argc, char **argv);
 int cli_incidents(int argc, char **argv);
 int cli_keys(int argc, char **argv);

@@ -16,6 +16,7 @@
 #include "watch/service_readings.h"
 #include "watch/monitor_metrics.h"
 #include "watch/monitor_source.h"
+#include "watch/forget.h"
 #include "work/pool.h"
 
 #include <fcntl.h>
@@ -54,6 +55,7 @@ struct process {
     struct engine *engine;
     struct audit_watch *audit;
     struct key_uses *key_uses;
+    int64_t forgotten; /* how many were, when the caches were last cleared */
     struct server *server;
     atomic_bool serving; /* `server` may be asked from the loops */
     uv_loop_t loop;
@@ -443,13 +445,34 @@ static void audit(struct process *p) {
     audit_watch_tick(p->audit, p->store, now);
 }
 
+/* Caches do not know whose answers they hold. */
+static void clear_caches(struct process *p) {
+    int64_t forgotten = p->forgotten;
+    struct error err;
+    if (!forget_finished(p->store, &forgotten, &err)) {
+        log_event(LOG_WARN, "forget.unknown", "Whether somebody was forgotten could not be read. %s",
+                  err.message);
+        return;
+    }
+    if (forgotten == p->forgotten)
+        return;
+    p->forgotten = forgotten;
+    if (p->cache)
+        exact_cache_clear(p->cache);
+    if (p->semantic)
+        semantic_cache_clear(p->semantic);
+    log_event(LOG_INFO, "cache.cleared", "The caches are empty, since somebody was forgotten");
+}
+
 /* Rollouts go on; then keys, versions and rollouts that these or the command line wrote. */
 static void watch(uv_timer_t *timer) {
     struct process *p = timer->data;
     metrics_window_tick(p->window, clock_monotonic());
     bool rolled = rollout_driver_tick(p->rollouts, p->config);
-    if (store_changed(p->store) || rolled)
+    if (store_changed(p->store) || rolled) {
         reload(p, p->config);
+        clear_caches(p);
+    }
     audit(p);
     struct snapshot *s = engine_snapshot(p->engine);
     monitoring_tick(p->monitoring, s);
@@ -556,6 +579,8 @@ int server_process_run(const struct server_process_options *options) {
         log_event(LOG_ERROR, "server.start_failed", "%s", err.message);
     } else {
         announce(&p);
+        if (!forget_finished(p.store, &p.forgotten, &err))
+            p.forgotten = 0; /* then the first reload clears what little there is */
         struct snapshot *first = engine_snapshot(p.engine);
         note_serving(&p, first, "start");
         snapshot_unref(first);

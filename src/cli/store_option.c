@@ -81,7 +81,7 @@ int store_command_run(const struct store_command *command, void *ctx, int argc, 
         if (!command->read_option(ctx, option, optarg, &err))
             return cli_complain(command->name, &err);
     }
-    if (optind == argc) {
+    if (optind == argc && !command->wordless) {
         fputs(command->help, stderr);
         return EXIT_USAGE;
     }

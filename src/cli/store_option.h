@@ -43,8 +43,9 @@ struct store_command {
     const struct option *options; /* its own, then STORE_LONG_OPTIONS */
     /* One of its own options. NULL: it has none. */
     bool (*read_option)(void *ctx, int option, const char *value, struct error *err);
-    /* `words`: what is left, at least one. */
+    /* `words`: what is left, at least one, but for `wordless`. */
     bool (*run)(void *ctx, const struct store_option *store, char **words, int count, struct error *err);
+    bool wordless; /* runs without a word, too */
 };
 
 /* Reads the arguments, runs, complains; returns the exit code. */

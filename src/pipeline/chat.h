@@ -7,6 +7,7 @@
 #include "pipeline/asking.h"
 #include "pipeline/request.h"
 #include "traffic/budget.h"
+#include "store/subject.h"
 
 enum { CHAT_CANDIDATES_MAX = 24 };
 
@@ -62,7 +63,9 @@ struct chat {
     struct loop_timer late;         /* when a hedge begins */
     enum failure failure;           /* of the candidate asked last */
     struct verifying *verifying;    /* NULL: answers go out as they come */
-    struct str conversation;        /* its ID; "" none */
+    bool has_subject;               /* whose the conversation is, as far as its last response knows */
+    unsigned char subject[SUBJECT_SIZE];
+    struct str conversation;    /* its ID; "" none */
     struct str previous, asked; /* of a conversation: the response before, the request's own items (JSON) */
     bool keeps;                 /* the answer is kept for later requests */
     struct chat_spending spent;

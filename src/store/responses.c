@@ -1,6 +1,7 @@
 #include "store/responses.h"
 
 #include "store/sql.h"
+#include "store/subject.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,14 +11,33 @@ static bool not_found(struct str id, struct error *err) {
                    STR_ARG(str_slice(id, 0, 80)));
 }
 
+static bool bind_subject(struct store *s, sqlite3_stmt *q, int at, const struct response_record *r,
+                         unsigned char hash[SUBJECT_SIZE], struct error *err) {
+    unsigned char secret[SUBJECT_SECRET_SIZE];
+    if (r->user.n == 0 && !r->subject) {
+        sql_bind_null(q, at);
+        return true;
+    }
+    if (r->user.n == 0) {
+        sql_bind_blob(q, at, r->subject, SUBJECT_SIZE);
+        return true;
+    }
+    if (!subject_secret(s, secret, err))
+        return false;
+    subject_hash(secret, r->user, hash);
+    sql_bind_blob(q, at, hash, SUBJECT_SIZE);
+    return true;
+}
+
 bool responses_keep(struct store *s, const struct response_record *r, struct error *err) {
     sqlite3_stmt *q = sql_statement(s,
                                     "INSERT INTO responses (tenant, id, previous, endpoint, created, expires,"
-                                    " input, output, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                                    " input, output, body, subject) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
                                     " ON CONFLICT (tenant, id) DO UPDATE SET previous = excluded.previous,"
                                     " endpoint = excluded.endpoint, created = excluded.created,"
                                     " expires = excluded.expires, input = excluded.input,"
-                                    " output = excluded.output, body = excluded.body",
+                                    " output = excluded.output, body = excluded.body,"
+                                    " subject = excluded.subject",
                                     err);
     if (!q)
         return false;
@@ -30,7 +50,8 @@ bool responses_keep(struct store *s, const struct response_record *r, struct err
     sql_bind_str(q, 7, r->input);
     sql_bind_str(q, 8, r->output);
     sql_bind_str(q, 9, r->body);
-    return sql_run(s, q, err);
+    unsigned char subject[SUBJECT_SIZE];
+    return bind_subject(s, q, 10, r, subject, err) && sql_run(s, q, err);
 }
 
 bool responses_keep_item(struct store *s, struct str tenant, struct str response, struct str item,
@@ -45,6 +66,27 @@ bool responses_keep_item(struct store *s, struct str tenant, struct str response
     sql_bind_str(q, 2, item);
     sql_bind_str(q, 3, response);
     return sql_run(s, q, err);
+}
+
+bool responses_subject(struct store *s, struct str tenant, struct str id, bool *found,
+                       unsigned char out[SUBJECT_SIZE], struct error *err) {
+    sqlite3_stmt *q = sql_statement(s, "SELECT subject FROM responses WHERE tenant = ? AND id = ?", err);
+    bool row;
+    *found = false;
+    if (!q)
+        return false;
+    sql_bind_str(q, 1, tenant);
+    sql_bind_str(q, 2, id);
+    if (!sql_step(s, q, &row, err))
+        return false;
+    if (!row)
+        return true;
+    struct str subject = sql_blob_at(q, 0);
+    *found = subject.n == SUBJECT_SIZE;
+    if (*found)
+        memcpy(out, subject.p, SUBJECT_SIZE);
+    sql_end(q);
+    return true;
 }
 
 /* One row of a tenant's, by a query whose first column is wanted. */

@@ -6,15 +6,18 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "store/store.h"
+#include "store/subject.h"
 
 struct response_record {
     struct str tenant, id;
     struct str previous; /* "" none */
     struct str endpoint;
-    struct str input;         /* items of the request, a JSON array */
-    struct str output;        /* items of the answer, a JSON array */
-    struct str body;          /* the reply as the client got it */
-    int64_t created, expires; /* wall ns */
+    struct str user;              /* the end user's ID; "" none. Kept as store/subject.h says */
+    const unsigned char *subject; /* where `user` says nobody: whose the one before is; NULL: not known */
+    struct str input;             /* items of the request, a JSON array */
+    struct str output;            /* items of the answer, a JSON array */
+    struct str body;              /* the reply as the client got it */
+    int64_t created, expires;     /* wall ns */
 };
 
 enum { RESPONSES_DEPTH_MAX = 1000, RESPONSES_BYTES_MAX = 16 << 20 };
@@ -27,6 +30,10 @@ bool responses_keep_item(struct store *s, struct str tenant, struct str response
 /* Appends the items of the answer that this one is of. ERR_NOT_FOUND as below. */
 bool responses_find_item(struct store *s, struct str tenant, struct str item, int64_t now, struct buf *out,
                          struct error *err) MUST_USE;
+
+/* Whose it is (store/subject.h); *found false: it is not known, or there is no such response. */
+bool responses_subject(struct store *s, struct str tenant, struct str id, bool *found,
+                       unsigned char out[SUBJECT_SIZE], struct error *err) MUST_USE;
 
 /* Its body. ERR_NOT_FOUND for what is not there, is another's, or is over at `now`. */
 bool responses_show(struct store *s, struct str tenant, struct str id, int64_t now, struct buf *out,

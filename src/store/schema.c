@@ -281,6 +281,22 @@ static const char *const steps[] = {
     " endpoint TEXT NOT NULL, span INTEGER NOT NULL, at INTEGER NOT NULL, counts BLOB NOT NULL,"
     " readings BLOB NOT NULL, PRIMARY KEY (endpoint, span, at));"
     "CREATE INDEX monitor_windows_span ON monitor_windows (span, at);",
+    /* 16 */
+    /* store/subject.h. */
+    "CREATE TABLE subject_secret (secret BLOB NOT NULL);"
+    "ALTER TABLE responses ADD COLUMN subject BLOB;"
+    "CREATE INDEX responses_subject ON responses (subject) WHERE subject IS NOT NULL;"
+    "CREATE INDEX responses_previous ON responses (tenant, previous) WHERE previous IS NOT NULL;"
+    /* Who is to be forgotten (watch/forget.h). subject NULL: a client. page: the last page of records that
+       was looked at, -1: not begun; last: the last there was then. finished 0: not yet. */
+    "CREATE TABLE forgets ("
+    " id TEXT PRIMARY KEY, subject BLOB, client TEXT NOT NULL, who TEXT NOT NULL, why TEXT NOT NULL,"
+    " asked INTEGER NOT NULL, finished INTEGER NOT NULL, page INTEGER NOT NULL, last INTEGER NOT NULL,"
+    " records INTEGER NOT NULL, inputs INTEGER NOT NULL, bytes INTEGER NOT NULL, reviews INTEGER NOT NULL,"
+    " feedback INTEGER NOT NULL, responses INTEGER NOT NULL, conversations INTEGER NOT NULL,"
+    " spend INTEGER NOT NULL);"
+    "CREATE INDEX shadow_answers_of ON shadow_answers (request_id);"
+    "CREATE INDEX forgets_open ON forgets (id) WHERE finished = 0;",
 };
 
 enum { STEP_COUNT = ARRAY_COUNT(steps), AUDIT_STEP = 11 };

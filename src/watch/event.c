@@ -34,7 +34,7 @@ void event_clear(struct event *e) {
     e->confidence = e->ocr_confidence = -1;
     e->cost_nanodollars = EVENT_COST_UNKNOWN;
     struct str empty = STR("");
-    e->request_id = e->client = e->endpoint = e->model = e->prediction = empty;
+    e->request_id = e->client = e->user = e->endpoint = e->model = e->prediction = empty;
     e->fallback = e->error_code = e->error_message = e->input = e->input_type = e->binned_by = empty;
 }
 

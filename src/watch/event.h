@@ -9,6 +9,7 @@
 #include "base/trace.h"
 #include "chat/usage.h"
 #include "review/kinds.h"
+#include "store/subject.h"
 #include "work/ring.h"
 
 /* How a reply came about. The words are the API's. */
@@ -80,6 +81,7 @@ struct event {
     int64_t wall_ns; /* arrival */
     struct str request_id;
     struct str client;   /* name of the key's client; "" without authentication */
+    struct str user;     /* the end user's ID as the caller says it; "" none. Never recorded */
     struct str endpoint; /* "" when none was reached */
     struct str model;    /* "documents@3"; "" when none answered */
     bool has_input;
@@ -96,7 +98,9 @@ struct event {
     struct str error_code; /* "" when none */
     struct str error_message;
     int64_t cost_nanodollars; /* EVENT_COST_UNKNOWN when no price is known */
-    bool has_trace;           /* the caller's, whose ID `trace` is */
+    bool has_subject;         /* by the recorder, of `user` */
+    unsigned char subject[SUBJECT_SIZE];
+    bool has_trace; /* the caller's, whose ID `trace` is */
     unsigned char trace[TRACE_ID_SIZE];
     bool has_language; /* and so is what `language` says, further down */
     uint32_t total_us;

@@ -19,6 +19,7 @@ enum {
     FLAG_KEPT = 1024,
     FLAG_LANGUAGE = 2048,
     FLAG_TRACE = 4096,
+    FLAG_SUBJECT = 8192, /* whose request it was (store/subject.h) */
 };
 
 enum { TIME_DIGITS = 10, NOISE_DIGITS = 16, NOISE_BYTES = 10, VARINT_MAX = 10 };
@@ -26,8 +27,8 @@ enum { TIME_DIGITS = 10, NOISE_DIGITS = 16, NOISE_BYTES = 10, VARINT_MAX = 10 };
 /* All of an event but its strings: flags, key, ID's time, arrival, latency, status, decision, stages, hash …
  */
 enum {
-    FIXED_MAX =
-        24 * VARINT_MAX + EVENT_STAGES_MAX * 2 * VARINT_MAX + SHA256_SIZE + ID_SIZE + TRACE_ID_SIZE + 64
+    FIXED_MAX = 24 * VARINT_MAX + EVENT_STAGES_MAX * 2 * VARINT_MAX + SHA256_SIZE + ID_SIZE + TRACE_ID_SIZE +
+                SUBJECT_SIZE + 64
 };
 
 /* Crockford's base 32, as base/ids.h writes it: the value and 1; 0: no digit. */
@@ -168,7 +169,7 @@ static unsigned flags_of(const struct event *e) {
            (e->ocr_confidence >= 0 ? FLAG_OCR : 0u) | (e->fallback.n ? FLAG_FALLBACK : 0u) |
            (e->error_code.n || e->error_message.n ? FLAG_ERROR : 0u) | (e->review ? FLAG_REVIEW : 0u) |
            (e->input_blob[0] ? FLAG_KEPT : 0u) | (e->has_language ? FLAG_LANGUAGE : 0u) |
-           (e->has_trace ? FLAG_TRACE : 0u);
+           (e->has_trace ? FLAG_TRACE : 0u) | (e->has_subject ? FLAG_SUBJECT : 0u);
 }
 
 static unsigned char *put_request_id(unsigned char *p, unsigned flags, const unsigned char *noise,
@@ -218,6 +219,8 @@ static unsigned char *put_sometimes(struct page_writer *w, unsigned char *p, uns
         p = put_language(p, &e->language);
     if (flags & FLAG_TRACE)
         p = mempcpy(p, e->trace, TRACE_ID_SIZE);
+    if (flags & FLAG_SUBJECT)
+        p = mempcpy(p, e->subject, SUBJECT_SIZE);
     return p;
 }
 
@@ -336,6 +339,8 @@ static void take_stages(struct page_reader *r, struct cursor *c) {
     for (uint64_t left = take(c); left > 0 && !c->bad; left--) {
         uint64_t id = take(c), us = take(c);
         const char *name = id < r->stage_name_count ? r->stage_names[id] : NULL;
+        if (r->event.stage_count < EVENT_STAGES_MAX)
+            r->stages[r->event.stage_count] = (uint32_t)id;
         event_add_stage(&r->event, name ? name : "other", (uint32_t)us);
     }
 }
@@ -391,6 +396,11 @@ static void take_sometimes(struct page_reader *r, struct cursor *c, uint64_t fla
         struct str trace = take_bytes(c, TRACE_ID_SIZE);
         e->has_trace = trace.n == TRACE_ID_SIZE;
         memcpy(e->trace, trace.p, trace.n);
+    }
+    if (flags & FLAG_SUBJECT) {
+        struct str subject = take_bytes(c, SUBJECT_SIZE);
+        e->has_subject = subject.n == SUBJECT_SIZE;
+        memcpy(e->subject, subject.p, subject.n);
     }
     r->input_kept = flags & FLAG_KEPT;
 }

@@ -66,6 +66,7 @@ struct page_reader {
     struct event event;
     struct review_draft review;
     bool input_kept;
+    uint32_t stages[EVENT_STAGES_MAX]; /* IDs of its stages' names */
     char id[ID_SIZE];
 };
 

@@ -6,10 +6,12 @@
 #include "review/review.h"
 #include "store/blobs.h"
 #include "store/conversations.h"
+#include "store/presence.h"
 #include "store/sql.h"
 #include "store/store.h"
 #include "watch/arms.h"
 #include "watch/batch.h"
+#include "watch/forget.h"
 #include "watch/job_queue.h"
 #include "watch/monitors.h"
 #include "watch/retention.h"
@@ -57,6 +59,7 @@ struct recorder {
     struct loop_queue *queues;
     size_t queue_length;
     int wake;
+    int presence; /* says that a server runs on this store */
     alignas(CACHE_LINE) atomic_int sleep;
     alignas(CACHE_LINE) atomic_bool healthy;
     atomic_bool stopping;
@@ -73,7 +76,8 @@ struct recorder {
     struct error failure;
     int64_t next_tick, next_retention, data_version;
     unsigned sweep_slice;
-    bool deleting; /* records whose time is over, a piece at a time */
+    bool deleting;   /* records whose time is over, a piece at a time */
+    bool forgetting; /* a person, a piece at a time */
 
     /* for recorder_state */
     _Atomic uint64_t committed, commits, failed_commits, pending, review_depth;
@@ -261,6 +265,7 @@ static void tick(struct recorder *r) {
     if (now < r->next_tick)
         return;
     r->next_tick = now + TICK_MS * NS_PER_MS;
+    r->forgetting = true; /* perhaps: somebody may have asked for it */
     if (sql_number(r->store, "PRAGMA data_version", &version, NULL) && version != r->data_version) {
         r->data_version = version;
         count_reviews(r);
@@ -310,6 +315,17 @@ static void delete_some(struct recorder *r) {
         log_event(LOG_WARN, "recorder.retention_failed", "Old records could not be deleted. %s", err.message);
 }
 
+static void forget_some(struct recorder *r) {
+    struct error err;
+    if (!r->forgetting || r->batch.urgent > 0 || !atomic_load(&r->healthy))
+        return;
+    if (forget_step(r->store, &r->forgetting, &err))
+        return;
+    r->forgetting = false; /* until the next second */
+    log_event(LOG_WARN, "recorder.forget_failed",
+              "What is to be forgotten could not be removed and is tried again. %s", err.message);
+}
+
 /* The last commits; what cannot be had within GIVE_UP_MS is lost, and said to be. */
 static void finish(struct recorder *r) {
     int64_t deadline = clock_monotonic() + GIVE_UP_MS * NS_PER_MS;
@@ -341,13 +357,15 @@ static void *recorder_main(void *arg) {
         bool nothing = r->batch.count == 0 && !jobs;
         if (nothing && atomic_load(&r->healthy))
             sleep_until(r, IDLE,
-                        r->deleting ? clock_monotonic() + RETENTION_PAUSE_MS * NS_PER_MS : r->next_tick);
+                        r->deleting || r->forgetting ? clock_monotonic() + RETENTION_PAUSE_MS * NS_PER_MS
+                                                     : r->next_tick);
         else if (gather > clock_monotonic())
             sleep_until(r, GATHERING, gather);
         else if (!commit(r, jobs))
             after_failure(r);
         tick(r);
         delete_some(r);
+        forget_some(r);
     }
     finish(r);
     return NULL;
@@ -369,6 +387,8 @@ static void recorder_free(struct recorder *r) {
     job_queue_free(&r->reads);
     if (r->wake >= 0)
         close(r->wake);
+    if (r->presence >= 0)
+        close(r->presence);
     free(r);
 }
 
@@ -376,7 +396,8 @@ static struct recorder *recorder_new(const struct recorder_options *options) {
     struct recorder *r = aligned_alloc(CACHE_LINE, sizeof *r);
     if (!r)
         return NULL;
-    *r = (struct recorder){.options = *options, .wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    *r = (struct recorder){
+        .options = *options, .wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .presence = -1};
     r->queue_length = options->queue_length ? options->queue_length : QUEUE_DEFAULT;
     if (!r->options.flush_ms)
         r->options.flush_ms = FLUSH_MS_DEFAULT;
@@ -401,6 +422,7 @@ static struct recorder *recorder_new(const struct recorder_options *options) {
 static bool open_stores(struct recorder *r, struct error *err) {
     if (!store_open(&r->store, r->options.store_path, err) ||
         !store_open(&r->reader_store, r->options.store_path, err) ||
+        !presence_hold(r->options.store_path, &r->presence, err) ||
         !record_writer_new(&r->writer, r->store, err))
         return false;
     store_set_patience(r->store, PATIENCE_MS);

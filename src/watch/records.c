@@ -23,6 +23,7 @@ struct group {
 struct record_writer {
     struct store *store;
     int64_t last_row;
+    unsigned char secret[SUBJECT_SECRET_SIZE];
     struct page_writer page; /* of this transaction, not yet written */
     struct {
         const char *name;
@@ -44,6 +45,10 @@ bool record_writer_new(struct record_writer **out, struct store *s, struct error
     if (!w)
         return fail(err, ERR_NO_MEMORY, "Out of memory while starting the recorder.");
     w->store = s;
+    if (!subject_secret(s, w->secret, err)) {
+        free(w);
+        return false;
+    }
     w->last_row = last_row > last_of_page ? last_row : last_of_page;
     page_writer_init(&w->page);
     *out = w;
@@ -229,8 +234,12 @@ static bool insert_input(struct store *s, const struct event *e, int64_t row, st
     return sql_run(s, q, err);
 }
 
-bool record_insert(struct record_writer *w, const struct event *e, int64_t *row, struct error *err) {
+bool record_insert(struct record_writer *w, struct event *e, int64_t *row, struct error *err) {
     uint32_t stages[EVENT_STAGES_MAX];
+    if (e->user.n && !e->has_subject) {
+        subject_hash(w->secret, e->user, e->subject);
+        e->has_subject = true;
+    }
     for (unsigned i = 0; i < e->stage_count; i++)
         if (!stage_id(w, e->stages[i].name, &stages[i], err))
             return false;

@@ -20,7 +20,7 @@ void record_writer_free(struct record_writer *w); /* NULL is fine */
 
 /* Takes the event, and what it says of its kept input (input_blob, when not empty), to be written with
  * others; *row receives the key. In the caller's transaction. ERR_DATA: this event can never be written. */
-bool record_insert(struct record_writer *w, const struct event *e, int64_t *row, struct error *err) MUST_USE;
+bool record_insert(struct record_writer *w, struct event *e, int64_t *row, struct error *err) MUST_USE;
 /* To be called before the commit: writes what is left, and which pages hold each endpoint's events. */
 bool record_writer_end(struct record_writer *w, struct error *err) MUST_USE;
 /* To be called when the transaction was rolled back: what was noted in it is forgotten. */

@@ -72,6 +72,36 @@ static bool remove_expired(struct store *s, const struct expired *list, unsigned
     return true;
 }
 
+/* *size -1: none is kept. */
+static bool find_kept(struct store *s, int64_t event, struct expired *out, int64_t *size, struct error *err) {
+    sqlite3_stmt *q = sql_statement(s, "SELECT blob, size FROM kept_inputs WHERE event = ?", err);
+    bool row;
+    if (!q)
+        return false;
+    sql_bind_int(q, 1, event);
+    if (!sql_step(s, q, &row, err))
+        return false;
+    *out = (struct expired){.event = event};
+    *size = row ? sql_int_at(q, 1) : -1;
+    if (!row)
+        return true;
+    struct str blob = sql_str_at(q, 0);
+    if (blob.n == SHA256_HEX_SIZE - 1)
+        memcpy(out->blob, blob.p, blob.n);
+    sql_end(q);
+    return true;
+}
+
+bool retention_kept(struct store *s, int64_t event, int64_t *bytes, struct error *err) {
+    struct expired one;
+    return find_kept(s, event, &one, bytes, err);
+}
+
+bool retention_remove(struct store *s, int64_t event, int64_t *bytes, struct error *err) {
+    struct expired one;
+    return find_kept(s, event, &one, bytes, err) && (*bytes < 0 || remove_expired(s, &one, 1, err));
+}
+
 bool retention_run(struct store *s, int64_t now, unsigned most, bool *more, struct error *err) {
     struct expired *list = calloc(most, sizeof *list);
     unsigned count = 0;

@@ -9,6 +9,13 @@
  * event still keeps the same bytes, the bytes. At most `most` rows; *more says that some are left. */
 bool retention_run(struct store *s, int64_t now, unsigned most, bool *more, struct error *err) MUST_USE;
 
+/* Removes the input that is kept of one event, whatever its time, in the caller's transaction. *bytes: its
+ * size; -1: none is kept. */
+bool retention_remove(struct store *s, int64_t event, int64_t *bytes, struct error *err) MUST_USE;
+
+/* The size alone. */
+bool retention_kept(struct store *s, int64_t event, int64_t *bytes, struct error *err) MUST_USE;
+
 /* Removes blobs that no row names, left by a process killed between the two. Looks at the slice-th of 256
  * folders, at files older than an hour. */
 bool retention_sweep(struct store *s, unsigned slice, struct error *err) MUST_USE;

@@ -7,6 +7,7 @@
 #include "pipeline/chat.h"
 #include "pipeline/stages/stages.h"
 #include "store/conversations.h"
+#include "store/subject.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,9 +25,11 @@ struct work {
     struct buf conversation; /* its ID; "" none */
     int64_t now;
     /* To be kept. */
-    struct buf previous, endpoint, input;
+    struct buf previous, endpoint, input, user;
     struct buf names; /* of its items, a line each; or of those that the input refers to */
     struct history_answer answer;
+    bool has_subject; /* whose the response before is, where that is known */
+    unsigned char subject[SUBJECT_SIZE];
     int64_t expires;
     /* Recollected. */
     struct buf items, found;
@@ -41,7 +44,7 @@ static struct work *work_new(struct request *r) {
     w->loop = r->loop->loop;
     w->engine = r->loop->engine;
     w->now = r->wall_ns;
-    w->tenant = w->id = w->previous = w->endpoint = w->conversation = BUF_INIT(4096);
+    w->tenant = w->id = w->previous = w->endpoint = w->conversation = w->user = BUF_INIT(4096);
     buf_add_str(&w->tenant, request_tenant(r));
     buf_add_str(&w->conversation, r->chat->conversation);
     return w;
@@ -49,7 +52,7 @@ static struct work *work_new(struct request *r) {
 
 static void work_free(struct work *w) {
     struct buf *const all[] = {&w->conversation, &w->tenant, &w->id,    &w->previous, &w->endpoint,
-                               &w->input,        &w->items,  &w->names, &w->found};
+                               &w->input,        &w->items,  &w->names, &w->found,    &w->user};
     for (size_t i = 0; i < ARRAY_COUNT(all); i++)
         buf_free(all[i]);
     history_answer_clear(&w->answer);
@@ -130,7 +133,9 @@ static bool read_history(struct store_job *job, struct store *store, struct erro
         return fail_at(err, ERR_CONTEXT_LENGTH, "input", "The items that the input refers to are too large.");
     return find_last(w, store, err) &&
            (w->id.n == 0 ||
-            responses_history(store, buf_str(&w->tenant), buf_str(&w->id), w->now, &w->items, err));
+            (responses_subject(store, buf_str(&w->tenant), buf_str(&w->id), &w->has_subject, w->subject,
+                               err) &&
+             responses_history(store, buf_str(&w->tenant), buf_str(&w->id), w->now, &w->items, err)));
 }
 
 /* The request is `body` from now on. */
@@ -145,6 +150,7 @@ static bool take_body(struct request *r, const struct buf *body) {
         return false;
     chat_request_clear(&c->in);
     c->in = changed;
+    r->input.user = changed.user;
     return true;
 }
 
@@ -174,6 +180,8 @@ static void recollected(struct request *r, struct work *w) {
                 (w->id.n == 0 || prepend(r, buf_str(&w->items)));
     if (!w->ok)
         r->error = w->error;
+    r->chat->has_subject = w->has_subject;
+    memcpy(r->chat->subject, w->subject, SUBJECT_SIZE);
     if (good && r->chat->conversation.n) {
         r->chat->previous = arena_copy(r->arena, buf_str(&w->id));
         good = r->chat->previous.p || fail(&r->error, ERR_NO_MEMORY, "Out of memory for this request.");
@@ -232,6 +240,8 @@ static bool write_response(struct store_job *job, struct store *store, struct er
         .id = str_from(w->answer.id),
         .previous = buf_str(&w->previous),
         .endpoint = buf_str(&w->endpoint),
+        .user = buf_str(&w->user),
+        .subject = w->has_subject ? w->subject : NULL,
         .input = buf_str(&w->input),
         .output = buf_str(&w->answer.output),
         .body = buf_str(&w->answer.body),
@@ -279,7 +289,11 @@ static enum stage_answer keep(struct request *r) {
     buf_add_str(&w->input, c->asked);
     buf_add_str(&w->previous, c->previous);
     buf_add_str(&w->endpoint, r->endpoint->name);
-    if (w->input.failed || w->previous.failed || w->endpoint.failed || w->tenant.failed || w->names.failed)
+    w->has_subject = c->has_subject;
+    memcpy(w->subject, c->subject, SUBJECT_SIZE);
+    buf_add_str(&w->user, str_slice(r->input.user, 0, SUBJECT_TEXT_MAX));
+    if (w->input.failed || w->previous.failed || w->endpoint.failed || w->tenant.failed || w->names.failed ||
+        w->user.failed)
         return no_memory(r, w);
     w->expires = r->wall_ns + r->endpoint->config->conversations;
     w->job.run = write_response;

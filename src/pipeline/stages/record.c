@@ -167,7 +167,8 @@ static void add_bins(const struct request *r, struct event *e) {
 /* What event_of will copy into the event's memory. */
 static size_t room_for(const struct request *r, bool review, struct str labels, bool keep) {
     const struct outcome *o = &r->outcome;
-    size_t room = r->id.n + request_tenant(r).n + r->endpoint->name.n + o->model.n + shown_prediction(r).n;
+    size_t room = r->id.n + request_tenant(r).n + str_slice(r->input.user, 0, SUBJECT_TEXT_MAX).n +
+                  r->endpoint->name.n + o->model.n + shown_prediction(r).n;
     size_t bins = bins_of(r);
     if (bins)
         room += (bins + 1) * sizeof(uint16_t) + strlen(r->version->reference);
@@ -197,6 +198,7 @@ static struct event *event_of(struct request *r) {
     e->wall_ns = r->wall_ns;
     e->request_id = event_keep(e, r->id);
     e->client = event_keep(e, tenant);
+    e->user = event_keep(e, str_slice(r->input.user, 0, SUBJECT_TEXT_MAX));
     e->endpoint = event_keep(e, r->endpoint->name);
     e->has_input = r->input.hashed;
     memcpy(e->input_hash, r->input.hash, sizeof e->input_hash);
@@ -218,6 +220,8 @@ static struct event *event_of(struct request *r) {
     add_bins(r, e);
     if (r->chat) {
         add_language(r, e);
+        e->has_subject = e->user.n == 0 && r->chat->has_subject;
+        memcpy(e->subject, r->chat->subject, SUBJECT_SIZE);
         e->spend_slot = reserve_settle(r);
     }
     add_times(r, e);
