@@ -20,8 +20,8 @@ bool admin_look_begin(struct admin_look *l, const struct api_job *job, struct st
 void admin_look_end(struct admin_look *l);
 
 /* The fields of an object that is open: name, kind, description, owner, health, reasons, serving, rollout,
- * window_seconds, requests, errors, client_errors, fallbacks, p50_ms, p95_ms, decisions, reviews_open.
- * `recent` receives the counts of the window. */
+ * shadow, window_seconds, requests, errors, client_errors, fallbacks, p50_ms, p95_ms, decisions,
+ * reviews_open. `recent` receives the counts of the window. */
 bool admin_write_line(const struct admin_look *l, const struct endpoint *e, struct metrics_sums *recent,
                       struct json_writer *w, struct error *err) MUST_USE;
 

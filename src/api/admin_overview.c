@@ -70,10 +70,10 @@ static void write_rollout(const struct rollout_record *r, void *ctx) {
 }
 
 /* The one that runs, or null. */
-static bool write_running(const struct admin_look *l, const struct endpoint *e, struct json_writer *w,
-                          struct error *err) {
-    struct rollout_filter filter = {.endpoint = e->config->name, .running = true, .limit = 1};
-    json_key(w, "rollout");
+static bool write_running(const struct admin_look *l, const struct endpoint *e, const char *key,
+                          enum rollout_which which, struct json_writer *w, struct error *err) {
+    struct rollout_filter filter = {.endpoint = e->config->name, .which = which, .running = true, .limit = 1};
+    json_key(w, key);
     size_t before = w->out->n;
     if (!rollouts_list(l->store, &filter, write_rollout, w, err))
         return false;
@@ -110,7 +110,8 @@ bool admin_write_line(const struct admin_look *l, const struct endpoint *e, stru
     json_field_text(w, "owner", e->config->owner);
     write_health(l, e, recent, w);
     write_serving(e, w);
-    if (!write_running(l, e, w, err))
+    if (!write_running(l, e, "rollout", ROLLOUTS_SERVING, w, err) ||
+        !write_running(l, e, "shadow", ROLLOUTS_SHADOWS, w, err))
         return false;
     json_field_fixed(w, "window_seconds", (double)(l->now - since) / 1e9, 3);
     write_counts(recent, w);

@@ -2,10 +2,11 @@
 
 #include "net/query.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { RESULT_MAX = 64 << 20 };
+enum { ACTOR_SIZE = 64, RESULT_MAX = 64 << 20 };
 
 struct running {
     struct store_job store_job;
@@ -21,10 +22,25 @@ struct running {
     char texts[];
 };
 
+static bool work_as(struct api_job *job, struct store *store, struct buf *out, struct error *err) {
+    char before[ACTOR_SIZE], actor[ACTOR_SIZE];
+    if (job->actor.n == 0)
+        return job->work(job, store, out, err);
+    str_put(str_from(store_actor(store)), before, sizeof before);
+    str_put(job->actor, actor, sizeof actor);
+    store_set_actor(store, actor);
+    bool good = job->work(job, store, out, err);
+    store_set_actor(store, before);
+    return good;
+}
+
 static bool run(struct store_job *job, struct store *store, struct error *err) {
     struct running *r = CONTAINER_OF(job, struct running, store_job);
-    if (!r->job.work(&r->job, store, &r->out, err))
+    if (!work_as(&r->job, store, &r->out, err)) {
+        if (err->code == ERR_USAGE) /* of the command line, which shares the work */
+            err->code = ERR_INVALID_FIELD;
         return false;
+    }
     return !r->out.failed ||
            fail(err, ERR_NO_MEMORY, "The result is too large; ask for fewer items with \"limit\".");
 }
@@ -67,7 +83,7 @@ static char *move_text(struct str *text, char *to) {
 void call_submit(struct call *c, const struct api_job *job) {
     struct error err;
     size_t texts = job->endpoint.n + job->status.n + job->after.n + job->id.n + job->label.n +
-                   job->reviewer.n + job->tenant.n;
+                   job->reviewer.n + job->tenant.n + job->actor.n;
     for (size_t i = 0; i < ARRAY_COUNT(job->texts); i++)
         texts += job->texts[i].n;
     struct running *r = malloc(sizeof *r + texts);
@@ -85,8 +101,8 @@ void call_submit(struct call *c, const struct api_job *job) {
                           .job = *job,
                           .out = BUF_INIT(RESULT_MAX)};
     char *at = r->texts;
-    struct str *const moved[] = {&r->job.endpoint, &r->job.status,   &r->job.after, &r->job.id,
-                                 &r->job.label,    &r->job.reviewer, &r->job.tenant};
+    struct str *const moved[] = {&r->job.endpoint, &r->job.status,   &r->job.after,  &r->job.id,
+                                 &r->job.label,    &r->job.reviewer, &r->job.tenant, &r->job.actor};
     for (size_t i = 0; i < ARRAY_COUNT(moved); i++)
         at = move_text(moved[i], at);
     for (size_t i = 0; i < ARRAY_COUNT(r->job.texts); i++)
@@ -130,6 +146,43 @@ bool call_limit(struct call *c, unsigned most, unsigned *limit) {
     }
     *limit = (unsigned)value;
     return true;
+}
+
+bool job_text(struct str text, const char *name, char *to, size_t size, struct error *err) {
+    if (text.n >= size || str_has_control(text))
+        return fail_at(err, ERR_INVALID_FIELD, name,
+                       "\"%s\" is text of at most %zu bytes without control characters.", name, size - 1);
+    str_put(text.p ? text : STR(""), to, size);
+    return true;
+}
+
+void job_list_begin(struct job_list *l, const struct api_job *job, struct buf *out) {
+    *l = (struct job_list){.w = JSON_WRITER(out), .left = job->limit, .after = job->after};
+    json_object(&l->w);
+    json_key(&l->w, "data");
+    json_array(&l->w);
+}
+
+bool job_list_wants(struct job_list *l, const char *name, unsigned version) {
+    char reference[200];
+    if (l->after.n) {
+        snprintf(reference, sizeof reference, version ? "%.150s@%u" : "%.150s", name, version);
+        if (str_eq(l->after, str_from(reference)))
+            l->after = STR("");
+        return false;
+    }
+    if (l->left == 0) {
+        l->more = true;
+        return false;
+    }
+    l->left--;
+    return true;
+}
+
+void job_list_end(struct job_list *l) {
+    json_array_end(&l->w);
+    json_field_bool(&l->w, "has_more", l->more);
+    json_object_end(&l->w);
 }
 
 struct str call_actor(const struct call *c) {

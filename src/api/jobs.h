@@ -12,6 +12,7 @@ enum { API_TYPE_SIZE = 128 };
 struct api_job {
     struct str endpoint, status, after, id, label, reviewer, tenant;
     struct str texts[8]; /* of calls with names of their own for them */
+    struct str actor;    /* whose the changes are, for the history; "" = nobody's in particular */
     bool admin, take;    /* of review */
     unsigned limit;
     int correct;      /* of feedback (watch/feedback.h) */
@@ -37,5 +38,19 @@ void call_submit(struct call *c, const struct api_job *job);
 bool call_query(struct call *c, const char *const *names, struct str *values, size_t count) MUST_USE;
 /* The query's "limit", 1 to most; *limit stays as it is where there is none. False: the call was answered. */
 bool call_limit(struct call *c, unsigned most, unsigned *limit) MUST_USE;
+/* A terminated copy of a text; a missing one is "". ERR_INVALID_FIELD: it does not fit, or has control
+ * characters. */
+bool job_text(struct str text, const char *name, char *to, size_t size, struct error *err) MUST_USE;
+/* {"data":[…],"has_more":…} of at most `left` items, behind the one called `after`. */
+struct job_list {
+    struct json_writer w;
+    unsigned left;
+    struct str after; /* "" = from the first */
+    bool more;
+};
+void job_list_begin(struct job_list *l, const struct api_job *job, struct buf *out);
+/* Shall the item of that name be written? */
+bool job_list_wants(struct job_list *l, const char *name, unsigned version);
+void job_list_end(struct job_list *l);
 /* Whose name an act goes by. */
 struct str call_actor(const struct call *c);

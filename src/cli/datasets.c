@@ -12,6 +12,7 @@
 #include "learn/noted_rows.h"
 #include "store/blobs.h"
 #include "store/datasets.h"
+#include "store/object_json.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -128,28 +129,10 @@ static bool add(struct datasets_command *c, const char *name, struct error *err)
 
 /* ---- list, show ---- */
 
-static const char *kind_name(enum dataset_kind kind) {
-    return kind == DATASET_TABLE ? "table" : "files";
-}
-
-static void write_record(struct json_writer *w, const struct dataset_record *r) {
-    char time[CLOCK_TEXT_SIZE];
-    clock_format(r->created, time);
-    json_field_text(w, "name", r->name);
-    json_field_int(w, "version", r->version);
-    json_field_text(w, "manifest", r->manifest);
-    json_field_text(w, "kind", kind_name(r->kind));
-    json_field_int(w, "rows", (int64_t)r->rows);
-    json_field_int(w, "labels", (int64_t)r->labels);
-    json_field_int(w, "bytes", (int64_t)r->bytes);
-    json_field_text(w, "source", r->source);
-    json_field_text(w, "created", time);
-}
-
 static void add_json(const struct dataset_record *r, void *ctx) {
     struct json_writer *w = &((struct listing *)ctx)->w;
     json_object(w);
-    write_record(w, r);
+    dataset_fields(r, w);
     json_object_end(w);
 }
 
@@ -158,7 +141,7 @@ static void add_line(const struct dataset_record *r, void *ctx) {
     char time[CLOCK_TEXT_SIZE];
     clock_format(r->created, time);
     table_cell_format(t, "%s@%u", r->name, r->version);
-    table_cell(t, str_from(kind_name(r->kind)));
+    table_cell(t, str_from(dataset_kind_name(r->kind)));
     table_cell_format(t, "%llu", (unsigned long long)r->rows);
     table_cell_format(t, "%llu", (unsigned long long)r->labels);
     table_cell_format(t, "%llu", (unsigned long long)r->bytes);
@@ -183,19 +166,9 @@ static bool find(struct store *s, const char *reference, struct dataset_record *
            datasets_find(s, name, version, r, err) && datasets_load(s, r->manifest, m, err);
 }
 
-/* Rows of each label. NULL and *err. */
-static size_t *count_labels(const struct dataset_manifest *m, struct error *err) {
-    size_t *counts = calloc(m->label_count + 1, sizeof *counts);
-    if (!counts)
-        fail(err, ERR_NO_MEMORY, "out of memory");
-    for (size_t i = 0; counts && i < m->count; i++)
-        counts[m->rows[i].label]++;
-    return counts;
-}
-
 static bool print_labels(const struct dataset_manifest *m, struct error *err) {
     static const char *const heads[] = {"LABEL", "ROWS"};
-    size_t *counts = count_labels(m, err);
+    size_t *counts = dataset_label_rows(m, err);
     if (!counts)
         return false;
     struct table t = table_new(heads, ARRAY_COUNT(heads));
@@ -243,7 +216,8 @@ static bool print_dataset(const struct datasets_command *c, const struct dataset
     bool any = false;
     clock_format(r->created, time);
     printf("%s@%u\nkind      %s, %llu rows, %llu labels\nmanifest  %s\nsource    ", r->name, r->version,
-           kind_name(r->kind), (unsigned long long)r->rows, (unsigned long long)r->labels, r->manifest);
+           dataset_kind_name(r->kind), (unsigned long long)r->rows, (unsigned long long)r->labels,
+           r->manifest);
     print_plain(stdout, str_from(r->source));
     printf("\ncreated   %s\nfiles     %zu of %zu are in the store (%llu bytes)\n", time, kept.kept,
            kept.files, (unsigned long long)r->bytes);
@@ -256,38 +230,6 @@ static bool print_dataset(const struct datasets_command *c, const struct dataset
     if (c->rows)
         print_rows(m);
     return true;
-}
-
-static void write_user(const char *reference, void *ctx) {
-    json_text(ctx, reference);
-}
-
-static bool write_dataset(const struct datasets_command *c, const struct dataset_record *r,
-                          const struct dataset_manifest *m, struct json_writer *w, struct error *err) {
-    struct datasets_kept kept = datasets_kept(c->store, m);
-    size_t *counts = count_labels(m, err);
-    if (!counts)
-        return false;
-    json_object(w);
-    write_record(w, r);
-    json_field_int(w, "files", (int64_t)kept.files);
-    json_field_int(w, "kept", (int64_t)kept.kept);
-    json_key(w, "label_rows");
-    json_array(w);
-    for (size_t i = 0; i < m->label_count; i++) {
-        json_object(w);
-        json_field_str(w, "label", m->labels[i]);
-        json_field_int(w, "rows", (int64_t)counts[i]);
-        json_object_end(w);
-    }
-    json_array_end(w);
-    free(counts);
-    json_key(w, "used_by");
-    json_array(w);
-    if (!datasets_users(c->store, r->manifest, write_user, w, err))
-        return false;
-    json_array_end(w);
-    return tags_write(c->store, TAG_DATASET, r->name, r->version, w, err);
 }
 
 /* The manifest as it is, which its hash is of. */
@@ -308,9 +250,13 @@ static bool show(const struct datasets_command *c, const char *reference, struct
         return false;
     AUTO_BUF out = BUF_INIT(OUTPUT_MAX);
     struct json_writer w = JSON_WRITER(&out);
-    bool good =
-        c->json ? write_dataset(c, &r, &m, &w, err) && (!c->rows || write_rows(c->store, r.manifest, &w, err))
-                : print_dataset(c, &r, &m, err);
+    if (c->json) {
+        json_object(&w);
+        dataset_fields(&r, &w);
+    }
+    bool good = c->json ? dataset_detail_fields(c->store, &r, &m, &w, err) &&
+                              (!c->rows || write_rows(c->store, r.manifest, &w, err))
+                        : print_dataset(c, &r, &m, err);
     dataset_manifest_free(&m);
     if (good && c->json) {
         json_object_end(&w);

@@ -5,6 +5,7 @@
 #include "cli/store_option.h"
 #include "cli/table.h"
 #include "store/evaluations.h"
+#include "store/object_json.h"
 #include "store/registry.h"
 
 #include <string.h>
@@ -25,28 +26,10 @@ struct evaluations_command {
     char model[MODEL_NAME_MAX + 1];
 };
 
-static void write_record(struct json_writer *w, const struct evaluation_record *r) {
-    char time[CLOCK_TEXT_SIZE];
-    clock_format(r->created, time);
-    json_field_text(w, "id", r->id);
-    json_field_text(w, "created", time);
-    json_field_text(w, "verdict", evaluation_verdict_name(r->verdict));
-    json_field_str(w, "suite", str_from(r->suite));
-    json_field_text(w, "suite_hash", r->suite_hash);
-    json_field_str(w, "endpoint", str_from(r->endpoint));
-    json_field_str(w, "model", str_from(r->model));
-    json_field_int(w, "version", r->version);
-    json_field_str(w, "baseline", str_from(r->baseline));
-    json_field_text(w, "source", evaluation_source_name(r->source));
-    json_field_int(w, "cases", r->cases);
-    json_field_int(w, "passed", r->passed);
-    json_field_str(w, "by", str_from(r->who));
-}
-
 static void add_json(const struct evaluation_record *r, void *ctx) {
     struct json_writer *w = ctx;
     json_object(w);
-    write_record(w, r);
+    evaluation_fields(r, w);
     json_object_end(w);
 }
 
@@ -97,7 +80,7 @@ static bool show(struct store *store, const char *id, struct error *err) {
     if (!evaluations_find(store, id, &r, err))
         return false;
     json_object(&w);
-    write_record(&w, &r);
+    evaluation_fields(&r, &w);
     json_key(&w, "report");
     json_raw(&w, str_from(r.report));
     json_object_end(&w);

@@ -5,6 +5,7 @@
 #include "cli/store_option.h"
 #include "cli/table.h"
 #include "store/keys.h"
+#include "store/object_json.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -30,24 +31,6 @@ struct keys_command {
     const struct store_option *store;
 };
 
-static void write_key(struct json_writer *w, const struct key_record *key, const char *text) {
-    char time[CLOCK_TEXT_SIZE];
-    json_object(w);
-    json_field_text(w, "id", key->id);
-    if (text)
-        json_field_text(w, "key", text);
-    json_field_text(w, "client", key->client);
-    json_field_text(w, "role", role_name(key->role));
-    json_key(w, "rate");
-    json_double(w, key->rate);
-    json_field_int(w, "burst", key->burst);
-    clock_format(key->created, time);
-    json_field_text(w, "created", time);
-    clock_format(key->revoked, time);
-    json_field_text(w, "revoked", key->revoked ? time : NULL);
-    json_object_end(w);
-}
-
 static bool create(const struct keys_command *c, struct store *store, struct error *err) {
     enum role role;
     char text[KEY_TEXT_SIZE];
@@ -60,7 +43,7 @@ static bool create(const struct keys_command *c, struct store *store, struct err
         return false;
     if (c->store->json) {
         AUTO_BUF out = BUF_INIT(8192);
-        write_key(&JSON_WRITER(&out), &key, text);
+        key_write(&key, text, &JSON_WRITER(&out));
         puts(buf_terminated(&out));
         return true;
     }
@@ -104,7 +87,7 @@ static bool list(const struct keys_command *c, struct store *store, struct error
         struct json_writer w = JSON_WRITER(&out);
         json_array(&w);
         for (size_t i = 0; i < count; i++)
-            write_key(&w, &keys[i], NULL);
+            key_write(&keys[i], NULL, &w);
         json_array_end(&w);
         puts(buf_terminated(&out) ? out.p : "[]");
     } else {

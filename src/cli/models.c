@@ -12,6 +12,7 @@
 #include "cli/store_option.h"
 #include "cli/table.h"
 #include "cli/tags.h"
+#include "store/object_json.h"
 #include "store/registry.h"
 
 #include <string.h>
@@ -62,20 +63,10 @@ static const char help[] =
 
 enum { OUTPUT_MAX = 64 << 20, LIMIT_MAX = 1000000 };
 
-static void write_version(struct json_writer *w, const struct version_record *r) {
-    char time[CLOCK_TEXT_SIZE];
-    json_field_text(w, "name", r->name);
-    json_field_int(w, "version", r->version);
-    json_field_text(w, "backend", r->backend);
-    json_field_text(w, "artefact", r->artefact);
-    clock_format(r->created, time);
-    json_field_text(w, "created", time);
-}
-
 static void add_json(const struct version_record *r, void *ctx) {
     struct json_writer *w = &((struct listing *)ctx)->w;
     json_object(w);
-    write_version(w, r);
+    version_fields(r, w);
     json_object_end(w);
 }
 
@@ -226,7 +217,7 @@ static bool show(struct store *store, const char *reference, bool json, struct e
         AUTO_BUF out = BUF_INIT(OUTPUT_MAX);
         struct json_writer w = JSON_WRITER(&out);
         json_object(&w);
-        write_version(&w, &r);
+        version_fields(&r, &w);
         ok = tags_write(store, TAG_MODEL, r.name, r.version, &w, err);
         json_key(&w, "manifest");
         json_raw(&w, str_from(r.manifest));

@@ -8,6 +8,7 @@
 #include "cli/store_option.h"
 #include "cli/table.h"
 #include "cli/tags.h"
+#include "store/object_json.h"
 #include "store/prompts.h"
 #include "store/registry.h"
 
@@ -64,19 +65,10 @@ static bool add(struct store *store, const char *path, bool json, struct error *
 
 /* ---- list, show ---- */
 
-static void write_version(struct json_writer *w, const struct prompt_record *r) {
-    char time[CLOCK_TEXT_SIZE];
-    clock_format(r->created, time);
-    json_field_text(w, "name", r->name);
-    json_field_int(w, "version", r->version);
-    json_field_text(w, "hash", r->hash);
-    json_field_text(w, "created", time);
-}
-
 static void add_json(const struct prompt_record *r, void *ctx) {
     struct json_writer *w = &((struct listing *)ctx)->w;
     json_object(w);
-    write_version(w, r);
+    prompt_fields(r, w);
     json_object_end(w);
 }
 
@@ -111,7 +103,7 @@ static bool show(struct store *store, const char *reference, bool json, struct e
         AUTO_BUF out = BUF_INIT(OUTPUT_MAX);
         struct json_writer w = JSON_WRITER(&out);
         json_object(&w);
-        write_version(&w, &r);
+        prompt_fields(&r, &w);
         json_field_text(&w, "text", r.text);
         json_object_end(&w);
         puts(buf_terminated(&out) ? out.p : "{}");

@@ -7,6 +7,7 @@
 #include "cli/table.h"
 #include "evals/suite.h"
 #include "store/blobs.h"
+#include "store/object_json.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -79,22 +80,9 @@ static bool add(struct store *s, const char *path, bool json, struct error *err)
 
 /* ---- list, show ---- */
 
-static void write_record(const struct suite_record *r, struct json_writer *w) {
-    char time[CLOCK_TEXT_SIZE];
-    clock_format(r->created, time);
-    json_object(w);
-    json_field_text(w, "name", r->name);
-    json_field_int(w, "version", r->version);
-    json_field_text(w, "hash", r->hash);
-    json_field_text(w, "created", time);
-    json_key(w, "files");
-    suite_files_write(r, w);
-    json_object_end(w);
-}
-
 static void add_json(const struct suite_record *r, void *ctx) {
     struct listing *l = ctx;
-    write_record(r, &l->w);
+    suite_write(r, &l->w);
 }
 
 static void add_row(const struct suite_record *r, void *ctx) {
@@ -129,7 +117,7 @@ static bool show(struct store *s, const char *reference, bool json, struct error
     if (json) {
         AUTO_BUF out = BUF_INIT(OUTPUT_MAX);
         struct json_writer w = JSON_WRITER(&out);
-        write_record(&r, &w);
+        suite_write(&r, &w);
         puts(buf_terminated(&out) ? out.p : "{}");
         return true;
     }
