@@ -85,6 +85,30 @@ test('in a browser', { skip: absent, timeout: 180_000 }, async (t) => {
     await axe(page);
   });
 
+  await t.test('an endpoint is shown with its stages, and switched to people and back', async (t) => {
+    const { page, open } = await visit(t, server);
+    await open('#/overview');
+    await page.getByRole('link', { name: 'tickets' }).click();
+    await page.getByRole('heading', { name: 'Pipeline' }).waitFor();
+    assert.match(await page.locator('.pipeline').innerText(), /authenticate[^]*infer[^]*ms[^]*decide/);
+    await axe(page);
+    const state = async () => (await server.get('/v1/admin/endpoints/tickets/switch')).json;
+    for (const [button, to] of [['To people', 'people'], ['Automatic', 'auto']]) {
+      await page.getByRole('button', { name: button }).click();
+      const dialog = page.getByRole('dialog');
+      await dialog.getByLabel(/^Why/).fill('a drill');
+      await axe(page);
+      await dialog.getByRole('button', { name: button }).click();
+      await until(to, async () => (await state()).to === to);
+      assert.equal((await state()).reason, 'a drill');
+      await dialog.waitFor({ state: 'detached' });
+    }
+    await open('#/audit');
+    await page.getByText('a drill').first().waitFor();
+    await open('#/requests?endpoint=tickets');
+    await page.getByRole('cell', { name: '200' }).first().waitFor();
+  });
+
   await t.test('review by the keyboard alone', async (t) => {
     for (const text of unsure) assert.equal((await server.answer('tickets', { text })).decision, 'review');
     const items = (await server.get('/v1/review')).json.data;

@@ -3,7 +3,8 @@ import { html, useState } from './html.js';
 import { useLoad } from './load.js';
 import { Badge, Choice, Decision, Empty, Facts, Health, Loaded, Meter, Page, Serving, Sheet, Table } from './parts.js';
 import { ms, number, percent } from './format.js';
-import { go, to } from './route.js';
+import { to } from './route.js';
+import { Switch } from './endpoint_switch.js';
 import { meanings } from './stages.js';
 
 // The stages that every request passes, in their order: the wider the bar, the more of the time.
@@ -64,7 +65,7 @@ function Numbers({ of: e }) {
   <//>`;
 }
 
-function Shown({ of: e }) {
+function Shown({ of: e, who }) {
   const cache = e.cache, asked = cache.hit + cache.miss + cache.stale + cache.semantic;
   return html`${e.reasons.length > 0 && html`<div class="problem"><p><strong>${e.health === 'down' ? 'It does not answer' : 'What is wrong'}</strong></p>${e.reasons.map((reason) => html`<p>${reason}</p>`)}</div>`}
     <${Pipeline} stages=${e.stages} />
@@ -72,23 +73,23 @@ function Shown({ of: e }) {
       ${e.rollout && html`<p class="small">A rollout is ${e.rollout.state}: <a href=${to(['rollouts', e.rollout.id])}>${e.rollout.stable} → ${e.rollout.candidate}</a></p>`}<//>
     <div class="halves">
       <${Numbers} of=${e} />
-      <${Sheet} title="When it cannot, and when it need not">
+      <div class="column"><${Sheet} title="When it cannot, and when it need not">
         <${Facts} of=${[['Fallback chain', e.fallback_chain.length ? e.fallback_chain.join(' → ') : 'none: the client gets the error'],
           ['Cache', `${[cache.exact && 'exact', cache.tuning && `semantic (${cache.tuning})`].filter(Boolean).join(', ') || 'off'}`],
           ['Hits', asked ? html`${percent((asked - cache.miss) / asked, 1)} <${Meter} value=${(asked - cache.miss) / asked} label="Cache hits" />` : 'nothing asked yet'], ['Stale answers', cache.stale || null]]} />
-      <//>
+      <//><${Switch} endpoint=${e.name} who=${who} /></div>
     </div>
     ${e.upstreams.length > 0 && html`<${Sheet} title="Upstreams"><${Table} caption="Upstreams" columns=${upstreams} rows=${e.upstreams} /><//>`}
     <${Sheet} title="Configuration"><details><summary>${Object.keys(e.configuration).length} options</summary>
       <${Facts} of=${Object.entries(e.configuration).map(([name, value]) => [name, html`<code>${plain(value)}</code>`])} /></details><//>`;
 }
 
-function One({ name }) {
+function One({ name, who }) {
   const from = useLoad(`/v1/admin/endpoints/${encodeURIComponent(name)}`, { every: 5000 });
   const e = from.data;
   return html`<${Page} title=${name} actions=${html`<a class="button" href=${to(['try', name])}>Try it</a><a class="button" href=${to(['requests'], { endpoint: name })}>Requests</a>`}
       lead=${e && html`<span class="row"><${Health} of=${e} short /> ${e.description} ${e.owner && html`<span>· owner ${e.owner}</span>`}</span>`}>
-    <${Loaded} from=${from} what="endpoint">${(found) => html`<${Shown} of=${found} />`}<//>
+    <${Loaded} from=${from} what="endpoint">${(found) => html`<${Shown} of=${found} who=${who} />`}<//>
   <//>`;
 }
 
@@ -100,9 +101,9 @@ const listed = [
   { head: 'Owner', cell: (e) => e.owner },
 ];
 
-export function Endpoint({ path }) {
+export function Endpoint({ path, who }) {
   const all = useLoad(path[0] ? '' : '/v1/endpoints');
-  if (path[0]) return html`<${One} key=${path[0]} name=${path[0]} />`;
+  if (path[0]) return html`<${One} key=${path[0]} name=${path[0]} who=${who} />`;
   return html`<${Page} title="Endpoints"><${Loaded} from=${all} what="endpoints">${({ data }) => (data.length
     ? html`<${Sheet}><${Table} caption="Endpoints" columns=${listed} rows=${data} /><//>`
     : html`<${Empty} title="There is no endpoint yet"><p>Endpoints are written in <code>penstock.yaml</code>.</p><//>`)}<//><//>`;
