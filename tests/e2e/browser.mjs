@@ -41,7 +41,7 @@ export async function visit(t, server, { width = 1280, height = 900, scheme = 'l
   });
   const open = async (hash = '') => {
     await page.goto(`http://127.0.0.1:${server.port}/console${hash}`);
-    await page.locator('h1').first().waitFor();
+    await page.locator('h1').first().waitFor().catch((error) => assert.fail(`${hash}: ${error.message}\n${problems.join('\n')}`));
   };
   return { page, context, problems, open };
 }

@@ -301,12 +301,13 @@ class Server {
 let servers = 0;
 
 // Starts a server. `config` lacks what every test has: the address, the store, and authentication, which is off unless
-// it says otherwise. Options: store (a folder; default one of its own), env, wrapper (a program and arguments to start it with).
-export async function serve(t, config, { store, dir = folder(t), env, wrapper = [] } = {}) {
-  const file = path.join(dir, 'penstock.yaml');
+// it says otherwise. Options: store (a folder; default one of its own), env, wrapper (a program and arguments to start it with),
+// file (a configuration that is there already, and is taken as it is but for the address; `config` is not looked at).
+export async function serve(t, config, { store, dir = folder(t), env, wrapper = [], file: given } = {}) {
+  const file = given ?? path.join(dir, 'penstock.yaml');
   const whole = complete(config, store ?? path.join(dir, 'store'));
-  fs.writeFileSync(file, JSON.stringify(whole, null, 2));
-  const [program, ...args] = [...wrapper, binary, 'serve', '-c', file];
+  if (!given) fs.writeFileSync(file, JSON.stringify(whole, null, 2));
+  const [program, ...args] = [...wrapper, binary, 'serve', '-c', file, ...(given ? ['--listen', '127.0.0.1:0'] : [])];
   const log = path.join(dir, `server-${servers++}.log`);
   const out = fs.openSync(log, 'w'); // a file: a pipe that this process does not empty in time would hold the server up
   const child = spawn(program, args, { env: environment(env), stdio: ['ignore', 'inherit', out] });
