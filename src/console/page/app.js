@@ -6,8 +6,11 @@ import { Loading, Problem } from './parts.js';
 import { go, to, useRoute } from './route.js';
 import { SignIn } from './sign_in.js';
 import { Toasts } from './toasts.js';
+import { Alerts } from './page_alerts.js';
 import { Audit } from './page_audit.js';
 import { Endpoint } from './page_endpoint.js';
+import { Incidents } from './page_incidents.js';
+import { Monitors } from './page_monitors.js';
 import { Overview } from './page_overview.js';
 import { Requests } from './page_requests.js';
 import { Review } from './page_review.js';
@@ -22,6 +25,9 @@ const pages = [
   { group: 'Serving', path: 'requests', title: 'Requests', role: 'reviewer', view: Requests },
   { group: 'Work', path: 'try', title: 'Try it', role: 'client', view: Try },
   { group: 'Work', path: 'review', title: 'Review', role: 'reviewer', view: Review },
+  { group: 'Knowing', path: 'monitors', title: 'Monitors', role: 'reviewer', view: Monitors },
+  { group: 'Knowing', path: 'alerts', title: 'Alerts', role: 'reviewer', view: Alerts },
+  { group: 'Knowing', path: 'incidents', title: 'Incidents', role: 'reviewer', view: Incidents },
   { group: 'Knowing', path: 'audit', title: 'Audit', role: 'admin', view: Audit },
 ];
 
@@ -42,7 +48,8 @@ function Scheme() {
 
 function Navigation({ mine, current, role }) {
   const queue = useLoad(ranks[role] >= ranks.reviewer ? '/v1/review?limit=1' : '', { every: 10_000 });
-  const counts = { review: queue.data?.open };
+  const incidents = useLoad(ranks[role] >= ranks.reviewer ? '/v1/admin/incidents?limit=99' : '', { every: 15_000 });
+  const counts = { review: queue.data?.open, incidents: incidents.data?.data.length };
   useEffect(() => {
     window.addEventListener('queue', queue.reload);
     return () => window.removeEventListener('queue', queue.reload);

@@ -39,10 +39,15 @@ const Language = ({ of: r }) => r.usage && html`<${Sheet} title="The language mo
     ['Calls', r.attempts], ['At the upstream', ms(r.upstream_ms)], ['First token', r.first_token_ms ? ms(r.first_token_ms) : null]]} />
 <//>`;
 
-const plain = (value) => (value !== null && typeof value === 'object' ? JSON.stringify(value) : String(value));
+// { artefact: { sha256 } } as "artefact sha256"; what is empty is left out.
+const flat = (value, name = '') => (value !== null && typeof value === 'object' && !Array.isArray(value)
+  ? Object.entries(value).flatMap(([key, inner]) => flat(inner, name ? `${name} ${key}` : key))
+  : [[name.replaceAll('_', ' '), Array.isArray(value) ? value.map((one) => (typeof one === 'object' ? JSON.stringify(one) : one)).join(', ') : value]]);
+
+const shown = (value) => (/^[0-9a-f]{64}$/.test(value) ? html`<code title=${value}>${value.slice(0, 16)}…</code>` : /^\d{4}-\d\d-\d\dT/.test(value) ? html`<${Time} at=${value} />` : String(value));
 
 const Lineage = ({ of: lineage }) => lineage && html`<${Sheet} title="Where the model comes from">
-  <${Facts} of=${Object.entries(lineage).filter(([, value]) => value !== null && value !== '').map(([name, value]) => [name.replaceAll('_', ' '), html`<span class="small">${plain(value)}</span>`])} />
+  <${Facts} of=${flat(lineage).filter(([, value]) => value !== null && value !== '').map(([name, value]) => [name, shown(value)])} />
 <//>`;
 
 export const Story = ({ of: r }) => html`<div class="halves">

@@ -1,0 +1,20 @@
+// Values of monitors and alerts, in their unit, and what their states are called.
+import { ms, number, percent, usd } from './format.js';
+
+const forms = {
+  ms, share: (value) => percent(value, Math.abs(value) < 0.1 ? 2 : 1), usd, count: number,
+  s: (value) => (value >= 120 ? `${number(value / 60)}\u00a0min` : `${number(value)}\u00a0s`),
+  divergence: (value) => value.toFixed(3),
+};
+
+export const inUnit = (value, unit) => (value === null || value === undefined ? '–' : (forms[unit] ?? number)(value));
+
+export const sights = {
+  good: ['good', 'good'], breached: ['bad', 'breached'], no_data: ['', 'too few samples'], 'no data': ['', 'too few samples'],
+  void: ['warn', 'void'], 'not measured': ['', 'not measured'],
+};
+
+// latency_p95 is "Latency p95"
+export const titled = (name) => name.replaceAll('_', ' ').replace(/^./, (letter) => letter.toUpperCase());
+
+export const where = ({ endpoint, part }) => `${endpoint || 'the whole server'}${part ? `, ${part}` : ''}`;
