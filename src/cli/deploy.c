@@ -118,12 +118,14 @@ static bool fill(const struct deploy_command *c, struct rollout_record *r, struc
 
 /* ---- whether it may ---- */
 
-static bool loads(struct store *store, const struct config_model *m, unsigned *version, struct error *err) {
+static bool loads(struct store *store, const struct config_model *m, char reference[ROLLOUT_NAME_MAX + 1],
+                  unsigned *version, struct error *err) {
     struct model_version *v;
     struct work_pool *pool = work_pool_new(1);
     bool good = pool && model_version_load(store, m->name, m->version, pool, &v, err);
     if (good) {
         *version = v->version;
+        snprintf(reference, ROLLOUT_NAME_MAX + 1, "%s", v->reference);
         model_version_unref(v);
     }
     work_pool_free(pool);
@@ -142,12 +144,8 @@ static bool find_candidate(struct store *store, const struct config *config, con
     if (remote != (t.target.upstream.text != NULL))
         return fail(err, ERR_USAGE, "endpoint \"%s\" takes %s", e->name,
                     remote ? "UPSTREAM/MODEL" : "NAME@VERSION of the registry");
-    if (!remote) {
-        if (!loads(store, &t.target.model, version, err))
-            return false;
-        snprintf(r->candidate, sizeof r->candidate, "%s@%u", t.target.model.name, *version);
-        return true;
-    }
+    if (!remote)
+        return loads(store, &t.target.model, r->candidate, version, err);
     for (size_t i = 0; i < config->upstream_count; i++)
         if (strcmp(config->upstreams[i].name, t.target.upstream.text) == 0) {
             str_put(str_from(reference), r->candidate, sizeof r->candidate);

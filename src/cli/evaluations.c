@@ -111,7 +111,7 @@ static bool read_option(void *ctx, int option, const char *value, struct error *
     switch (option) {
     case OPTION_SUITE: c->filter.suite = value; return true;
     case OPTION_ENDPOINT: c->filter.endpoint = value; return true;
-    default: return registry_parse_reference(str_from(value), c->model, &c->filter.version, err);
+    default: return reference_parse(str_from(value), "model", c->model, &c->filter.version, err);
     }
 }
 

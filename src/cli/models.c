@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "cli/listing.h"
 #include "cli/models_add.h"
+#include "cli/models_alias.h"
 #include "cli/models_archive.h"
 #include "cli/models_encoder.h"
 #include "cli/models_lineage.h"
@@ -29,12 +30,14 @@ static const char help[] =
     "       penstock models export NAME[@VERSION]… FILE.tar [--prompt NAME[@VERSION]] [--files]\n"
     "       penstock models import FILE.tar\n"
     "       penstock models tag NAME[@VERSION] KEY=VALUE… | untag NAME[@VERSION] KEY… | tags "
-    "NAME[@VERSION]\n\n"
+    "NAME[@VERSION]\n"
+    "       penstock models alias NAME@VERSION ALIAS | unalias NAME ALIAS | aliases [NAME]\n\n"
     "  list     all models and versions, the newest first\n"
     "  show     what a version was made of and how good it was\n"
     "  lineage  its artefact, the dataset it was trained on and that one's manifest, each with its hash\n"
     "  export   versions with their datasets and tags, and prompts, as one archive (docs/registry.md)\n"
     "  import   what an archive holds: all of it or, where anything is wrong, nothing\n" TAGS_HELP
+    "  alias    NAME@ALIAS means that version from now on; rollouts move \"stable\" and \"candidate\"\n"
     "  add      a version made of rules: a Lua file with classify(r), see docs/rules.md; or of a classifier "
     "in an\n"
     "           ONNX file, see docs/onnx-models.md, or of XGBoost, see docs/boosted-models.md; \"penstock "
@@ -104,7 +107,7 @@ static bool list(struct store *store, const struct models_command *c, struct err
     char after[MODEL_NAME_MAX + 1];
     struct version_page page = {.name = c->model, .limit = c->limit};
     if (c->after) {
-        if (!registry_parse_reference(str_from(c->after), after, &page.after_version, err))
+        if (!reference_parse(str_from(c->after), "model", after, &page.after_version, err))
             return false;
         page.after = after;
     }
@@ -239,6 +242,7 @@ enum models_verb {
     VERB_EXPORT,
     VERB_IMPORT,
     VERB_TAGS,
+    VERB_ALIAS,
     VERB_NONE
 };
 
@@ -252,7 +256,9 @@ static enum models_verb verb_of(char **words, int count) {
     for (int i = 0; i < VERB_TAGS; i++)
         if (strcmp(words[0], verbs[i].name) == 0)
             return count >= verbs[i].least && count <= verbs[i].most ? (enum models_verb)i : VERB_NONE;
-    return tags_is_verb(words, count) ? VERB_TAGS : VERB_NONE;
+    return tags_is_verb(words, count)           ? VERB_TAGS
+           : models_alias_is_verb(words, count) ? VERB_ALIAS
+                                                : VERB_NONE;
 }
 
 static bool add_encoder(struct store *store, struct models_command *c, const char *name, struct error *err) {
@@ -300,6 +306,7 @@ static bool dispatch(struct store *store, struct models_command *c, enum models_
     case VERB_LINEAGE: return models_lineage(store, words[1], c->json, err);
     case VERB_IMPORT: return models_import(store, words[1], c->json, err);
     case VERB_TAGS: return tags_run(store, &tags, words, count, err);
+    case VERB_ALIAS: return models_alias_run(store, words, count, c->json, err);
     default: break;
     }
     c->archive.models = words + 1;
@@ -316,7 +323,9 @@ static bool run(void *ctx, const struct store_option *option, char **words, int 
         return fail(err, ERR_USAGE,
                     "expected \"list\", \"show NAME[@VERSION]\", \"add NAME\", \"lineage NAME\", \"export "
                     "NAME FILE\", "
-                    "\"import FILE\", \"tag NAME KEY=VALUE\", \"untag NAME KEY\" or \"tags NAME\"");
+                    "\"import FILE\", \"tag NAME KEY=VALUE\", \"untag NAME KEY\", \"tags NAME\", \"alias "
+                    "NAME@VERSION ALIAS\", "
+                    "\"unalias NAME ALIAS\" or \"aliases\"");
     if (!store_option_open(option, verb == VERB_ADD || verb == VERB_IMPORT, &store, err))
         return false;
     c->json = option->json;

@@ -18,9 +18,9 @@ static const struct option share_options[] = {
     {.name = "model",
      MODEL(config_share, target.model),
      .flags = OPTION_REQUIRED,
-     .help =
-         "Which model: of the registry (without a version the newest one at the time of loading), or, with "
-         "`upstream`, as that upstream calls it."},
+     .help = "Which model: of the registry (NAME@VERSION, NAME@ALIAS, or without either the one with the "
+             "alias stable, else the newest), or, with "
+             "`upstream`, as that upstream calls it."},
     {.name = "upstream",
      NAME(config_share, target.upstream),
      .help = "Which of the `upstreams` has the model. Chats and embeddings need one."},

@@ -61,7 +61,7 @@ static const char values[] =
     "`localhost` "
     "is 127.0.0.1 and `*` every interface |\n"
     "| path | relative ones are relative to the file's folder |\n"
-    "| model | `NAME` (its newest version) or `NAME@VERSION` |\n"
+    "| model | `NAME@VERSION`, `NAME@ALIAS`, or `NAME` (its `stable` version, else the newest) |\n"
     "| secret | `${env:NAME}` or `${file:/path}`; never the secret itself |\n"
     "\n"
     "Quotes make no difference. Anchors and aliases work; merge keys (`<<`), tags and several documents in "

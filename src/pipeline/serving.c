@@ -85,7 +85,7 @@ static bool configured(struct store *s, const struct config_endpoint *e, char *r
                  t->prompt.text ? t->prompt.text : "");
         return true;
     }
-    if (!registry_find(s, t->model.name, t->model.version, &record, err))
+    if (!registry_find_serving(s, t->model.name, t->model.version, &record, err))
         return false;
     snprintf(reference, size, "%s@%u", record.name, record.version);
     version_record_clear(&record);
@@ -121,11 +121,11 @@ bool serving_parse(const char *reference, const struct config_place *place, stru
     memcpy(out->text, reference, strlen(reference) + 1);
     char *slash = strchr(out->text, '/');
     if (!slash) {
-        if (!reference_parse(str_from(out->text), "model", name, &t->model.version, &why))
+        if (!registry_parse_reference(str_from(out->text), name, &t->model.version, &why))
             return fail(err, ERR_USAGE, "%s", why.message);
         t->model.text = t->model.name = out->text;
         char *at = strchr(out->text, '@');
-        if (at)
+        if (at && t->model.version) /* else an alias, which the name keeps */
             *at = '\0';
         return true;
     }

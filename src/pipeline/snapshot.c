@@ -127,7 +127,7 @@ static struct model_version *get_version(struct build *b, const struct config_mo
     struct error err;
     struct version_record record;
     struct model_version *v = NULL;
-    if (registry_find(b->from->store, wanted->name, wanted->version, &record, &err)) {
+    if (registry_find_serving(b->from->store, wanted->name, wanted->version, &record, &err)) {
         struct model_version *same = loaded(b->s, &record);
         if (!same)
             same = loaded(b->from->previous, &record);

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "store/aliases.h"
 #include "store/blobs.h"
 #include "store/reference.h"
 #include "store/history.h"
@@ -152,10 +153,32 @@ static void read_columns(sqlite3_stmt *q, struct version_record *r) {
     r->created = sql_int_at(q, 4);
 }
 
+/* *version is what the alias means, unless there is a number. */
+static bool resolve(struct store *s, struct str name, struct str alias, unsigned *version,
+                    struct error *err) {
+    char model[MODEL_NAME_MAX + 1], text[ALIAS_MAX + 1];
+    if (alias.n == 0 || *version)
+        return true;
+    str_put(name, model, sizeof model);
+    str_put(alias, text, sizeof text);
+    if (!aliases_find(s, model, text, version, err))
+        return false;
+    return *version ||
+           fail(err, ERR_NOT_FOUND,
+                "The model %s has no alias \"%s\"; `penstock models aliases` shows them all.", model, text);
+}
+
+bool registry_find_serving(struct store *s, const char *name, unsigned version, struct version_record *out,
+                           struct error *err) {
+    if (version == 0 && !strchr(name, '@') && !aliases_find(s, name, ALIAS_STABLE, &version, err))
+        return false;
+    return registry_find(s, name, version, out, err);
+}
+
 bool registry_find(struct store *s, const char *name, unsigned version, struct version_record *out,
                    struct error *err) {
-    struct str wanted = str_from(name);
-    if (!reference_check_name(wanted, "model", err))
+    struct str alias = str_from(name), wanted = str_split(&alias, '@');
+    if (!reference_check_name(wanted, "model", err) || !resolve(s, wanted, alias, &version, err))
         return false;
     sqlite3_stmt *q =
         sql_statement(s,
@@ -185,7 +208,17 @@ bool registry_find(struct store *s, const char *name, unsigned version, struct v
 
 bool registry_parse_reference(struct str reference, char name[MODEL_NAME_MAX + 1], unsigned *version,
                               struct error *err) {
-    return reference_parse(reference, "model", name, version, err);
+    struct str alias = reference, model = str_split(&alias, '@');
+    if (!alias_is_name(alias) || model.n == 0)
+        return reference_parse(reference, "model", name, version, err);
+    if (reference.n > MODEL_NAME_MAX)
+        return fail(err, ERR_USAGE, "\"%.*s\" is longer than %d bytes.", STR_ARG(str_slice(reference, 0, 80)),
+                    MODEL_NAME_MAX);
+    if (!reference_check_name(model, "model", err))
+        return false;
+    str_put(reference, name, MODEL_NAME_MAX + 1);
+    *version = 0;
+    return true;
 }
 
 /* One statement for each kind of page, so that each is a walk along versions_listing. */

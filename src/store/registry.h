@@ -23,10 +23,15 @@ void version_record_clear(struct version_record *r);
 /* Writes artefact and row as one: the next number of `name`. */
 bool registry_add_version(struct store *s, const char *name, const char *backend, struct str artefact,
                           struct str manifest, unsigned *version, struct error *err) MUST_USE;
-/* version 0: the newest. ERR_NOT_FOUND names the nearest existing one. */
+/* version 0: the newest, or of a name with an alias ("documents@stable") the one that this means.
+ * ERR_NOT_FOUND names the nearest existing one. */
 bool registry_find(struct store *s, const char *name, unsigned version, struct version_record *out,
                    struct error *err) MUST_USE;
-/* "documents@3" or "documents" (newest). */
+/* The version that a name without one means to a server: its `stable` once it has such an alias, so that
+ * nothing newer serves without a rollout; else the newest. As registry_find otherwise. */
+bool registry_find_serving(struct store *s, const char *name, unsigned version, struct version_record *out,
+                           struct error *err) MUST_USE;
+/* "documents@3", "documents" (newest), or "documents@stable", which is *name as it is, version 0. */
 bool registry_parse_reference(struct str reference, char name[MODEL_NAME_MAX + 1], unsigned *version,
                               struct error *err) MUST_USE;
 /* The dataset that its manifest names (store/datasets.h); *found false: it names none. */

@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "store/aliases.h"
 #include "store/history.h"
 #include "store/sql.h"
 
@@ -90,6 +91,61 @@ static bool note(struct store *s, const struct rollout_record *r, const struct r
     return history_add(s, &c, err) && store_note_change(s, err);
 }
 
+/* ---- aliases ---- */
+
+/* *version 0: it is no version of the registry. */
+static void version_of(const char *reference, char name[REFERENCE_NAME_MAX + 1], unsigned *version) {
+    struct error ignored;
+    *version = 0;
+    if (!strchr(reference, '/') && !reference_parse(str_from(reference), "model", name, version, &ignored))
+        *version = 0;
+}
+
+static bool set_alias(struct store *s, const char *reference, const char *alias, const char *who,
+                      const char *why, struct error *err) {
+    char name[REFERENCE_NAME_MAX + 1];
+    unsigned version;
+    version_of(reference, name, &version);
+    return !version || aliases_set(s, name, alias, version, who, why, err);
+}
+
+/* Another rollout's is left alone. */
+static bool remove_candidate(struct store *s, const char *reference, const char *who, const char *why,
+                             struct error *err) {
+    char name[REFERENCE_NAME_MAX + 1];
+    unsigned version, now;
+    version_of(reference, name, &version);
+    if (!version)
+        return true;
+    return aliases_find(s, name, ALIAS_CANDIDATE, &now, err) &&
+           (now != version || aliases_set(s, name, ALIAS_CANDIDATE, 0, who, why, err));
+}
+
+/* From the first rollout of a model on somebody says what is stable. */
+static bool begin_aliases(struct store *s, const struct rollout_record *r, struct error *err) {
+    char name[REFERENCE_NAME_MAX + 1];
+    unsigned version, stable = 0;
+    version_of(r->stable, name, &version);
+    if (version && !aliases_find(s, name, ALIAS_STABLE, &stable, err))
+        return false;
+    return (stable || set_alias(s, r->stable, ALIAS_STABLE, r->who, r->why, err)) &&
+           set_alias(s, r->candidate, ALIAS_CANDIDATE, r->who, r->why, err);
+}
+
+/* Stable is what serves everybody: not a candidate that has only a segment, and nothing of a shadow's. */
+static bool move_aliases(struct store *s, const struct rollout_record *r, const struct rollout_record *before,
+                         const char *who, const char *why, struct error *err) {
+    bool for_all = !*r->segment, promoted = r->state == ROLLOUT_PROMOTED;
+    if (r->state == ROLLOUT_RUNNING || (promoted && !for_all))
+        return true;
+    if (promoted && !set_alias(s, r->candidate, ALIAS_STABLE, who, why, err))
+        return false;
+    if (before->state == ROLLOUT_PROMOTED && r->state == ROLLOUT_ROLLED_BACK &&
+        !set_alias(s, r->stable, ALIAS_STABLE, who, why, err))
+        return false;
+    return remove_candidate(s, r->candidate, who, why, err);
+}
+
 /* ---- writing ---- */
 
 static bool insert(struct store *s, const struct rollout_record *r, struct error *err) {
@@ -161,7 +217,8 @@ static bool start(struct store *s, struct rollout_record *r, struct error *err) 
                     "Endpoint \"%s\" has a rollout already: %s of %s, at step %u since %s. End it with "
                     "\"penstock rollback\" or \"penstock promote\" first.",
                     r->endpoint, other.id, other.candidate, other.step + 1, other.who);
-    return insert(s, r, err) && note(s, r, NULL, "rollout.started", r->who, r->why, err);
+    return insert(s, r, err) && note(s, r, NULL, "rollout.started", r->who, r->why, err) &&
+           begin_aliases(s, r, err);
 }
 
 bool rollouts_start(struct store *s, struct rollout_record *r, struct error *err) {
@@ -227,7 +284,8 @@ bool rollouts_save(struct store *s, struct rollout_record *r, const void *eviden
     bool good = find(s, r->id, &found, &before, err);
     *lost = good && (!found || before.moves != r->moves);
     if (good && !*lost)
-        good = update(s, r, evidence, n, err) && (!what || note(s, r, &before, what, who, why, err));
+        good = update(s, r, evidence, n, err) && (!what || (note(s, r, &before, what, who, why, err) &&
+                                                            move_aliases(s, r, &before, who, why, err)));
     if (!good || *lost) {
         store_rollback(s);
         return good;
