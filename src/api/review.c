@@ -2,8 +2,10 @@
  * skip|label; GET and POST /v1/review/{id} are shorter ways of looking at an item and labelling it. */
 #include "review/claims.h"
 #include "review/input.h"
+#include "review/stats.h"
 
 #include "api/jobs.h"
+#include "base/clock.h"
 #include "net/query.h"
 
 #include <stdlib.h>
@@ -72,6 +74,33 @@ void review_item(struct call *c) {
     struct api_job job = job_of(c);
     job.work = get_work;
     call_submit(c, &job);
+}
+
+static bool outcome_work(struct api_job *job, struct store *store, struct buf *out, struct error *err) {
+    return review_outcome(store, job->id, job->reviewer, out, err);
+}
+
+/* Whose request it was learns what became of it, and no more. */
+void review_item_or_outcome(struct call *c) {
+    struct api_job job = job_of(c);
+    job.work = c->client && c->client->role < ROLE_REVIEWER ? outcome_work : get_work;
+    call_submit(c, &job);
+}
+
+static bool stats_work(struct api_job *job, struct store *store, struct buf *out, struct error *err) {
+    return review_stats(store, job->endpoint, job->admin, clock_wall(), out, err);
+}
+
+void review_figures(struct call *c) {
+    struct error err;
+    struct api_job job = job_of(c);
+    job.work = stats_work;
+    if (!http_query_get(c->x->query, STR("endpoint"), c->x->arena, &job.endpoint, &err) ||
+        (job.endpoint.n == 0 &&
+         !fail_at(&err, ERR_MISSING_FIELD, "endpoint", "Say of which endpoint: ?endpoint=NAME.")))
+        call_fail(c, &err);
+    else
+        call_submit(c, &job);
 }
 
 static bool input_work(struct api_job *job, struct store *store, struct buf *out, struct error *err) {

@@ -60,6 +60,8 @@ void review_claim_item(struct call *c);
 void review_release_item(struct call *c);
 void review_skip_item(struct call *c);
 void review_input_of(struct call *c);
+void review_figures(struct call *c);
+void review_item_or_outcome(struct call *c);
 void switch_show(struct call *c);
 void switch_set(struct call *c);
 void feedback_take(struct call *c);

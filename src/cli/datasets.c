@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "cli/data_option.h"
 #include "cli/datasets_diff.h"
+#include "cli/datasets_labels.h"
 #include "cli/listing.h"
 #include "cli/store_option.h"
 #include "cli/table.h"
@@ -19,6 +20,7 @@
 
 static const char help[] =
     "Usage: penstock datasets add NAME --data FOLDER|FILE.csv [--keep] [OPTION…]\n"
+    "       penstock datasets from-labels ENDPOINT --name NAME [--out PATH]\n"
     "       penstock datasets list\n"
     "       penstock datasets show NAME[@VERSION] [--rows]\n"
     "       penstock datasets diff A[@VERSION] B[@VERSION] [--limit N]\n"
@@ -27,23 +29,31 @@ static const char help[] =
     "  add      the next version of NAME: a manifest of rows with labels, sizes and hashes, without the rows "
     "themselves.\n"
     "           What is there already gets no new one; \"penstock train\" adds what it trains on\n"
+    "  from-labels  the next version of NAME from what people said of an endpoint's inputs (review queue "
+    "and\n"
+    "           feedback), written to PATH (NAME.csv; of documents a folder) for \"penstock train\"; one row "
+    "in\n"
+    "           five is held out, the same ones every time\n"
     "  list     all datasets and versions, the newest first\n"
     "  show     what it is made of, and which models learned from it\n"
     "  diff     rows that were added, removed, relabelled or changed from A to B\n" TAGS_HELP "\n"
     "      --data PATH          a folder with a sub-folder of files for each class, or a CSV file with a "
     "header\n"
+    "      --name NAME          with from-labels: the dataset\n"
+    "      --out PATH           with from-labels: where its rows are written\n"
     "      --keep               the files, too, into the store, each once\n"
     "      --rows               all rows\n"
     "      --limit N            so many changes of each kind (20; 0: all)\n"
     "      --history            tags that no longer hold, too\n" DATA_OPTIONS_HELP STORE_OPTIONS_HELP;
 
 enum { OUTPUT_MAX = 1 << 30, FILE_MAX = 1 << 30, LIMIT_DEFAULT = 20, REASONS_SHOWN = 5 };
-enum { OPTION_KEEP = OPTION_OWN, OPTION_ROWS, OPTION_LIMIT, OPTION_HISTORY };
+enum { OPTION_KEEP = OPTION_OWN, OPTION_ROWS, OPTION_LIMIT, OPTION_HISTORY, OPTION_NAME, OPTION_OUT };
 
 struct datasets_command {
     struct data_option data;
     bool keep, rows, history, json;
     uint64_t limit;
+    const char *name, *out; /* of from-labels */
     struct store *store;
 };
 
@@ -125,6 +135,32 @@ static bool add(struct datasets_command *c, const char *name, struct error *err)
                (unsigned long long)r.rows, (unsigned long long)r.labels, rejected,
                added ? "" : " (it was there already)");
     return good;
+}
+
+/* ---- from-labels ---- */
+
+static bool from_labels(struct datasets_command *c, const char *endpoint, struct error *err) {
+    char path[512], train[600];
+    bool folder;
+    if (!c->name)
+        return fail(err, ERR_USAGE, "say with --name what the dataset is called");
+    if (!reference_check_name(str_from(c->name), "dataset", err))
+        return false;
+    snprintf(path, sizeof path, "%s.csv", c->name);
+    const char *out = c->out ? c->out : path;
+    if (!datasets_labels_write(c->store, endpoint, out, &folder, err))
+        return false;
+    snprintf(train, sizeof train, "%.500s%s", out, folder ? "/train" : "");
+    /* Of documents the rows to learn from; what is held out lies beside them. */
+    c->data.path = train;
+    c->data.ignored[c->data.csv.ignore_count++] = "split";
+    c->data.ignored[c->data.csv.ignore_count++] = "request_id";
+    c->keep = true;
+    if (!add(c, c->name, err))
+        return false;
+    fprintf(stderr, "next: penstock train %s --data %s%s\n", c->name, train,
+            folder ? "" : " --split train --ignore split --ignore request_id");
+    return true;
 }
 
 /* ---- list, show ---- */
@@ -294,13 +330,16 @@ static bool dispatch(struct datasets_command *c, char **words, int count, struct
         return list(c, err);
     if (strcmp(verb, "add") == 0)
         return add(c, words[1], err);
+    if (strcmp(verb, "from-labels") == 0)
+        return from_labels(c, words[1], err);
     return strcmp(verb, "show") == 0 ? show(c, words[1], err) : diff(c, words[1], words[2], err);
 }
 
 static bool is_known(char **words, int count) {
     const char *verb = words[0];
     return tags_is_verb(words, count) || (strcmp(verb, "list") == 0 && count == 1) ||
-           ((strcmp(verb, "add") == 0 || strcmp(verb, "show") == 0) && count == 2) ||
+           ((strcmp(verb, "from-labels") == 0 || strcmp(verb, "add") == 0 || strcmp(verb, "show") == 0) &&
+            count == 2) ||
            (strcmp(verb, "diff") == 0 && count == 3);
 }
 
@@ -308,7 +347,8 @@ static bool run(void *ctx, const struct store_option *option, char **words, int 
     struct datasets_command *c = ctx;
     if (!is_known(words, count))
         return fail(err, ERR_USAGE,
-                    "expected \"add NAME --data PATH\", \"list\", \"show NAME\", \"diff A B\", \"tag NAME "
+                    "expected \"add NAME --data PATH\", \"from-labels ENDPOINT --name NAME\", \"list\", "
+                    "\"show NAME\", \"diff A B\", \"tag NAME "
                     "KEY=VALUE\", "
                     "\"untag NAME KEY\" or \"tags NAME\"");
     if (!store_option_open(option, strcmp(words[0], "add") == 0, &c->store, err))
@@ -334,6 +374,8 @@ static bool read_option(void *ctx, int option, const char *value, struct error *
     case OPTION_KEEP: c->keep = true; return true;
     case OPTION_ROWS: c->rows = true; return true;
     case OPTION_HISTORY: c->history = true; return true;
+    case OPTION_NAME: c->name = value; return true;
+    case OPTION_OUT: c->out = value; return true;
     case OPTION_LIMIT: return read_limit(c, value, err);
     default: break;
     }
@@ -347,6 +389,8 @@ int cli_datasets(int argc, char **argv) {
                                             {"keep", no_argument, NULL, OPTION_KEEP},
                                             {"rows", no_argument, NULL, OPTION_ROWS},
                                             {"limit", required_argument, NULL, OPTION_LIMIT},
+                                            {"name", required_argument, NULL, OPTION_NAME},
+                                            {"out", required_argument, NULL, OPTION_OUT},
                                             {"history", no_argument, NULL, OPTION_HISTORY},
                                             STORE_LONG_OPTIONS,
                                             {0}};

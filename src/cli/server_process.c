@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 #include "console/console.h"
 #include "pipeline/monitoring.h"
+#include "pipeline/review_driver.h"
 #include "pipeline/rollouts.h"
 #include "pipeline/sessions.h"
 #include "pipeline/serving_history.h"
@@ -46,6 +47,7 @@ struct process {
     struct recorder *recorder;
     struct arms *arms;
     struct rollout_driver *rollouts;
+    struct review_driver *reviews;
     struct shadow_runner *shadows;
     struct objective_readings *objectives;
     struct service_readings *services;
@@ -160,7 +162,8 @@ static bool make_parts(struct process *p, struct error *err) {
     p->rollouts = p->arms ? rollout_driver_new(p->store, p->arms) : NULL;
     p->shadows = p->arms ? shadow_runner_new(p->arms) : NULL;
     p->monitors = monitors_new();
-    if (!p->rollouts || !p->shadows || !p->monitors)
+    p->reviews = review_driver_new(p->store);
+    if (!p->rollouts || !p->shadows || !p->monitors || !p->reviews)
         return fail(err, ERR_NO_MEMORY, "out of memory");
     struct recorder_options recorder = {.journal = p->journal,
                                         .arms = p->arms,
@@ -255,6 +258,7 @@ static void add_metrics(struct process *p) {
         metrics_add_source(p->metrics, &sources[i]);
     metrics_add_writer(p->metrics, upstream_metrics_write, p->engine);
     metrics_add_writer(p->metrics, monitor_metrics_write, p->monitors);
+    metrics_add_writer(p->metrics, review_driver_metrics, p->reviews);
     metrics_set_recorder(p->metrics, p->recorder);
     metrics_set_version(p->metrics, PENSTOCK_VERSION);
 }
@@ -469,6 +473,7 @@ static void watch(uv_timer_t *timer) {
     struct process *p = timer->data;
     metrics_window_tick(p->window, clock_monotonic());
     bool rolled = rollout_driver_tick(p->rollouts, p->config);
+    review_driver_tick(p->reviews, p->config);
     if (store_changed(p->store) || rolled) {
         reload(p, p->config);
         clear_caches(p);
@@ -537,6 +542,7 @@ static void end(struct process *p) {
     if (p->engine)
         audit(p);
     rollout_driver_free(p->rollouts);
+    review_driver_free(p->reviews);
     shadow_runner_free(p->shadows);
     arms_free(p->arms);
     monitors_free(p->monitors);

@@ -302,6 +302,9 @@ enum endpoint_sticky { STICKY_KEY, STICKY_USER, STICKY_NONE };
 enum endpoint_keep { KEEP_NONE, KEEP_REVIEW, KEEP_ALL };
 enum endpoint_ocr { OCR_AUTO, OCR_ALWAYS, OCR_NEVER };
 
+/* What gives where the queue outgrows the people. */
+enum review_overflow { OVERFLOW_NONE, OVERFLOW_THRESHOLDS, OVERFLOW_FALLBACK };
+
 /* How what goes to people is queued (review/claims.h). */
 struct config_review {
     int64_t deadline, lease;
@@ -312,6 +315,8 @@ struct config_review {
     double audit;                /* share of the answers that go out unseen; already as inputs are kept */
     bool has_audit;
     int64_t audit_most; /* in an hour, of each loop together */
+    double gold;        /* mixed in, as a share of what arrives */
+    enum review_overflow overflow;
 };
 
 enum action_policy { ACTION_ALONE, ACTION_APPROVAL, ACTION_NEVER };

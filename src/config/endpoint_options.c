@@ -11,6 +11,7 @@ static const char *const on_limit[] = {"refuse", "drop_oldest", "summarise", NUL
 static const char *const confidences[] = {"unknown", "logprobs", "agreement", NULL};
 static const char *const sends[] = {"auto", "always", "never", NULL};
 static const char *const on_review[] = {"answer", "withhold", NULL};
+static const char *const overflows[] = {"none", "thresholds", "fallback", NULL};
 static const char *const action_policies[] = {"alone", "approval", "never", NULL};
 static const char *const ocr[] = {"auto", "always", "never", NULL};
 
@@ -190,6 +191,18 @@ static const struct option review_options[] = {
      .standard = "20",
      .unit = "items/h",
      .help = "About how many of them at most in an hour: beyond it fewer are drawn, and counted for more."},
+    {.name = "gold",
+     PERCENT(config_review, gold),
+     .standard = "0",
+     .help =
+         "Items with a known answer (`penstock review gold`) that are mixed in unseen, as a share of what "
+         "arrives. They measure how often each reviewer is wrong."},
+    {.name = "overflow",
+     ENUM(enum review_overflow, config_review, overflow, overflows),
+     .standard = "none",
+     .help = "What gives where in a day items would wait beyond `deadline`: `none`; `thresholds`: those of "
+             "this file, where stricter, make way for the ones that the version's policy is certified for; "
+             "`fallback`: what is not sure goes to the fallbacks instead of people. Until it eases."},
 };
 static const struct option_group review_group = {GROUP(review_options, config_review)};
 

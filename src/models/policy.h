@@ -17,6 +17,7 @@ extern const char *const policy_term_names[POLICY_TERMS];
 
 struct policy {
     double accept, review; /* from accept on straight out, below review to a person */
+    bool certified;        /* the thresholds keep a promise that was proven on held-out rows */
     bool fitted;           /* false: the version's own confidence is the score */
     float weights[POLICY_TERMS];
     float *

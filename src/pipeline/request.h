@@ -59,6 +59,7 @@ struct outcome {
     enum error_code step_code;
     struct str review_reason; /* with DECISION_REVIEW */
     struct str review_detail;
+    bool spared;              /* the fallbacks are asked instead of people, who cannot keep up */
     struct str review_action; /* that waits for approval; "" none */
     char review_id[ID_SIZE];
 };

@@ -101,7 +101,7 @@ static bool visit_reviews(struct told *t, int64_t from, int64_t to, struct error
     sqlite3_stmt *q =
         sql_statement(s,
                       "SELECT model, label, prediction, request_id FROM review_items WHERE endpoint = ?"
-                      " AND resolved > ? AND resolved <= ? AND gold IS NULL",
+                      " AND resolved > ? AND resolved <= ? AND gold IS NULL AND kind <> 2",
                       err);
     bool row;
     if (!q)

@@ -529,8 +529,11 @@ static bool add_output(struct build *b, struct endpoint *e) {
 static uint64_t policy_of(const struct snapshot *s, const struct endpoint *e) {
     const struct config_endpoint *c = e->config;
     const double terms[] = {c->has_accept_threshold ? c->accept_threshold : -1,
-                            c->has_review_threshold ? c->review_threshold : -1, c->output.check,
-                            c->output.confidence, (double)c->output.samples};
+                            c->has_review_threshold ? c->review_threshold : -1,
+                            c->output.check,
+                            c->output.confidence,
+                            (double)c->output.samples,
+                            e->overflow};
     uint64_t policy = hash64((struct str){(const char *)terms, sizeof terms}, 0);
     policy = hash64(str_from(c->output.confidence_field), policy);
     for (size_t i = 0; i < c->action_count; i++) {
@@ -562,6 +565,20 @@ static bool check_summaries(struct build *b) {
     return good;
 }
 
+/* As the store says, as long as the configuration wants just that. */
+static bool add_overflow(struct build *b, struct endpoint *e) {
+    static const char *const words[] = {"none", "thresholds", "fallback"};
+    enum review_overflow wanted = e->config->review.overflow;
+    struct endpoint_state state;
+    struct error err;
+    if (!endpoint_state_get(b->from->store, e->config->name, ENDPOINT_OVERFLOW, &state, &err)) {
+        config_problem(b->problems, b->from->config, NULL, "%s", err.message);
+        return false;
+    }
+    e->overflow = strcmp(state.value, words[wanted]) == 0 ? wanted : OVERFLOW_NONE;
+    return true;
+}
+
 static bool add_switch(struct build *b, struct endpoint *e) {
     struct endpoint_state state;
     struct error err;
@@ -570,6 +587,8 @@ static bool add_switch(struct build *b, struct endpoint *e) {
         config_problem(b->problems, b->from->config, NULL, "%s", err.message);
         return false;
     }
+    if (!add_overflow(b, e))
+        return false;
     e->switched = strcmp(state.value, "people") == 0     ? SWITCH_PEOPLE
                   : strcmp(state.value, "fallback") == 0 ? SWITCH_FALLBACK
                                                          : SWITCH_AUTO;

@@ -100,9 +100,10 @@ struct endpoint {
     unsigned rate_index;           /* in client_rate.limiters; 0: the general one */
     unsigned metrics;              /* its handle */
     enum endpoint_switch switched;
-    struct str switch_why; /* a sentence for records and errors; "" of SWITCH_AUTO */
-    uint64_t policy;       /* names thresholds and rules as they are: part of the cache's key */
-    unsigned monitored;    /* its handle of the monitors */
+    enum review_overflow overflow; /* what gives at the moment */
+    struct str switch_why;         /* a sentence for records and errors; "" of SWITCH_AUTO */
+    uint64_t policy;               /* names thresholds and rules as they are: part of the cache's key */
+    unsigned monitored;            /* its handle of the monitors */
 };
 
 struct snapshot {

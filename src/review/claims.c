@@ -159,6 +159,8 @@ static bool skip(struct store *s, struct str id, struct str reason, const struct
     " AND NOT EXISTS (SELECT 1 FROM review_skips p WHERE p.item = r.id AND p.reviewer = ?1)"                 \
     " AND (r.gold IS NULL OR NOT EXISTS (SELECT 1 FROM review_items g, review_opinions o"                    \
     " WHERE g.gold = r.gold AND o.item = g.id AND o.reviewer = ?1))"                                         \
+    " AND (r.gold IS NULL OR NOT EXISTS (SELECT 1 FROM review_items g, review_opinions o"                    \
+    " WHERE g.request_id = r.request_id AND o.item = g.id AND o.reviewer = ?1))"                             \
     " ORDER BY r.rank, r.id LIMIT 1"
 #define OWN                                                                                                  \
     " AND r.claimed_by = ?1 AND r.claim_tab = ?4 AND r.claimed_until > ?2 ORDER BY r.rank, r.id LIMIT 1"

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "review/claims.h"
 #include "review/item.h"
+#include "review/kinds.h"
 #include "store/sql.h"
 
 enum { LIMIT_DEFAULT = 100, LIMIT_MAX = 1000 };
@@ -93,6 +94,44 @@ bool review_get(struct store *s, struct str id, const struct reviewer *viewer, s
         return review_unknown(id, err);
     struct json_writer w = JSON_WRITER(out);
     item_write(s, q, viewer, clock_wall(), &w);
+    sql_end(q);
+    return !out->failed || too_large(err);
+}
+
+static void write_outcome(sqlite3_stmt *q, struct str id, struct json_writer *w) {
+    bool resolved = !sql_null_at(q, 3), approval = sql_int_at(q, 0) == REVIEW_APPROVAL,
+         approved = approval && str_eq(sql_str_at(q, 1), STR("approved"));
+    char at[CLOCK_TEXT_SIZE];
+    clock_format(sql_int_at(q, 3), at);
+    json_object(w);
+    json_field_str(w, "id", id);
+    json_field_text(w, "status", resolved ? "resolved" : "open");
+    json_field_text(w, "kind", approval ? "approval" : "label");
+    json_key(w, "label");
+    resolved ? json_str(w, sql_str_at(q, 1)) : json_null(w);
+    json_key(w, "note");
+    sql_str_at(q, 2).n ? json_str(w, sql_str_at(q, 2)) : json_null(w);
+    json_field_text(w, "resolved", resolved ? at : NULL);
+    json_key(w, "prediction");
+    approved ? json_str(w, sql_str_at(q, 4)) : json_null(w);
+    json_object_end(w);
+}
+
+bool review_outcome(struct store *s, struct str id, struct str client, struct buf *out, struct error *err) {
+    sqlite3_stmt *q = sql_statement(s,
+                                    "SELECT kind, label, note, resolved, prediction FROM review_items"
+                                    " WHERE id = ? AND client = ? AND kind <> 1 AND gold IS NULL",
+                                    err);
+    bool row;
+    if (!q)
+        return false;
+    sql_bind_str(q, 1, id);
+    sql_bind_str(q, 2, client);
+    if (!sql_step(s, q, &row, err))
+        return false;
+    if (!row)
+        return review_unknown(id, err);
+    write_outcome(q, id, &JSON_WRITER(out));
     sql_end(q);
     return !out->failed || too_large(err);
 }

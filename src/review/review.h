@@ -39,6 +39,10 @@ bool review_list(struct store *s, const struct review_filter *filter, struct buf
 /* ERR_NOT_FOUND. viewer NULL: sees everything. */
 bool review_get(struct store *s, struct str id, const struct reviewer *viewer, struct buf *out,
                 struct error *err) MUST_USE;
+/* What became of it, for the client whose request it was: {"id", "status", "kind", "label", "note",
+ * "resolved", "prediction"}, the prediction (of tool calls, the calls) only once it is approved. */
+bool review_outcome(struct store *s, struct str id, struct str client, struct buf *out,
+                    struct error *err) MUST_USE;
 /* False, with ERR_NOT_FOUND. */
 bool review_unknown(struct str id, struct error *err);
 

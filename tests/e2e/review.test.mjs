@@ -1,7 +1,9 @@
 // People at the queue: who gets which item, for how long, two windows, two people, second opinions, the input itself.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
 import test from 'node:test';
-import { createKey, folder, serve, sleep, storeWithModels } from './penstock.mjs';
+import { command, createKey, folder, serve, sleep, storeWithModels, until } from './penstock.mjs';
 import { billingText } from './samples.mjs';
 
 const rollout = [{ model: 'tickets@1' }];
@@ -183,5 +185,109 @@ test('the queue', { timeout: 90_000 }, async (t) => {
       assert.equal(reply.json.error.code, code, reply.text);
     }
     assert.equal((await anna.item(id)).status, 'open');
+  });
+});
+
+test('gold, figures and what is learned from labels', { timeout: 90_000 }, async (t) => {
+  const store = await storeWithModels(t);
+  const dir = folder(t);
+  const keys = {};
+  for (const name of ['anna', 'bert']) keys[name] = await createKey(store, name, 'reviewer');
+  keys.root = await createKey(store, 'root', 'admin');
+  keys.shop = await createKey(store, 'shop', 'client');
+  const endpoints = { gilded: { ...all, review: { gold: '100%', second_opinion: '100%' } }, plain: all };
+  const server = await serve(t, { auth: { required: true }, endpoints }, { store, dir });
+  const [anna, bert] = ['anna', 'bert'].map((name) => person(server, keys[name]));
+  const ask = async (endpoint, text) => (await server.answer(endpoint, { text }, { key: keys.shop })).review_id;
+  const stats = async (key) => (await server.get('/v1/review/stats?endpoint=gilded', { key })).json;
+  const known = new Set();
+
+  await t.test('items on which two agreed become gold', async () => {
+    for (let i = 0; i < 3; i++) {
+      const id = await ask('gilded', `known ${i}`);
+      known.add(id);
+      for (const who of [anna, bert])
+        assert.equal((await who.act(id, 'label', { label: i === 2 ? 'account' : 'billing' })).status, 200);
+    }
+    const { stdout } = await command(['review', 'gold', 'gilded', '--store', store]);
+    assert.equal(stdout, '3 items became gold\n');
+    assert.equal((await command(['review', 'gold', 'gilded', '--store', store])).stdout, '0 items became gold\n');
+  });
+
+  const planted = async () =>
+    (await server.get('/v1/review?endpoint=gilded', { key: keys.root })).json.data.filter((item) => item.gold);
+
+  await t.test('they are mixed in, given to nobody who knows them, and look like any other', async () => {
+    const real = await ask('gilded', 'new one');
+    await until('gold in the queue', async () => (await planted()).length > 0);
+    const gold = (await planted())[0];
+    const seen = (await server.get('/v1/review?endpoint=gilded', { key: keys.anna })).json.data;
+    assert.deepEqual(Object.keys(seen[0]), Object.keys(seen[1]), 'the same fields');
+    for (const item of seen) {
+      assert.ok(!('gold' in item) && !('audit_share' in item));
+      assert.equal(item.request_id, null);
+      assert.deepEqual(Object.keys(item.input).sort(), ['kept', 'size', 'text', 'type']);
+    }
+    assert.ok(!known.has(gold.id));
+    assert.equal((await anna.next('gilded')).id, real, 'who made it gold does not get it');
+    await anna.act(real, 'release');
+  });
+
+  await t.test('the error rate is each person\'s own, and only who runs the system sees it', async () => {
+    const gold = (await planted())[0];
+    const cora = person(server, await createKey(store, 'cora', 'reviewer'));
+    const right = gold.input.text === 'known 2' ? 'account' : 'billing';
+    await until('the new key', async () => (await cora.act(gold.id, 'label', { label: `not ${right}` })).status === 200);
+    const figures = await stats(keys.root);
+    const one = figures.reviewers.find(({ reviewer }) => reviewer === 'cora');
+    assert.deepEqual([one.gold.judged, one.gold.wrong, one.gold.share], [1, 1, 1]);
+    assert.ok(one.gold.low > 0.2 && one.gold.low < 0.21 && one.gold.high === 1, JSON.stringify(one.gold));
+    assert.equal(figures.gold, 3);
+    assert.equal(figures.reviewers.find(({ reviewer }) => reviewer === 'anna').opinions.judged, 3);
+    const own = await stats(keys.anna);
+    assert.ok(!('reviewers' in own) && !('gold' in own));
+    const { stdout } = await command(['review', 'stats', 'gilded', '--store', store]);
+    assert.match(stdout, /cora +1 +0 +1 of 1: 1\.000 \(0\.206 to 1\.000\)/);
+    assert.match((await server.get('/metrics')).text, /^penstock_review_overflow\{endpoint="gilded"\} 0$/m);
+  });
+
+  await t.test("a client learns what became of its own request's item, and nothing of others'", async () => {
+    const id = await ask('plain', 'whose');
+    const look = (key) => server.get(`/v1/review/items/${id}`, { key });
+    assert.deepEqual((await look(keys.shop)).json.status, 'open');
+    await anna.act(id, 'label', { label: 'billing', note: 'seen' });
+    const { json } = await look(keys.shop);
+    assert.deepEqual([json.status, json.label, json.note], ['resolved', 'billing', 'seen']);
+    const other = await createKey(store, 'other', 'client');
+    await until('the new key', async () => (await look(other)).status === 404);
+  });
+
+  await t.test('labels become a dataset: one row for each input, the same ones held out, gold left out', async () => {
+    for (let i = 0; i < 30; i++)
+      await anna.act(await ask('plain', `text ${i}, "quoted"\nand more`), 'label', { label: i % 2 ? 'billing' : 'delivery' });
+    await bert.act(await ask('plain', 'text 1, "quoted"\nand more'), 'label', { label: 'billing' });
+    await bert.act(await ask('plain', 'text 2, "quoted"\nand more'), 'label', { label: 'account' });
+    const make = (name, endpoint = 'plain', code = 0) => {
+      const args = ['datasets', 'from-labels', endpoint, '--name', name, '--out', path.join(dir, `${name}.csv`)];
+      return command([...args, '--store', store], { code });
+    };
+    const { stdout, stderr } = await make('said');
+    assert.match(stdout, /^said@1: 30 rows, 2 labels/);
+    assert.match(stderr, /^33 labels: 30 rows, \d+ of them held out$/m);
+    assert.match(stderr, /1 more for inputs that have their row already/);
+    assert.match(stderr, /1 inputs left out, as many people say one thing as another/);
+    const csv = fs.readFileSync(path.join(dir, 'said.csv'), 'utf8');
+    assert.ok(csv.startsWith('text,label,split,request_id\n"'));
+    assert.ok(csv.includes('""quoted""\nand more","billing",') && !csv.includes('text 2,'));
+    const held = (text) => [...text.matchAll(/"text (\d+),[^]*?","\w+",heldout,/g)].map(([, n]) => n).join();
+    await anna.act(await ask('plain', 'another text'), 'label', { label: 'billing' });
+    assert.match((await make('more')).stdout, /^more@1: 31 rows/);
+    const later = fs.readFileSync(path.join(dir, 'more.csv'), 'utf8');
+    const before = new Set(held(csv).split(','));
+    assert.ok(held(later).split(',').filter((n) => n).every((n) => before.has(n)), `${held(csv)} and ${held(later)}`);
+    const { stderr: gilded } = await make('gilded', 'gilded');
+    assert.match(gilded, /^3 labels: 3 rows/m, 'what was said of gold is not learned from');
+    assert.match((await make('none', 'nobody', 1)).stderr, /no labels whose inputs are kept/);
+    assert.match((await make('said', 'plain', 1)).stderr, /said\.csv cannot be written/);
   });
 });

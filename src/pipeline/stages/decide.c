@@ -17,14 +17,25 @@ static bool applies(const struct request *r) {
     return has_judge(r) || (held && e->config->kind != ENDPOINT_EMBED);
 }
 
+/* The file's own threshold, unless people cannot keep up: then, where lower, the one that the version's
+ * policy is certified for. */
+static double relaxed(const struct request *r, double own, double certified) {
+    bool gives = r->endpoint->overflow == OVERFLOW_THRESHOLDS && !r->chat && r->version->policy.certified;
+    return gives && certified < own ? certified : own;
+}
+
 static double accept_from(const struct request *r) {
     const struct config_endpoint *c = r->endpoint->config;
-    return c->has_accept_threshold ? c->accept_threshold : r->chat ? chat_accept : r->version->accept;
+    return c->has_accept_threshold ? relaxed(r, c->accept_threshold, r->chat ? 1 : r->version->accept)
+           : r->chat               ? chat_accept
+                                   : r->version->accept;
 }
 
 static double review_below(const struct request *r) {
     const struct config_endpoint *c = r->endpoint->config;
-    return c->has_review_threshold ? c->review_threshold : r->chat ? chat_review : r->version->review;
+    return c->has_review_threshold ? relaxed(r, c->review_threshold, r->chat ? 1 : r->version->review)
+           : r->chat               ? chat_review
+                                   : r->version->review;
 }
 
 static enum decision to_review(struct request *r, struct str reason, struct str detail) {
@@ -83,11 +94,20 @@ static enum decision decide_all(struct request *r) {
     return decision == DECISION_REVIEW || actions_allowed(r) ? decision : DECISION_REVIEW;
 }
 
+static bool is_spared(const struct request *r, enum decision decision) {
+    const struct endpoint *e = r->endpoint;
+    return decision == DECISION_REVIEW && e->overflow == OVERFLOW_FALLBACK && e->switched == SWITCH_AUTO &&
+           !r->chat && r->outcome.review_action.n == 0 && r->outcome.step.n == 0 &&
+           !str_eq(r->outcome.review_reason, STR("never"));
+}
+
 static enum stage_answer run(struct request *r) {
     enum decision decision = decide_all(r);
+    if (is_spared(r, decision))
+        return infer_instead_of_people(r);
     bool by_fallback = r->outcome.step.n > 0;
     r->outcome.decision = decision != DECISION_REVIEW && by_fallback ? DECISION_FALLBACK : decision;
     return STAGE_NEXT;
 }
 
-const struct stage stage_decide = {.name = "decide", .applies = applies, .run = run};
+const struct stage stage_decide = {.name = "decide", .applies = applies, .run = run, .cancel = infer_abandon};

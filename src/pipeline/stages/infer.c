@@ -281,6 +281,10 @@ void outcome_note_reason(struct request *r) {
 
 static enum stage_answer give_up(struct request *r) {
     r->outcome.step = STR("");
+    if (r->outcome.spared) {
+        r->outcome.decision = DECISION_REVIEW;
+        return STAGE_REPLY;
+    }
     struct str reason = r->outcome.step_reason;
     enum error_code code = r->outcome.step_code;
     stage_fail(r, code == ERR_DEADLINE || code == ERR_OVERLOADED ? code : ERR_MODEL, "%.*s%s",
@@ -305,6 +309,18 @@ static enum stage_answer go_on(struct request *r) {
         if (attempt != ATTEMPT_FAILED)
             return attempt == ATTEMPT_WAITING ? STAGE_SUSPEND : answer_of(r);
     }
+}
+
+enum stage_answer infer_instead_of_people(struct request *r) {
+    r->outcome.spared = true;
+    r->outcome.decision = DECISION_FALLBACK;
+    r->step = -1;
+    fail(&r->error, ERR_OVERLOADED, "The review queue outgrows its people.");
+    return go_on(r);
+}
+
+void infer_abandon(struct request *r) {
+    abandon(r);
 }
 
 static bool applies(const struct request *r) {

@@ -6,6 +6,10 @@
 #include "pipeline/request.h"
 #include "pipeline/sessions.h"
 
+/* Instead of a person: the endpoint's fallbacks. What they cannot answer goes to a person all the same. */
+enum stage_answer infer_instead_of_people(struct request *r);
+void infer_abandon(struct request *r); /* what of it is under way */
+
 extern const struct stage stage_authenticate; /* whose key is it? */
 extern const struct stage stage_limit;        /* may it go now, and can it be recorded? */
 extern const struct stage stage_receive;      /* waits for the body */
