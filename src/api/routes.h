@@ -92,6 +92,7 @@ void admin_incident_resolve(struct call *c);
 void admin_incident_comment(struct call *c);
 void monitors_list(struct call *c);
 void monitor_show(struct call *c);
+void runbook_show(struct call *c);
 void openapi_show(struct call *c);
 void admin_overview(struct call *c);
 void admin_endpoint(struct call *c);

@@ -53,6 +53,7 @@ static const struct route routes[] = {
     {METHOD_GET, "/v1/admin/forgets/*", ROLE_ADMIN, 0, forget_show_one},
     {METHOD_GET, "/v1/admin/audit", ROLE_ADMIN, 0, audit_list},
     {METHOD_GET, "/v1/admin/audit/verification", ROLE_ADMIN, 0, audit_verification},
+    {METHOD_GET, "/v1/runbooks/*", 0, 0, runbook_show},
     {METHOD_GET, "/v1/admin/alerts", ROLE_REVIEWER, 0, admin_alerts},
     {METHOD_POST, "/v1/admin/alerts/test", ROLE_ADMIN, SMALL_BODY, admin_alerts_test},
     {METHOD_GET, "/v1/admin/alerts/messages", ROLE_REVIEWER, 0, admin_alert_messages},

@@ -14,7 +14,6 @@
 #include "pipeline/upstream_metrics.h"
 #include "watch/alerting.h"
 #include "watch/objective_readings.h"
-#include "watch/service_readings.h"
 #include "watch/monitor_metrics.h"
 #include "watch/monitor_source.h"
 #include "watch/forget.h"
@@ -50,7 +49,6 @@ struct process {
     struct review_driver *reviews;
     struct shadow_runner *shadows;
     struct objective_readings *objectives;
-    struct service_readings *services;
     struct alerting *alerting;
     struct monitors *monitors;
     struct monitoring *monitoring;
@@ -267,11 +265,9 @@ static void add_metrics(struct process *p) {
 static bool make_alerting(struct process *p, struct error *err) {
     struct alerting_options options = {.store_path = p->config->store.path, .config = p->config};
     p->objectives = objective_readings_new(p->metrics, p->recorder);
-    p->services = service_readings_new(p->metrics, p->window);
-    if (!p->objectives || !p->services)
+    if (!p->objectives)
         return fail(err, ERR_NO_MEMORY, "out of memory");
     options.sources[options.source_count++] = objective_readings_source(p->objectives);
-    options.sources[options.source_count++] = service_readings_source(p->services);
     options.sources[options.source_count++] = monitor_source(p->monitors);
     if (!alerting_start(&p->alerting, &options, err))
         return false;
@@ -533,7 +529,6 @@ static void end(struct process *p) {
     server_stop(p->server);
     alerting_stop(p->alerting);
     objective_readings_free(p->objectives);
-    service_readings_free(p->services);
     if (p->engine)
         end_monitoring(p);
     recorder_stop(p->recorder);

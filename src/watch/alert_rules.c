@@ -7,7 +7,8 @@
 #define S(n) ((n)*NS_PER_SECOND)
 #define M(n) S((n)*60)
 
-/* Signals that are windows of a day or a week themselves need not hold for long. */
+/* What is a window of minutes must hold for some; of a day or a week: for some readings, since each is made
+   of nearly the same. */
 const struct alert_rule alert_rules[] = {
     {"availability_fast", "errors use the budget up within days", ALERT_P1, 0, M(5)},
     {"availability_slow", "errors use the budget up within the month", ALERT_P4, 0, M(30)},
@@ -16,13 +17,21 @@ const struct alert_rule alert_rules[] = {
     {"latency_p50", "latency, median", ALERT_P2, M(2), M(5)},
     {"latency_p95", "latency, 95th percentile", ALERT_P2, M(2), M(5)},
     {"latency_p99", "latency, 99th percentile", ALERT_P2, M(2), M(5)},
-    {"confidence", "confidence against last week", ALERT_P2, 0, M(10)},
-    {"input_drift", "inputs drift away from the reference", ALERT_P4, 0, M(30)},
-    {"prediction_drift", "predictions drift away from the reference", ALERT_P4, 0, M(30)},
     {"error_rate", "errors", ALERT_P2, M(1), M(5)},
     {"fallback_rate", "replies by the fallback chain", ALERT_P2, M(1), M(5)},
+    {"upstream_health", "an upstream that is left alone", ALERT_P2, M(1), M(5)},
+    {"confidence", "confidence against last week", ALERT_P2, M(5), M(30)},
+    {"confidence_drift", "confidences drift away from the reference", ALERT_P4, M(5), M(30)},
+    {"input_drift", "inputs drift away from the reference", ALERT_P4, M(5), M(30)},
+    {"prediction_drift", "predictions drift away from the reference", ALERT_P4, M(5), M(30)},
+    {"estimated_accuracy", "accuracy, estimated without labels", ALERT_P2, M(5), M(30)},
+    {"accuracy", "accuracy by labels", ALERT_P2, M(5), M(30)},
+    {"business_score", "what users say against last week", ALERT_P2, M(5), M(30)},
     {"cost", "cost of the day", ALERT_P3, 0, M(10)},
+    {"cost_per_prediction", "cost of a prediction", ALERT_P3, M(5), M(30)},
+    {"cache_hits", "replies by the cache", ALERT_P4, M(5), M(30)},
     {"review_depth", "work that waits for people", ALERT_P4, M(5), M(10)},
+    {"review_age", "how long work waits for people", ALERT_P4, M(5), M(10)},
     {"delivery", "messages that a receiver does not take", ALERT_P2, 0, 0},
 };
 const unsigned alert_rule_count = ARRAY_COUNT(alert_rules);
