@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PATIENCE_MS = 2000, TEXTS_MAX = 8 << 20, STUCK_MINUTES = 5 };
+enum { PATIENCE_MS = 2000, TEXTS_MAX = 8 << 20, STUCK_MINUTES = 5, LOOKS_BEFORE_PAGE = 3 };
 
 struct alerting {
     struct alerting_options options;
@@ -37,7 +37,8 @@ struct alerting {
     struct reading *readings;
     size_t count;
     struct arena *texts;
-    int64_t last_ns;   /* monotonic, of the last look that went well */
+    int64_t last_ns; /* monotonic, of the last look that went well */
+    unsigned failed_in_a_row;
     int64_t source_ns; /* of the last time that the sources were asked */
     _Atomic int64_t said;
 };
@@ -126,7 +127,10 @@ static void look(struct alerting *a, const struct config *config) {
                            .wall_ns = clock_wall()};
     bool good = alert_engine_look(a->store, config, &l, &outcome, &err);
     keep_outcome(a, good, &outcome);
+    a->failed_in_a_row = good ? 0 : a->failed_in_a_row + 1;
     if (!good) {
+        if (a->failed_in_a_row >= LOOKS_BEFORE_PAGE)
+            delivery_page(a->delivery, err.message);
         if (log_is_due(&a->said, now, 60 * NS_PER_SECOND))
             log_event(LOG_ERROR, "alerts.failed",
                       "Alerts cannot be judged, and will be as soon as the store can be written. %s",
