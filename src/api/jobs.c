@@ -55,17 +55,47 @@ static void done(struct store_job *job, bool ok, const struct error *err) {
     engine_outstanding_end(engine);
 }
 
+static void let_go(struct running *r) {
+    buf_free(&r->out);
+    free(r->job.made);
+    snapshot_unref(r->snapshot);
+    free(r);
+}
+
+/* False: r->error says why not. */
+static bool submit(struct running *r) {
+    struct recorder *recorder = r->job.parts->recorder;
+    r->store_job = (struct store_job){.run = run, .done = done};
+    engine_outstanding_begin(r->engine);
+    if ((r->job.writes ? recorder_submit : recorder_submit_read)(recorder, &r->store_job, &r->error))
+        return true;
+    engine_outstanding_end(r->engine);
+    return false;
+}
+
+/* Who left meanwhile does not want it any more. */
+static bool goes_on(struct running *r) {
+    if (!r->call || !r->ok || !r->job.then)
+        return false;
+    r->job.work = r->job.then;
+    r->job.then = NULL;
+    r->job.writes = true;
+    buf_clear(&r->out);
+    r->ok = submit(r);
+    return r->ok;
+}
+
 static void finish(struct loop_task *task) {
     struct running *r = CONTAINER_OF(task, struct running, task);
+    if (goes_on(r))
+        return;
     if (r->call && r->ok && r->job.type[0])
         call_reply_foreign(r->call, str_from(r->job.type), buf_str(&r->out));
     else if (r->call && r->ok)
         call_reply_json(r->call, 200, buf_str(&r->out));
     else if (r->call)
         call_fail(r->call, &r->error);
-    buf_free(&r->out);
-    snapshot_unref(r->snapshot);
-    free(r);
+    let_go(r);
 }
 
 static void abandon(struct call *c) {
@@ -92,8 +122,7 @@ void call_submit(struct call *c, const struct api_job *job) {
         call_fail(c, &err);
         return;
     }
-    *r = (struct running){.store_job = {.run = run, .done = done},
-                          .task.run = finish,
+    *r = (struct running){.task.run = finish,
                           .call = c,
                           .snapshot = snapshot_ref(c->snapshot),
                           .engine = c->loop->engine,
@@ -111,12 +140,9 @@ void call_submit(struct call *c, const struct api_job *job) {
     r->job.parts = c->loop->parts;
     c->pending = r;
     c->abandon = abandon;
-    engine_outstanding_begin(r->engine);
-    struct recorder *recorder = c->loop->parts->recorder;
-    if (!(job->writes ? recorder_submit : recorder_submit_read)(recorder, &r->store_job, &err)) {
-        engine_outstanding_end(r->engine);
-        snapshot_unref(r->snapshot);
-        free(r);
+    if (!submit(r)) {
+        err = r->error;
+        let_go(r);
         call_fail(c, &err);
     }
 }

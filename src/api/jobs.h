@@ -23,6 +23,10 @@ struct api_job {
     /* Writes the reply's JSON; on the store's thread. */
     bool (*work)(struct api_job *job, struct store *store, struct buf *out, struct error *err);
     bool writes; /* needs the recorder's transaction */
+    /* When set: what is done then, in the recorder's transaction, with what `work` made (malloc'ed; freed by
+     * the job). For work that takes long and writes little. */
+    bool (*then)(struct api_job *job, struct store *store, struct buf *out, struct error *err);
+    void *made;
     /* Set by call_submit: what the call saw, and the process's parts, of which `work` may use what any thread
      * may. */
     const struct snapshot *snapshot;

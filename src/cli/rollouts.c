@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "cli/endpoint_argument.h"
 #include "cli/table.h"
+#include "pipeline/deploy.h"
 #include "pipeline/rollout_json.h"
 #include "store/rollouts.h"
 #include "traffic/rollout_plan.h"
@@ -104,7 +105,7 @@ static bool show(struct store *store, const char *name, struct error *err) {
         return fail(err, ERR_NOT_FOUND, "no rollout and no endpoint with one is called \"%.60s\"", name);
     json_object(&w);
     rollout_write_fields(&one.r, &w);
-    bool good = rollout_write_evidence(store, &one.r, &w, err);
+    bool good = rollout_write_evidence(store, NULL, &one.r, &w, err);
     json_object_end(&w);
     if (good)
         puts(buf_terminated(&out) ? out.p : "{}");
@@ -118,35 +119,12 @@ struct ending {
     enum rollout_state to;
 };
 
-static bool may_end(const struct ending *c, bool found, const struct rollout_record *r, const char *endpoint,
-                    struct error *err) {
-    if (!found)
-        return fail(err, ERR_NOT_FOUND, "endpoint \"%.60s\" never had a rollout", endpoint);
-    bool for_all = !*r->segment;
-    if (r->state == ROLLOUT_RUNNING ||
-        (r->state == ROLLOUT_PROMOTED && (c->to == ROLLOUT_ROLLED_BACK || !for_all)))
-        return true;
-    return fail(err, ERR_CONFLICT, "the newest rollout of endpoint \"%s\", of %s, is %s already", r->endpoint,
-                r->candidate, rollout_state_name(r->state));
-}
-
 static bool finish(const struct ending *c, const char *endpoint, struct store *store, struct error *err) {
     struct rollout_record r;
-    bool found, lost = false;
-    do { /* the server writes what it counted once a second */
-        if (!rollouts_newest(store, endpoint, &found, &r, err) || !may_end(c, found, &r, endpoint, err))
-            return false;
-        const char *by = c->by ? c->by : who_runs(), *why = c->why ? c->why : "";
-        if (c->to == ROLLOUT_PROMOTED && r.state == ROLLOUT_PROMOTED)
-            r.segment[0] = '\0'; /* from its segment to everybody */
-        r.state = c->to;
-        r.weight = c->to == ROLLOUT_PROMOTED ? 1 : 0;
-        r.ended = clock_wall();
-        snprintf(r.outcome, sizeof r.outcome, "%.100s decided it%s%.250s", by, *why ? ": " : "", why);
-        const char *what = c->to == ROLLOUT_PROMOTED ? "rollout.promoted" : "rollout.rolled_back";
-        if (!rollouts_save(store, &r, NULL, 0, what, by, why, &lost, err))
-            return false;
-    } while (lost);
+    struct rollout_ending ending = {
+        .by = c->by ? c->by : who_runs(), .why = c->why ? c->why : "", .to = c->to};
+    if (!rollout_end(store, endpoint, &ending, &r, err))
+        return false;
     if (c->to == ROLLOUT_PROMOTED && *r.segment)
         printf("%s serves all of %s at endpoint \"%s\"; another \"penstock promote\" gives it everybody.\n",
                r.candidate, r.segment, r.endpoint);
@@ -156,25 +134,10 @@ static bool finish(const struct ending *c, const char *endpoint, struct store *s
     return true;
 }
 
-/* Who serves is not touched. */
 static bool stop(const struct ending *c, struct store *store, const char *endpoint, struct error *err) {
     struct rollout_record r;
-    bool found, lost = false;
-    do {
-        if (!rollouts_shadow(store, endpoint, &found, &r, err))
-            return false;
-        if (!found)
-            return fail(err, ERR_NOT_FOUND,
-                        "endpoint \"%.60s\" has no running shadow; \"penstock rollback\" "
-                        "ends other rollouts",
-                        endpoint);
-        const char *by = c->by ? c->by : who_runs(), *why = c->why ? c->why : "";
-        r.state = ROLLOUT_STOPPED;
-        r.ended = clock_wall();
-        snprintf(r.outcome, sizeof r.outcome, "%.100s stopped it%s%.250s", by, *why ? ": " : "", why);
-        if (!rollouts_save(store, &r, NULL, 0, "rollout.stopped", by, why, &lost, err))
-            return false;
-    } while (lost);
+    if (!rollout_stop_shadow(store, endpoint, c->by ? c->by : who_runs(), c->why ? c->why : "", &r, err))
+        return false;
     printf("%s is asked nothing more at endpoint \"%s\".\n", r.candidate, r.endpoint);
     return true;
 }

@@ -194,6 +194,7 @@ static bool make_engine(struct process *p) {
                                  .pool = p->pool,
                                  .budget = p->budget,
                                  .sessions = p->sessions,
+                                 .arms = p->arms,
                                  .window = p->window,
                                  .audit = p->audit,
                                  .shadows = p->shadows,

@@ -27,6 +27,7 @@ struct engine_parts {
     struct work_pool *pool;
     struct budget *budget; /* NULL: none */
     struct session_table *sessions;
+    struct arms *arms;             /* of the running rollouts */
     struct metrics_window *window; /* of `metrics` */
     struct audit_watch *audit;
     struct shadow_runner *shadows; /* NULL: nothing is mirrored */

@@ -63,11 +63,12 @@ static void add_answer(const struct shadow_answer *a, void *ctx) {
     json_object_end(w);
 }
 
-bool rollout_write_evidence(struct store *store, const struct rollout_record *r, struct json_writer *w,
-                            struct error *err) {
+bool rollout_write_evidence(struct store *store, struct arms *counted, const struct rollout_record *r,
+                            struct json_writer *w, struct error *err) {
     struct arm arms[2] = {0};
     size_t n;
-    if (!rollouts_evidence(store, r->id, arms, sizeof arms, &n, err))
+    if (!(counted && arms_read(counted, r->id, arms)) &&
+        !rollouts_evidence(store, r->id, arms, sizeof arms, &n, err))
         return false;
     json_key(w, "evidence");
     json_object(w);

@@ -1,4 +1,4 @@
-#include "cli/deploy_segment.h"
+#include "pipeline/deploy_segment.h"
 
 #include "models/script.h"
 #include "pipeline/segment.h"
@@ -57,7 +57,7 @@ bool deploy_segment_fill(const char *text, const struct config *config, struct s
                          struct rollout_record *r, struct error *err) {
     struct segment segment;
     if (!*text || strlen(text) > ROLLOUT_NAME_MAX)
-        return fail(err, ERR_USAGE, "--segment has 1 to %d bytes", ROLLOUT_NAME_MAX);
+        return fail(err, ERR_USAGE, "segment has 1 to %d bytes", ROLLOUT_NAME_MAX);
     if (!segment_parse(str_from(text), &segment, err))
         return false;
     snprintf(r->segment, sizeof r->segment, "%s", text);

@@ -1,4 +1,4 @@
-#include "cli/deploy_shadow.h"
+#include "pipeline/deploy_shadow.h"
 
 #include "chat/prices.h"
 #include "config/values.h"
@@ -10,13 +10,13 @@ enum { AT_ONCE_STANDARD = 4, AT_ONCE_MAX = 1000 };
 
 static bool read_share(const char *name, const char *value, double *out, struct error *err) {
     return (value_percent(str_from(value), out) && *out > 0 && *out <= 1) ||
-           fail(err, ERR_USAGE, "--%s is \"%.40s\"; expected a percentage, such as 10%%", name, value);
+           fail(err, ERR_USAGE, "%s is \"%.40s\"; expected a percentage, such as 10%%", name, value);
 }
 
 static bool read_at_once(const char *value, unsigned *out, struct error *err) {
     uint64_t n;
     if (!str_to_u64(str_from(value), &n) || n < 1 || n > AT_ONCE_MAX)
-        return fail(err, ERR_USAGE, "--at-once is \"%.40s\"; expected a number from 1 to %d", value,
+        return fail(err, ERR_USAGE, "at-once is \"%.40s\"; expected a number from 1 to %d", value,
                     AT_ONCE_MAX);
     *out = (unsigned)n;
     return true;
@@ -28,7 +28,7 @@ static bool read_per_day(const char *value, int64_t *out, struct error *err) {
         return true;
     }
     return (value_usd(str_from(value), out) && *out > 0) ||
-           fail(err, ERR_USAGE, "--per-day is \"%.40s\"; expected dollars, such as 2.50, or none", value);
+           fail(err, ERR_USAGE, "per-day is \"%.40s\"; expected dollars, such as 2.50, or none", value);
 }
 
 bool deploy_shadow_fill(const struct shadow_arguments *a, bool shadow, const struct config_endpoint *e,
@@ -36,10 +36,9 @@ bool deploy_shadow_fill(const struct shadow_arguments *a, bool shadow, const str
     bool language = e->kind != ENDPOINT_CLASSIFY;
     if (!shadow)
         return (!a->mirror && !a->at_once && !a->per_day && !a->disagreement) ||
-               fail(err, ERR_USAGE,
-                    "--mirror, --at-once, --per-day and --disagreement are for --kind shadow only");
+               fail(err, ERR_USAGE, "mirror, at-once, per-day and disagreement are for the kind shadow only");
     if (a->per_day && !language)
-        return fail(err, ERR_USAGE, "--per-day is for language models; a version runs on this machine");
+        return fail(err, ERR_USAGE, "per-day is for language models; a version runs on this machine");
     r->mirror = 1;
     r->mirror_at_once = AT_ONCE_STANDARD;
     r->mirror_per_day = language ? PER_DAY_STANDARD : 0;
@@ -81,6 +80,6 @@ bool deploy_shadow_check(const struct config *config, const struct rollout_recor
            (has ||
             fail(err, ERR_CONFLICT,
                  "the price of \"%.*s\" is not known, so that a limit for the day cannot be kept; name a "
-                 "list of prices in pricing.models, or say --per-day none",
+                 "list of prices in pricing.models, or say none for per-day",
                  STR_ARG(model)));
 }
