@@ -34,6 +34,7 @@ static const struct {
     {"review", cli_review, "list and resolve what people have to decide"},
     {"alerts", cli_alerts, "list, silence and test alerts"},
     {"incidents", cli_incidents, "list incidents, take them on, write their post-mortem's draft"},
+    {"export", cli_export, "print rules for Prometheus, a dashboard for Grafana"},
     {"requests", cli_requests, "tell the story of a request"},
     {"config", cli_config, "check a configuration, print the reference of all options"},
     {"demo", cli_demo, "prepare the demonstration's documents, texts and models"},

@@ -17,6 +17,7 @@ int cli_eval(int argc, char **argv);
 int cli_evaluations(int argc, char **argv);
 int cli_monitors(int argc, char **argv);
 int cli_forget(int argc, char **argv);
+int cli_export(int argc, char **argv);
 int cli_history(int argc, char **argv);
 int cli_incidents(int argc, char **argv);
 int cli_keys(int argc, char **argv);
