@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01 */
-enum { ID_AT = 3, SPAN_AT = 36, FLAGS_AT = 53, SPAN_SIZE = 8 };
+enum { ID_AT = 3, SPAN_AT = 36, FLAGS_AT = 53 };
 
 static const char digits[] = "0123456789abcdef";
 
@@ -36,19 +36,19 @@ static bool is_zero(const unsigned char *p, size_t n) {
 }
 
 static bool read_parent(struct str text, struct trace *t) {
-    unsigned char version, flags, span[SPAN_SIZE];
+    unsigned char version, flags;
     const char *p = text.p;
     if (text.n < TRACE_PARENT_SIZE - 1 || p[ID_AT - 1] != '-' || p[SPAN_AT - 1] != '-' ||
         p[FLAGS_AT - 1] != '-')
         return false;
     if (!read_hex(p, &version, 1) || !read_hex(p + ID_AT, t->id, TRACE_ID_SIZE) ||
-        !read_hex(p + SPAN_AT, span, SPAN_SIZE) || !read_hex(p + FLAGS_AT, &flags, 1))
+        !read_hex(p + SPAN_AT, t->parent, SPAN_ID_SIZE) || !read_hex(p + FLAGS_AT, &flags, 1))
         return false;
     bool longer = text.n > TRACE_PARENT_SIZE - 1;
     if (version == 0xff || (longer && (version == 0 || p[TRACE_PARENT_SIZE - 1] != '-')))
         return false;
     t->sampled = flags & 1;
-    return !is_zero(t->id, TRACE_ID_SIZE) && !is_zero(span, SPAN_SIZE);
+    return !is_zero(t->id, TRACE_ID_SIZE) && !is_zero(t->parent, SPAN_ID_SIZE);
 }
 
 static bool is_plain(struct str text) {
@@ -66,19 +66,54 @@ struct trace trace_read(struct str traceparent, struct str tracestate) {
     return t;
 }
 
-void trace_parent(const struct trace *t, char out[TRACE_PARENT_SIZE]) {
-    unsigned char span[SPAN_SIZE];
+/* splitmix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014). */
+static uint64_t next_random(void) {
+    static _Thread_local uint64_t state;
+    if (state == 0)
+        random_bytes(&state, sizeof state);
+    uint64_t z = state += UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return z ^ z >> 31;
+}
+
+void trace_new_id(unsigned char *out, size_t n) {
     do
-        random_bytes(span, sizeof span);
-    while (is_zero(span, sizeof span));
+        for (size_t at = 0; at < n; at += sizeof(uint64_t)) {
+            uint64_t bits = next_random();
+            memcpy(out + at, &bits, n - at < sizeof bits ? n - at : sizeof bits);
+        }
+    while (is_zero(out, n));
+}
+
+void trace_begin(struct trace *t, double share) {
+    if (t->given || (double)(next_random() >> 11) * 0x1p-53 >= share)
+        return;
+    t->made = t->sampled = true;
+    trace_new_id(t->id, TRACE_ID_SIZE);
+}
+
+void trace_parent(const struct trace *t, char out[TRACE_PARENT_SIZE]) {
+    unsigned char span[SPAN_ID_SIZE];
+    trace_new_id(span, sizeof span);
     memcpy(out, "00-", 3);
     write_hex(t->id, TRACE_ID_SIZE, out + ID_AT);
     out[SPAN_AT - 1] = '-';
-    write_hex(span, SPAN_SIZE, out + SPAN_AT);
+    write_hex(span, SPAN_ID_SIZE, out + SPAN_AT);
     memcpy(out + FLAGS_AT - 1, t->sampled ? "-01" : "-00", sizeof "-00");
 }
 
 void trace_id_hex(const unsigned char id[TRACE_ID_SIZE], char out[TRACE_ID_HEX_SIZE]) {
     write_hex(id, TRACE_ID_SIZE, out);
     out[TRACE_ID_HEX_SIZE - 1] = '\0';
+}
+
+void span_id_hex(const unsigned char id[SPAN_ID_SIZE], char out[SPAN_ID_HEX_SIZE]) {
+    write_hex(id, SPAN_ID_SIZE, out);
+    out[SPAN_ID_HEX_SIZE - 1] = '\0';
+}
+
+void trace_parent_span(const char parent[TRACE_PARENT_SIZE], unsigned char out[SPAN_ID_SIZE]) {
+    if (!parent[0] || !read_hex(parent + SPAN_AT, out, SPAN_ID_SIZE))
+        memset(out, 0, SPAN_ID_SIZE);
 }

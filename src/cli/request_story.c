@@ -105,6 +105,20 @@ static void print_language(const struct event_language *l, FILE *out) {
     fputc('\n', out);
 }
 
+static void print_calls(const struct event *e, FILE *out) {
+    for (unsigned i = 0; i < e->call_count; i++) {
+        const struct event_call *call = &e->calls[i];
+        line(out, i ? "" : "calls");
+        fprintf(out, "after %.3f ms: ", call->start_us / 1000.0);
+        print_plain(out, call->model);
+        fprintf(out, ", attempt %u, %.3f ms, ", call->attempt, call->us / 1000.0);
+        print_plain(out, str_eq(call->outcome, STR("none")) ? STR("answered") : call->outcome);
+        if (call->status)
+            fprintf(out, " (%u)", call->status);
+        fputc('\n', out);
+    }
+}
+
 static void print_outcome(const struct event *e, FILE *out) {
     if (e->model.n || e->prediction.n) {
         line(out, "model");
@@ -135,6 +149,8 @@ static void print_outcome(const struct event *e, FILE *out) {
     }
     if (e->has_language)
         print_language(&e->language, out);
+    if (event_tells_calls(e))
+        print_calls(e, out);
     line(out, "cost");
     if (e->cost_nanodollars < 0)
         fputs("unknown\n", out);

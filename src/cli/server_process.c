@@ -17,6 +17,7 @@
 #include "watch/monitor_metrics.h"
 #include "watch/monitor_source.h"
 #include "watch/forget.h"
+#include "watch/tracing.h"
 #include "work/pool.h"
 
 #include <fcntl.h>
@@ -44,6 +45,7 @@ struct process {
     struct session_table *sessions;
     struct metrics_window *window;
     struct recorder *recorder;
+    struct tracing *tracing;
     struct arms *arms;
     struct rollout_driver *rollouts;
     struct review_driver *reviews;
@@ -144,6 +146,13 @@ static bool make_tables(struct process *p, struct error *err) {
     return good || fail(err, ERR_NO_MEMORY, "out of memory, or no threads to be had");
 }
 
+static bool start_tracing(struct process *p, struct error *err) {
+    const struct config_telemetry *c = &p->config->telemetry;
+    struct tracing_options options = {
+        .url = c->otlp, .header = c->header, .ca = c->ca, .version = PENSTOCK_VERSION};
+    return !c->otlp || tracing_start(&p->tracing, &options, err);
+}
+
 static bool make_parts(struct process *p, struct error *err) {
     const struct config *c = p->config;
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -163,7 +172,10 @@ static bool make_parts(struct process *p, struct error *err) {
     p->reviews = review_driver_new(p->store);
     if (!p->rollouts || !p->shadows || !p->monitors || !p->reviews)
         return fail(err, ERR_NO_MEMORY, "out of memory");
-    struct recorder_options recorder = {.journal = p->journal,
+    if (!start_tracing(p, err))
+        return false;
+    struct recorder_options recorder = {.tracing = p->tracing,
+                                        .journal = p->journal,
                                         .arms = p->arms,
                                         .monitors = p->monitors,
                                         .store_path = c->store.path,
@@ -243,12 +255,38 @@ static double audit_broken(void *ctx) {
     return state.flaw.found;
 }
 
+static struct tracing_counts spans(void *ctx) {
+    struct tracing_counts counts = {0};
+    struct process *p = ctx;
+    if (p->tracing)
+        tracing_counts(p->tracing, &counts);
+    return counts;
+}
+
+static double spans_exported(void *ctx) {
+    return (double)spans(ctx).exported;
+}
+
+static double spans_dropped(void *ctx) {
+    return (double)spans(ctx).dropped;
+}
+
+static double spans_failed(void *ctx) {
+    return (double)spans(ctx).failed;
+}
+
 static void add_metrics(struct process *p) {
     const struct metrics_source sources[] = {
         {"penstock_parser_restarts_total", "Parser processes that were replaced.", METRICS_COUNTER,
          parser_restarts, p},
         {"penstock_http_connections", "Open connections.", METRICS_GAUGE, connections, p},
         {"penstock_cache_bytes", "Memory that the exact cache holds.", METRICS_GAUGE, cache_bytes, p},
+        {"penstock_spans_exported_total", "Spans that the collector took.", METRICS_COUNTER, spans_exported,
+         p},
+        {"penstock_spans_dropped_total", "Spans that found the buffer full.", METRICS_COUNTER, spans_dropped,
+         p},
+        {"penstock_spans_failed_total", "Spans that the collector did not take.", METRICS_COUNTER,
+         spans_failed, p},
         {"penstock_audit_rows", "Rows of the audit log that were good when it was last verified.",
          METRICS_GAUGE, audit_verified, p},
         {"penstock_audit_broken", "1: somebody wrote into the audit log.", METRICS_GAUGE, audit_broken, p},
@@ -354,6 +392,10 @@ static bool same_store(const struct config_store *a, const struct config_store *
     return same_text(a->path, b->path) && a->flush == b->flush && a->queue == b->queue;
 }
 
+static bool same_telemetry(const struct config_telemetry *a, const struct config_telemetry *b) {
+    return same_text(a->otlp, b->otlp) && same_text(a->header, b->header) && same_text(a->ca, b->ca);
+}
+
 /* Options that only a restart can change; names the first that differs, or NULL. */
 static const char *needs_restart(const struct config *a, const struct config *b) {
     const struct {
@@ -364,6 +406,7 @@ static const char *needs_restart(const struct config *a, const struct config *b)
         {same_limits(&a->server, &b->server), "a limit or timeout of server"},
         {!a->server.tls.certificate == !b->server.tls.certificate, "server.tls"},
         {same_store(&a->store, &b->store), "store"},
+        {same_telemetry(&a->telemetry, &b->telemetry), "telemetry.otlp, header or ca"},
         {same_text(a->scan.clamd, b->scan.clamd), "scan.clamd"},
         {memcmp(&a->parser, &b->parser, sizeof a->parser) == 0, "parser"},
         {accepts_files(a) == accepts_files(b), "whether any endpoint accepts files"},
@@ -533,6 +576,7 @@ static void end(struct process *p) {
     if (p->engine)
         end_monitoring(p);
     recorder_stop(p->recorder);
+    tracing_stop(p->tracing);
     p->ending = true;
     monitoring_free(p->monitoring);
     if (p->engine)

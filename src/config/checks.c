@@ -34,6 +34,24 @@ static bool is_url(struct str url) {
            str_find_char(url, ' ') == SIZE_MAX;
 }
 
+void check_telemetry(struct loader *l, void *item, const struct option_node *at) {
+    const struct config_telemetry *t = item;
+    char shown[SHOWN_SIZE];
+    struct str header = str_from(t->header);
+    loader_show(str_from(t->otlp), shown, sizeof shown);
+    if (t->otlp && !is_url(str_from(t->otlp)))
+        loader_problem(
+            l, loader_place_in(l, at, "otlp"), at,
+            "otlp: \"%s\" is not http://HOST[:PORT]/PATH or https://HOST[:PORT]/PATH, without user, query "
+            "and fragment",
+            shown);
+    if (t->ca && !str_starts(str_from(t->otlp), STR("https:")))
+        loader_problem(l, loader_place_in(l, at, "ca"), at, "\"ca\" is for https only");
+    if (header.n && (str_find(header, STR(": ")) == SIZE_MAX || str_has_control(header)))
+        loader_problem(l, loader_place_in(l, at, "header"), at,
+                       "\"header\" is not \"name: value\" on one line");
+}
+
 void check_upstream(struct loader *l, void *item, const struct option_node *at) {
     struct config_upstream *u = item;
     char shown[SHOWN_SIZE];

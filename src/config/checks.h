@@ -5,6 +5,7 @@
 #include "config/options.h"
 
 void check_tls(struct loader *l, void *item, const struct option_node *at);
+void check_telemetry(struct loader *l, void *item, const struct option_node *at);
 void check_limits(struct loader *l, void *item, const struct option_node *at);
 void check_step(struct loader *l, void *item, const struct option_node *at);
 void check_budget(struct loader *l, void *item, const struct option_node *at);

@@ -49,6 +49,14 @@ struct config_log {
     bool requests; /* one line per request */
 };
 
+/* Traces, as OTLP over HTTP. */
+struct config_telemetry {
+    const char *otlp;   /* the collector's URL; NULL: none */
+    const char *header; /* secret: "name: value"; NULL: none */
+    const char *ca;     /* PEM file of authorities; NULL: the system's */
+    double sample;      /* share of the requests without a caller's trace, 0..1 */
+};
+
 struct config_auth {
     bool required;
     int64_t session_idle, session_lifetime; /* of who signed in at the console; ns */
@@ -378,6 +386,7 @@ struct config {
     struct config_server server;
     struct config_store store;
     struct config_log log;
+    struct config_telemetry telemetry;
     struct config_auth auth;
     struct config_limits limits;
     struct config_scan scan;

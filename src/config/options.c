@@ -106,6 +106,28 @@ static const struct option log_options[] = {
 };
 static const struct option_group log_group = {GROUP(log_options, config_log)};
 
+static const struct option telemetry_options[] = {
+    {.name = "otlp",
+     TEXT(config_telemetry, otlp, 2000),
+     .help = "Where traces go: a collector's URL for OTLP over HTTP, whole, such as "
+             "`http://127.0.0.1:4318/v1/traces`. Without one they go nowhere."},
+    {.name = "header",
+     SECRET(config_telemetry, header),
+     .help = "A header for the collector, `name: value`, such as `authorization: Bearer …`."},
+    {.name = "ca",
+     EXISTING(config_telemetry, ca),
+     .help =
+         "PEM file of the authorities that the collector's certificate is checked against, instead of the "
+         "system's."},
+    {.name = "sample",
+     PERCENT(config_telemetry, sample),
+     .standard = "1%",
+     .help = "Share of the requests that are traced, of those whose caller sends no `traceparent`; with one, "
+             "the caller decides. Requests that fail with 5xx always are."},
+};
+static const struct option_group telemetry_group = {GROUP(telemetry_options, config_telemetry),
+                                                    .check = check_telemetry};
+
 static const struct option auth_options[] = {
     {.name = "required",
      BOOL(config_auth, required),
@@ -228,6 +250,9 @@ static const struct option root_options[] = {
     {.name = "log",
      SECTION(config_log, config, log, log_group),
      .help = "The server's own log: JSON lines on standard error."},
+    {.name = "telemetry",
+     SECTION(config_telemetry, config, telemetry, telemetry_group),
+     .help = "Traces for a collector (docs/telemetry.md)."},
     {.name = "auth", SECTION(config_auth, config, auth, auth_group), .help = "Who may ask."},
     {.name = "limits",
      SECTION(config_limits, config, limits, limits_group),

@@ -251,7 +251,7 @@ static void add_headers(struct attempt *a) {
         add_header(a, anthropic ? STR("x-api-key") : STR("authorization"), str_from(u->authorization));
     if (anthropic)
         add_header(a, STR("anthropic-version"), STR("2023-06-01"));
-    if (!a->question->trace->given)
+    if (!a->question->trace->given && !a->question->trace->made)
         return;
     trace_parent(a->question->trace, a->traceparent);
     add_header(a, STR("traceparent"), str_from(a->traceparent));

@@ -46,6 +46,20 @@ static void learn(const struct chat *c, const struct asking *a) {
         token_calibrate(&experience->counted, c->counted, told);
 }
 
+static void note(struct chat *c, const struct asking *a, enum failure failure) {
+    const struct attempt *t = &a->attempt;
+    if (c->note_count == EVENT_CALLS_MAX)
+        return;
+    struct chat_call_note *n = &c->notes[c->note_count++];
+    *n = (struct chat_call_note){.remote = a->remote,
+                                 .started_ns = t->started_ns,
+                                 .ended_ns = t->ended_ns,
+                                 .failure = failure,
+                                 .attempt = a->calls,
+                                 .status = t->call.status};
+    trace_parent_span(t->traceparent, n->span);
+}
+
 void chat_call_ended(struct chat *c, const struct asking *a, enum failure failure) {
     struct chat_spending *s = &c->spent;
     const struct attempt *t = &a->attempt;
@@ -54,6 +68,7 @@ void chat_call_ended(struct chat *c, const struct asking *a, enum failure failur
     if (failure == FAILURE_NONE || t->said || t->facts.usage.output != TOKENS_UNKNOWN)
         chat_bill(c, a->remote->price, &t->facts.usage);
     learn(c, a);
+    note(c, a, failure);
 }
 
 bool chat_needs_prompt(const struct chat_request *in, const struct prompt *prompt) {

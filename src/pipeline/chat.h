@@ -49,6 +49,16 @@ struct chat_spending {
     int64_t aside, aside_ns; /* of questions beside the answer (a vector): tokens, and waited for them */
 };
 
+/* One of them, for the record and the trace. */
+struct chat_call_note {
+    const struct remote_model *remote;
+    int64_t started_ns, ended_ns;
+    enum failure failure;
+    unsigned attempt;
+    int status;
+    unsigned char span[SPAN_ID_SIZE];
+};
+
 struct chat {
     struct request *r;
     struct chat_request in;
@@ -69,6 +79,8 @@ struct chat {
     struct str previous, asked; /* of a conversation: the response before, the request's own items (JSON) */
     bool keeps;                 /* the answer is kept for later requests */
     struct chat_spending spent;
+    struct chat_call_note notes[EVENT_CALLS_MAX];
+    unsigned note_count;
     int64_t counted, sized; /* estimates of the input's tokens, uncorrected; 0: not made, or void */
 
     struct buf reply;        /* the client's: whole, or what of a stream is kept for the cache */

@@ -196,6 +196,8 @@ struct request *request_new_part(struct loop_state *loop, struct exchange *x,
     r->pinned = part->pinned;
     r->id = part->id;
     r->trace = trace_read(exchange_header(x, STR("traceparent")), exchange_header(x, STR("tracestate")));
+    if (part->snapshot->config->telemetry.otlp)
+        trace_begin(&r->trace, part->snapshot->config->telemetry.sample);
     r->answered = part->answered;
     r->owner = part->owner;
     r->admitted = r->reserved = part->admitted;

@@ -6,6 +6,7 @@
 #include "store/sql.h"
 #include "store/store.h"
 #include "watch/review_record.h"
+#include "watch/tracing.h"
 
 enum { CHUNK = 1024, LOG_CAP = 4 << 20, SYNC_EACH_MAX = 4 };
 
@@ -42,6 +43,11 @@ void batch_add(struct batch *b, struct event *e) {
     b->urgent += batch_is_urgent(e);
 }
 
+static void trace(struct batch *b, const struct event *e) {
+    if (UNLIKELY(e->traced) && b->tracing)
+        tracing_add(b->tracing, e);
+}
+
 /* The client of an event that is given up is told so: the log line says the same. */
 static void refuse(struct batch *b, struct event *e, const struct error *why) {
     e->status = error_status(ERR_STORE);
@@ -52,6 +58,7 @@ static void refuse(struct batch *b, struct event *e, const struct error *why) {
         spend_writer_keep(b->spend, e->spend_slot);
     if (b->log_requests)
         event_log_add(&b->log, e);
+    trace(b, e);
     if (e->committed)
         e->committed(e, false, e->ctx);
     event_give_back(e);
@@ -61,6 +68,7 @@ static void acknowledge(struct batch *b, struct event *e) {
     b->reviews += e->review != NULL;
     if (b->log_requests)
         event_log_add(&b->log, e);
+    trace(b, e);
     if (e->committed)
         e->committed(e, true, e->ctx);
     event_give_back(e);

@@ -12,6 +12,7 @@ struct batch {
     struct record_writer *writer;
     struct spend_writer *spend; /* NULL: none; the batch's */
     bool log_requests;
+    struct tracing *tracing; /* NULL: none */
     struct event_log log;
     struct event *first, **last; /* oldest first */
     size_t count;
@@ -21,7 +22,7 @@ struct batch {
     uint64_t jobs;    /* whose changes were committed */
 };
 
-/* `spend` (may be NULL) is set by the caller. */
+/* `spend` and `tracing` (may be NULL) are set by the caller. */
 void batch_init(struct batch *b, struct store *store, struct record_writer *writer, bool log_requests);
 void batch_free(struct batch *b); /* events that are still there are lost */
 void batch_add(struct batch *b, struct event *e);

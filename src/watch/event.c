@@ -135,6 +135,10 @@ uint16_t *event_add_bins(struct event *e, size_t count) {
     return e->bins;
 }
 
+bool event_tells_calls(const struct event *e) {
+    return e->call_count > 1 || (e->call_count == 1 && !str_eq(e->calls[0].outcome, STR("none")));
+}
+
 void event_add_stage(struct event *e, const char *name, uint32_t us) {
     if (e->stage_count == EVENT_STAGES_MAX) {
         e->stages[EVENT_STAGES_MAX - 1].us += us;

@@ -56,6 +56,18 @@ struct event_language {
     uint32_t first_token_us;          /* from arrival to the first byte of the reply; 0: none came */
 };
 
+/* One call to an upstream. */
+struct event_call {
+    struct str model;   /* "main/gpt-4o"; a view */
+    struct str outcome; /* "none": it answered; else how it failed (traffic/failure.h); a view */
+    uint32_t start_us, us;
+    uint16_t status;  /* of HTTP; 0: no answer came */
+    uint16_t attempt; /* at this upstream, from 1 */
+    unsigned char
+        span[SPAN_ID_SIZE]; /* as it was told the upstream; zeros: it was not. Not kept in records */
+};
+
+enum { EVENT_CALLS_MAX = 6 }; /* later ones are not noted */
 enum { EVENT_STAGES_MAX = 20, EVENT_COST_UNKNOWN = -1 };
 
 /* A person is to decide: durable before the reply leaves, but for an audit. */
@@ -100,7 +112,9 @@ struct event {
     int64_t cost_nanodollars; /* EVENT_COST_UNKNOWN when no price is known */
     bool has_subject;         /* by the recorder, of `user` */
     unsigned char subject[SUBJECT_SIZE];
-    bool has_trace; /* the caller's, whose ID `trace` is */
+    bool traced;                        /* its spans are to be exported; not kept in records */
+    unsigned char parent[SPAN_ID_SIZE]; /* the caller's span; zeros: none. Not kept in records */
+    bool has_trace;                     /* the caller's, whose ID `trace` is */
     unsigned char trace[TRACE_ID_SIZE];
     bool has_language; /* and so is what `language` says, further down */
     uint32_t total_us;
@@ -130,11 +144,12 @@ struct event {
     size_t room_left;
     char *room_at;
     struct event_spares *spares; /* where it goes back to; NULL: nowhere */
-    unsigned stage_count;
+    unsigned stage_count, call_count;
 
     /* From here on nothing is set by event_new but the first byte. */
-    char input_blob[SHA256_HEX_SIZE]; /* by the recorder, once the input is kept */
-    struct event_language language;   /* with has_language */
+    char input_blob[SHA256_HEX_SIZE];         /* by the recorder, once the input is kept */
+    struct event_language language;           /* with has_language */
+    struct event_call calls[EVENT_CALLS_MAX]; /* the first call_count */
     struct {
         const char *name; /* a constant */
         uint32_t us;
@@ -154,6 +169,9 @@ struct event *event_take(struct event_spares *spares, size_t room) MUST_USE;
 void event_take_soon(struct event_spares *spares);
 /* Instead of event_free, for the thread that gives back. */
 void event_give_back(struct event *e);
+
+/* Is there more to say of its calls than their number and time: several, or one that failed? */
+bool event_tells_calls(const struct event *e);
 
 /* NULL when memory is out. `room`: bytes for event_keep. Everything is empty, confidences none, the
  * cost unknown. */

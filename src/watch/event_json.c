@@ -64,6 +64,31 @@ static void write_language(const struct event_language *l, struct json_writer *w
         json_field_ms(w, "first_token_ms", l->first_token_us);
 }
 
+static void write_calls(const struct event *e, struct json_writer *w) {
+    json_key(w, "calls");
+    json_array(w);
+    for (unsigned i = 0; i < e->call_count; i++) {
+        const struct event_call *call = &e->calls[i];
+        json_object(w);
+        json_field_str(w, "model", call->model);
+        json_field_int(w, "attempt", call->attempt);
+        json_field_ms(w, "start_ms", call->start_us);
+        json_field_ms(w, "ms", call->us);
+        json_key(w, "status");
+        if (call->status)
+            json_int(w, call->status);
+        else
+            json_null(w);
+        json_key(w, "failure");
+        if (str_eq(call->outcome, STR("none")))
+            json_null(w);
+        else
+            json_str(w, call->outcome);
+        json_object_end(w);
+    }
+    json_array_end(w);
+}
+
 static void write_sometimes(const struct event *e, struct json_writer *w) {
     if (e->has_input) {
         char hex[SHA256_HEX_SIZE];
@@ -80,6 +105,8 @@ static void write_sometimes(const struct event *e, struct json_writer *w) {
     }
     if (e->has_language)
         write_language(&e->language, w);
+    if (event_tells_calls(e))
+        write_calls(e, w);
     if (e->cache != CACHE_NONE)
         json_field_text(w, "cache", cache_state_name(e->cache));
     if (e->scan != SCAN_NONE)

@@ -19,6 +19,7 @@ enum {
     FLAG_KEPT = 1024,
     FLAG_LANGUAGE = 2048,
     FLAG_TRACE = 4096,
+    FLAG_CALLS = 16384,  /* where they tell more than their number and time */
     FLAG_SUBJECT = 8192, /* whose request it was (store/subject.h) */
 };
 
@@ -28,7 +29,7 @@ enum { TIME_DIGITS = 10, NOISE_DIGITS = 16, NOISE_BYTES = 10, VARINT_MAX = 10 };
  */
 enum {
     FIXED_MAX = 24 * VARINT_MAX + EVENT_STAGES_MAX * 2 * VARINT_MAX + SHA256_SIZE + ID_SIZE + TRACE_ID_SIZE +
-                SUBJECT_SIZE + 64
+                SUBJECT_SIZE + EVENT_CALLS_MAX * 8 * VARINT_MAX + 64
 };
 
 /* Crockford's base 32, as base/ids.h writes it: the value and 1; 0: no digit. */
@@ -169,7 +170,8 @@ static unsigned flags_of(const struct event *e) {
            (e->ocr_confidence >= 0 ? FLAG_OCR : 0u) | (e->fallback.n ? FLAG_FALLBACK : 0u) |
            (e->error_code.n || e->error_message.n ? FLAG_ERROR : 0u) | (e->review ? FLAG_REVIEW : 0u) |
            (e->input_blob[0] ? FLAG_KEPT : 0u) | (e->has_language ? FLAG_LANGUAGE : 0u) |
-           (e->has_trace ? FLAG_TRACE : 0u) | (e->has_subject ? FLAG_SUBJECT : 0u);
+           (e->has_trace ? FLAG_TRACE : 0u) | (e->has_subject ? FLAG_SUBJECT : 0u) |
+           (event_tells_calls(e) ? FLAG_CALLS : 0u);
 }
 
 static unsigned char *put_request_id(unsigned char *p, unsigned flags, const unsigned char *noise,
@@ -193,6 +195,20 @@ static unsigned char *put_language(unsigned char *p, const struct event_language
     p = put(p, l->attempts);
     p = put(p, l->upstream_us);
     return put(p, l->first_token_us);
+}
+
+static unsigned char *put_calls(struct page_writer *w, unsigned char *p, const struct event *e) {
+    p = put(p, e->call_count);
+    for (unsigned i = 0; i < e->call_count; i++) {
+        const struct event_call *call = &e->calls[i];
+        p = put_string(w, p, FIELD_CALL_MODEL, call->model);
+        p = put_string(w, p, FIELD_CALL_OUTCOME, call->outcome);
+        p = put(p, call->start_us);
+        p = put(p, call->us);
+        p = put(p, call->status);
+        p = put(p, call->attempt);
+    }
+    return p;
 }
 
 static unsigned char *put_sometimes(struct page_writer *w, unsigned char *p, unsigned flags,
@@ -221,6 +237,8 @@ static unsigned char *put_sometimes(struct page_writer *w, unsigned char *p, uns
         p = mempcpy(p, e->trace, TRACE_ID_SIZE);
     if (flags & FLAG_SUBJECT)
         p = mempcpy(p, e->subject, SUBJECT_SIZE);
+    if (flags & FLAG_CALLS)
+        p = put_calls(w, p, e);
     return p;
 }
 
@@ -254,6 +272,8 @@ bool page_add(struct page_writer *w, const struct event *e, int64_t row, const u
     CHECK(w->count < PAGE_EVENTS_MAX && row > w->last);
     size_t strings = e->request_id.n + e->client.n + e->endpoint.n + e->model.n + e->prediction.n +
                      e->fallback.n + e->error_code.n + e->error_message.n;
+    for (unsigned i = 0; i < e->call_count; i++)
+        strings += e->calls[i].model.n + e->calls[i].outcome.n;
     if (!buf_reserve(&w->bytes, FIXED_MAX + strings)) {
         w->bytes.failed = false;
         return fail(err, ERR_NO_MEMORY, "Out of memory while recording.");
@@ -359,6 +379,19 @@ static void take_language(struct cursor *c, struct event *e) {
     l->first_token_us = (uint32_t)take(c);
 }
 
+static void take_calls(struct page_reader *r, struct cursor *c, bool learn) {
+    struct event *e = &r->event;
+    for (uint64_t left = take(c); left > 0 && !c->bad; left--) {
+        struct event_call call = {.model = take_string(r, c, learn), .outcome = take_string(r, c, learn)};
+        call.start_us = (uint32_t)take(c);
+        call.us = (uint32_t)take(c);
+        call.status = (uint16_t)take(c);
+        call.attempt = (uint16_t)take(c);
+        if (e->call_count < EVENT_CALLS_MAX)
+            e->calls[e->call_count++] = call;
+    }
+}
+
 static void take_sometimes(struct page_reader *r, struct cursor *c, uint64_t flags, bool learn) {
     struct event *e = &r->event;
     if (flags & FLAG_INPUT) {
@@ -402,6 +435,8 @@ static void take_sometimes(struct page_reader *r, struct cursor *c, uint64_t fla
         e->has_subject = subject.n == SUBJECT_SIZE;
         memcpy(e->subject, subject.p, subject.n);
     }
+    if (flags & FLAG_CALLS)
+        take_calls(r, c, learn);
     r->input_kept = flags & FLAG_KEPT;
 }
 

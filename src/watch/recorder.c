@@ -427,6 +427,7 @@ static bool open_stores(struct recorder *r, struct error *err) {
         return false;
     store_set_patience(r->store, PATIENCE_MS);
     batch_init(&r->batch, r->store, r->writer, r->options.log_requests);
+    r->batch.tracing = r->options.tracing;
     if (r->options.journal && !spend_writer_new(&r->batch.spend, r->store, r->options.journal, err))
         return false;
     count_reviews(r);

@@ -17,7 +17,8 @@ struct recorder_options {
     unsigned queue_length; /* events a loop may have waiting, default 32768 */
     unsigned flush_ms; /* an event that nobody waits for is committed at the latest after this; default 50 */
     bool log_requests; /* one log line per request */
-    struct arms *arms; /* of running rollouts; NULL: nobody counts. Outlives the recorder */
+    struct tracing *tracing;       /* where spans go; NULL: nowhere. Outlives the recorder */
+    struct arms *arms;             /* of running rollouts; NULL: nobody counts. Outlives the recorder */
     struct monitors *monitors;     /* are given every event; NULL: nobody watches. Outlive the recorder */
     struct spend_journal *journal; /* of the events' spend_slot; NULL: none has one. Outlives the recorder */
     int64_t keep_ns;               /* records older than this are deleted; 0: none */

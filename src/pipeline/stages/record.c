@@ -124,6 +124,39 @@ static void add_language(const struct request *r, struct event *e) {
     };
 }
 
+static void add_calls(const struct request *r, struct event *e) {
+    const struct chat *c = r->chat;
+    for (unsigned i = 0; i < c->note_count; i++) {
+        const struct chat_call_note *n = &c->notes[i];
+        struct event_call *call = &e->calls[e->call_count++];
+        bool same = i > 0 && n->remote == c->notes[i - 1].remote;
+        *call = (struct event_call){.model = same ? call[-1].model : event_keep(e, n->remote->reference),
+                                    .outcome = str_from(failure_name(n->failure)),
+                                    .start_us = us_of(n->started_ns - r->started_ns),
+                                    .us = us_of(n->ended_ns - n->started_ns),
+                                    .status = (uint16_t)n->status,
+                                    .attempt = (uint16_t)n->attempt};
+        memcpy(call->span, n->span, SPAN_ID_SIZE);
+    }
+}
+
+static size_t room_for_calls(const struct chat *c) {
+    size_t room = 0;
+    for (unsigned i = 0; i < c->note_count; i++)
+        room += c->notes[i].remote->reference.n;
+    return room;
+}
+
+/* Sampled where it began, here or at the caller; failures of ours always. */
+static void add_trace(const struct request *r, struct event *e) {
+    e->traced = r->snapshot->config->telemetry.otlp && (r->trace.sampled || e->status >= 500);
+    e->has_trace = r->trace.given || r->trace.made || e->traced;
+    memcpy(e->trace, r->trace.id, sizeof e->trace);
+    memcpy(e->parent, r->trace.parent, sizeof e->parent);
+    if (e->traced && !r->trace.given && !r->trace.made)
+        trace_new_id(e->trace, sizeof e->trace);
+}
+
 static void add_review(struct request *r, struct event *e, struct str labels, bool keep, double audit) {
     struct review_draft *draft = event_add_review(e);
     if (!draft)
@@ -172,6 +205,8 @@ static size_t room_for(const struct request *r, bool review, struct str labels, 
     size_t bins = bins_of(r);
     if (bins)
         room += (bins + 1) * sizeof(uint16_t) + strlen(r->version->reference);
+    if (r->chat)
+        room += room_for_calls(r->chat);
     if (o->step.n)
         room += STEP_TEXT_MAX;
     if (r->failed)
@@ -202,8 +237,6 @@ static struct event *event_of(struct request *r) {
     e->endpoint = event_keep(e, r->endpoint->name);
     e->has_input = r->input.hashed;
     memcpy(e->input_hash, r->input.hash, sizeof e->input_hash);
-    e->has_trace = r->trace.given;
-    memcpy(e->trace, r->trace.id, sizeof e->trace);
     e->scan = r->scan;
     if (r->document && r->document->ocr_used)
         e->ocr_confidence = r->document->ocr_confidence;
@@ -222,8 +255,10 @@ static struct event *event_of(struct request *r) {
         add_language(r, e);
         e->has_subject = e->user.n == 0 && r->chat->has_subject;
         memcpy(e->subject, r->chat->subject, SUBJECT_SIZE);
+        add_calls(r, e);
         e->spend_slot = reserve_settle(r);
     }
+    add_trace(r, e);
     add_times(r, e);
     return e;
 }
