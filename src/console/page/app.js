@@ -14,6 +14,7 @@ import { Monitors } from './page_monitors.js';
 import { Overview } from './page_overview.js';
 import { Requests } from './page_requests.js';
 import { Review } from './page_review.js';
+import { Rollouts } from './page_rollouts.js';
 import { Try } from './page_try.js';
 
 const ranks = { client: 1, reviewer: 2, admin: 3 };
@@ -23,6 +24,7 @@ const pages = [
   { group: 'Serving', path: 'overview', title: 'Overview', role: 'reviewer', view: Overview },
   { group: 'Serving', path: 'endpoints', title: 'Endpoints', role: 'reviewer', view: Endpoint },
   { group: 'Serving', path: 'requests', title: 'Requests', role: 'reviewer', view: Requests },
+  { group: 'Serving', path: 'rollouts', title: 'Rollouts', role: 'reviewer', view: Rollouts },
   { group: 'Work', path: 'try', title: 'Try it', role: 'client', view: Try },
   { group: 'Work', path: 'review', title: 'Review', role: 'reviewer', view: Review },
   { group: 'Knowing', path: 'monitors', title: 'Monitors', role: 'reviewer', view: Monitors },

@@ -5,7 +5,7 @@ export const number = (value) => (value === null || value === undefined ? '–' 
 
 export function ms(value) {
   if (value === null || value === undefined) return '–';
-  if (value >= 10_000) return `${(value / 1000).toFixed(1)}${space}s`;
+  if (value >= 1000) return `${(value / 1000).toFixed(value >= 10_000 ? 1 : 2)}${space}s`;
   const digits = value >= 100 || value === 0 ? 0 : value >= 1 ? 1 : 3;
   return `${value.toFixed(digits)}${space}ms`;
 }

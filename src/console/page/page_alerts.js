@@ -6,14 +6,14 @@ import { Badge, Choice, Confirm, Empty, Loaded, Page, Sheet, Table, Time } from 
 import { number } from './format.js';
 import { go, to } from './route.js';
 import { toast } from './toasts.js';
-import { inUnit, titled, where } from './units.js';
+import { headline, inUnit, titled, where } from './units.js';
 
 const classes = { P1: 'bad', P2: 'bad', P3: 'warn', P4: 'warn' };
 const states = { pending: 'warn', firing: 'bad', resolved: 'good' };
 export const Class = ({ of }) => html`<${Badge} kind=${classes[of]}>${of}<//>`;
 
 export const alertColumns = [
-  { head: 'Alert', cell: (a) => html`<strong>${a.title}</strong><div class="small quiet">${where(a)}</div>` },
+  { head: 'Alert', cell: (a) => html`<strong>${headline(a.title)}</strong><div class="small quiet">${where(a)}</div>` },
   { head: 'Class', cell: (a) => html`<${Class} of=${a.class} />` },
   { head: 'State', cell: (a) => html`<${Badge} kind=${states[a.state]}>${a.state}<//>${a.muted ? html` <span class="small quiet">quiet: ${a.muted}</span>` : ''}` },
   { head: 'Seen', right: true, cell: (a) => inUnit(a.value, a.unit) },

@@ -6,6 +6,7 @@ import { Badge, Choice, Confirm, Empty, Facts, Loaded, Page, Problem, Sheet, Tab
 import { go, to } from './route.js';
 import { alertColumns, Class, Messages } from './page_alerts.js';
 import { toast } from './toasts.js';
+import { headline } from './units.js';
 
 const states = { open: 'bad', acknowledged: 'warn', resolved: 'good' };
 const State = ({ of }) => html`<${Badge} kind=${states[of]}>${of}<//>`;
@@ -13,7 +14,7 @@ const address = (id, what) => `/v1/admin/incidents/${segment(id)}${what ? `/${wh
 
 const columns = [
   { head: 'Class', cell: (i) => html`<${Class} of=${i.class} />` },
-  { head: 'Incident', cell: (i) => html`<a class="name" href=${to(['incidents', i.id])}>${i.summary}</a><div class="small quiet">${i.meaning}</div>` },
+  { head: 'Incident', cell: (i) => html`<a class="name" href=${to(['incidents', i.id])}>${headline(i.summary)}</a><div class="small quiet">${i.meaning}</div>` },
   { head: 'Endpoint', cell: (i) => i.endpoint || 'the whole server' },
   { head: 'State', cell: (i) => html`<${State} of=${i.state} />` },
   { head: 'Owner', cell: (i) => i.acknowledged_by ?? i.owner },
@@ -51,9 +52,10 @@ function One({ id, who }) {
   const [acting, act] = useState();
   const i = from.data?.incident;
   const possible = !i || i.state === 'resolved' || who.role !== 'admin' ? [] : i.state === 'open' ? ['acknowledge', 'comment', 'resolve'] : ['comment', 'resolve'];
-  return html`<${Page} title=${i?.summary ?? 'Incident'} lead=${i && html`<span class="row"><${Class} of=${i.class} /> <${State} of=${i.state} /> ${i.meaning}</span>`}
+  return html`<${Page} title=${i ? headline(i.summary) : 'Incident'} lead=${i && html`<span class="row"><${Class} of=${i.class} /> <${State} of=${i.state} /> ${i.meaning}</span>`}
       actions=${possible.map((what) => html`<button class=${what === 'acknowledge' ? 'first' : ''} onClick=${() => act(what)}>${acts[what][0]}</button>`)}>
     <${Loaded} from=${from} what="incident">${({ alerts, timeline, incident }) => html`
+      <p class="outcome">${incident.summary}</p>
       <${Sheet} title="Alerts"><${Table} caption="Alerts" columns=${alertColumns} rows=${alerts} keyOf=${(a) => a.id} /><//>
       <div class="halves">
         <${Sheet} title="What happened"><ol class="timeline">${timeline.map((event) => html`<li><${Time} at=${event.at} /> <strong>${event.what}</strong> <span class="quiet">${event.who}</span><div>${event.text}</div></li>`)}</ol><//>

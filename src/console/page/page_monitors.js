@@ -27,9 +27,9 @@ function List({ query }) {
   const from = useLoad(address('/v1/admin/monitors', { endpoint: query.endpoint }), { every: 15_000 });
   const all = query.show === 'all';
   return html`<${Page} title="Monitors" lead="What is watched, held against the reference profile of the version that serves and against the week before."
-      actions=${html`<${Choice} label="Which monitors" value=${all ? 'all' : ''} options=${[['', 'Measured'], ['all', 'All']]} onChange=${(show) => go(['monitors'], { ...query, show })} />`}>
+      actions=${html`<${Choice} label="Which monitors" value=${all ? 'all' : ''} options=${[['', 'In short'], ['all', 'With every part']]} onChange=${(show) => go(['monitors'], { ...query, show })} />`}>
     <${Loaded} from=${from} what="monitors">${({ data }) => {
-      const shown = data.filter(({ state }) => all || state !== 'no_data').sort((a, b) => order[a.state] - order[b.state]);
+      const shown = data.filter(({ state, part, endpoint }) => all || state === 'breached' || state === 'void' || (state === 'good' && (!part || !endpoint))).sort((a, b) => order[a.state] - order[b.state]);
       const places = [...new Set(shown.map(({ endpoint }) => endpoint))];
       const breached = data.filter(({ state }) => state === 'breached').length;
       return html`<p aria-live="polite">${breached ? html`<${Badge} kind="bad">${breached} breached<//>` : html`<${Badge} kind="good">none breached<//>`}
@@ -40,7 +40,7 @@ function List({ query }) {
   <//>`;
 }
 
-function Course({ of: course, reading }) {
+function Course({ of: course, reading, from }) {
   const unit = reading?.unit;
   const [times, series] = useMemo(() => {
     const points = course.series;
@@ -50,7 +50,7 @@ function Course({ of: course, reading }) {
   const measured = course.series.filter(({ value }) => value !== null);
   if (!measured.length) return html`<${Empty} title="Nothing was measured in this time"><p>Choose a longer one, or wait for requests: each minute with enough of them becomes a point.</p><//>`;
   const last = measured.at(-1);
-  return html`<${Chart} times=${times} series=${series} format=${(value) => inUnit(value, unit)}
+  return html`<${Chart} times=${times} series=${series} from=${Date.parse(from) / 1000} format=${(value) => inUnit(value, unit)}
     label=${`${titled(course.monitor)} over time: last ${inUnit(last.value, unit)}, expected ${inUnit(last.expected, unit)}, limit ${inUnit(last.limit, unit)}`} />
     ${course.has_more && html`<p class="small quiet">Not all of it fits: choose a shorter time.</p>`}`;
 }
@@ -93,7 +93,7 @@ function One({ endpoint, query }) {
       actions=${html`<${Choice} label="How long back" value=${span} options=${spans} onChange=${(next) => go(['monitors', endpoint], { ...query, span: next })} />`}>
     <label class="row small">Monitor <select value=${JSON.stringify([monitor, query.part ?? ''])} onChange=${choose}>
       ${own.map((r) => html`<option value=${JSON.stringify([r.monitor, r.part])}>${titled(r.monitor)}${r.part ? `, ${r.part}` : ''}</option>`)}</select></label>
-    <${Sheet} title="How it went"><${Loaded} from=${course} what="course">${(found) => html`<${Course} of=${found} reading=${reading} />`}<//><//>
+    <${Sheet} title="How it went"><${Loaded} from=${course} what="course">${(found) => html`<${Course} of=${found} reading=${reading} from=${from} />`}<//><//>
     ${reading && html`<${Sheet} title="What it says" aside=${html`<${State} of=${reading.state} />`}>
       <${Facts} of=${[['Now', inUnit(reading.value, reading.unit)], ['Expected', inUnit(reading.expected, reading.unit)], ['Limit', reading.limit === null ? 'none: it is only shown' : inUnit(reading.limit, reading.unit)],
         ['Samples', number(reading.samples)], ['Window', html`<${Time} at=${reading.from} /> to <${Time} at=${reading.to} />`], ['In words', reading.detail], ['Runbook', reading.runbook && html`<code>${reading.runbook}</code>`]]} /><//>`}

@@ -3,7 +3,7 @@ import { ms, number, percent, usd } from './format.js';
 
 const forms = {
   ms, share: (value) => percent(value, Math.abs(value) < 0.1 ? 2 : 1), usd, count: number,
-  s: (value) => (value >= 120 ? `${number(value / 60)}\u00a0min` : `${number(value)}\u00a0s`),
+  s: (value) => (value >= 7200 ? `${number(value / 3600)}\u00a0h` : value >= 120 ? `${number(value / 60)}\u00a0min` : `${number(value)}\u00a0s`),
   divergence: (value) => value.toFixed(3),
 };
 
@@ -16,5 +16,8 @@ export const sights = {
 
 // latency_p95 is "Latency p95"
 export const titled = (name) => name.replaceAll('_', ' ').replace(/^./, (letter) => letter.toUpperCase());
+
+// The first words of a long sentence, for headings: up to its figures.
+export const headline = (text) => text.split(/ ?[(:]/)[0].replace(/^./, (letter) => letter.toUpperCase());
 
 export const where = ({ endpoint, part }) => `${endpoint || 'the whole server'}${part ? `, ${part}` : ''}`;
