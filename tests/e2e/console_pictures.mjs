@@ -1,4 +1,4 @@
-// Makes the pictures of docs/console: PENSTOCK_BUILD=build node tests/e2e/console_pictures.mjs, after ./quickstart --check has
+// Makes the pictures of docs/console: PENSTOCK_BUILD=build node --test tests/e2e/console_pictures.mjs, after ./quickstart --check has
 // prepared the demonstration. Works on a copy of it, with some minutes of requests of its own.
 import fs from 'node:fs';
 import path from 'node:path';

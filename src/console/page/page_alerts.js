@@ -13,7 +13,7 @@ const states = { pending: 'warn', firing: 'bad', resolved: 'good' };
 export const Class = ({ of }) => html`<${Badge} kind=${classes[of]}>${of}<//>`;
 
 export const alertColumns = [
-  { head: 'Alert', cell: (a) => html`<strong>${headline(a.title)}</strong><div class="small quiet">${where(a)}</div>` },
+  { head: 'Alert', cell: (a) => html`<strong>${headline(a.title)}</strong><div class="small quiet">${where(a)} · <a href=${`/v1/runbooks/${a.monitor}`} target="_blank" rel="noreferrer">what to do</a></div>` },
   { head: 'Class', cell: (a) => html`<${Class} of=${a.class} />` },
   { head: 'State', cell: (a) => html`<${Badge} kind=${states[a.state]}>${a.state}<//>${a.muted ? html` <span class="small quiet">quiet: ${a.muted}</span>` : ''}` },
   { head: 'Seen', right: true, cell: (a) => inUnit(a.value, a.unit) },

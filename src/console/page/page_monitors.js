@@ -96,7 +96,7 @@ function One({ endpoint, query }) {
     <${Sheet} title="How it went"><${Loaded} from=${course} what="course">${(found) => html`<${Course} of=${found} reading=${reading} from=${from} />`}<//><//>
     ${reading && html`<${Sheet} title="What it says" aside=${html`<${State} of=${reading.state} />`}>
       <${Facts} of=${[['Now', inUnit(reading.value, reading.unit)], ['Expected', inUnit(reading.expected, reading.unit)], ['Limit', reading.limit === null ? 'none: it is only shown' : inUnit(reading.limit, reading.unit)],
-        ['Samples', number(reading.samples)], ['Window', html`<${Time} at=${reading.from} /> to <${Time} at=${reading.to} />`], ['In words', reading.detail], ['Runbook', reading.runbook && html`<code>${reading.runbook}</code>`]]} /><//>`}
+        ['Samples', number(reading.samples)], ['Window', html`<${Time} at=${reading.from} /> to <${Time} at=${reading.to} />`], ['In words', reading.detail], ['Runbook', html`<a href=${`/v1/runbooks/${reading.monitor}`} target="_blank" rel="noreferrer">${titled(reading.monitor)}: what to do</a>`]]} /><//>`}
     ${course.data?.profile.length > 0 && html`<${Sheet} title="Reference against now" aside=${html`<span class="key before">reference ${course.data.version}</span> <span class="key">now</span>`}>
       <div class="lies">${course.data.profile.map((feature) => html`<${Lie} key=${feature.name} of=${feature} />`)}</div><//>`}
   <//>`;
