@@ -20,6 +20,7 @@ static const struct {
     {"rollouts", cli_rollouts, "list rollouts, and what decided them"},
     {"rollback", cli_rollback, "give an endpoint back to what served before, at once"},
     {"promote", cli_promote, "give an endpoint to its rollout's candidate"},
+    {"endpoints", cli_endpoints, "tell how endpoints were configured, and what differs"},
     {"history", cli_history, "tell what was changed, by whom and why"},
     {"at", cli_at, "tell who served an endpoint at a time"},
     {"audit", cli_audit, "list all that was done, and prove that nobody altered that list"},

@@ -13,6 +13,7 @@ int cli_config(int argc, char **argv);
 int cli_datasets(int argc, char **argv);
 int cli_demo(int argc, char **argv);
 int cli_deploy(int argc, char **argv);
+int cli_endpoints(int argc, char **argv);
 int cli_eval(int argc, char **argv);
 int cli_evaluations(int argc, char **argv);
 int cli_monitors(int argc, char **argv);

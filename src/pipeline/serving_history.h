@@ -1,6 +1,7 @@
 /* What served when: after each change of what a server does, a row of the history for each endpoint that now
  * answers otherwise, so that `penstock at` can say for any time which models, prompts, thresholds and
- * fallbacks were in force. */
+ * fallbacks were in force; and each distinct configuration of an endpoint as a version of it
+ * (store/endpoint_versions.h), which the row names. */
 #pragma once
 
 #include "pipeline/snapshot.h"
