@@ -1,6 +1,7 @@
 #include "evals/report.h"
 
 #include "../../unit/unit.h"
+#include "folder.h"
 #include "failing_allocations.h"
 
 static const char text[] =
@@ -56,6 +57,46 @@ static void reading_a_suite_fails_clearly(void **state) {
     suite_free(read_all("{\"text\":\"a\",\"label\":3}\n", "s.jsonl", 1));
 }
 
+static void put(const struct test_folder *f, const char *name, const char *bytes) {
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s", f->path, name);
+    FILE *out = fopen(path, "w");
+    assert_non_null(out);
+    fputs(bytes, out);
+    fclose(out);
+}
+
+/* Cases that ask about files: named, and a folder of them. */
+static void reading_files_fails_clearly(void **state) {
+    struct test_folder f;
+    char path[512];
+    long failures = 0;
+    folder_make(&f);
+    snprintf(path, sizeof path, "%s/pages", f.path);
+    assert_int_equal(mkdir(path, 0777), 0);
+    snprintf(path, sizeof path, "%s/pages/memo", f.path);
+    assert_int_equal(mkdir(path, 0777), 0);
+    put(&f, "pages/memo/a.txt", "hello");
+    put(&f, "pages/memo/b.txt", "there");
+    put(&f, "rows.csv", "file,label\npages/memo/a.txt,x\n");
+    put(&f, "s.yaml", "data: [rows.csv, pages/]\ntests:\n- file: pages/memo/b.txt\n  label: y\n");
+    snprintf(path, sizeof path, "%s/s.yaml", f.path);
+    for (bool good = false; !good; failures++) {
+        struct suite *s = NULL;
+        struct error err = {0};
+        allocations_left = failures;
+        good = suite_load(path, &s, &err);
+        allocations_left = -1;
+        if (good)
+            assert_int_equal(s->case_count, 4);
+        else if (!strstr(err.message, "emory"))
+            fail_msg("%s", err.message);
+        suite_free(s);
+    }
+    assert_true(failures > 20);
+    folder_remove(&f);
+}
+
 static bool answer_three(struct answer_source *source, const struct suite *s, const struct progress *progress,
                          struct answers *out, struct error *err) {
     for (size_t i = 0; i < out->count; i++) {
@@ -103,6 +144,7 @@ static void judging_fails_clearly(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reading_a_suite_fails_clearly),
+        cmocka_unit_test(reading_files_fails_clearly),
         cmocka_unit_test(judging_fails_clearly),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
