@@ -1,6 +1,7 @@
 #include "learn/manifest.h"
 
 #include "learn/profile.h"
+#include "learn/profile_features.h"
 #include "models/boosted.h"
 
 static void write_dataset(struct json_writer *w, const struct manifest_facts *f) {
@@ -134,55 +135,6 @@ static void write_observed(struct json_writer *w, const struct manifest_facts *f
     json_object_end(w);
 }
 
-static void write_number_profile(struct json_writer *w, const struct fit_source *s, size_t column) {
-    const struct tabular *t = &s->schema->tabular;
-    const struct tabular_column *c = &t->columns[column];
-    struct histogram h = {.name = "histogram"};
-    for (; h.edge_count < c->edge_count && h.edge_count < PROFILE_EDGES_MAX; h.edge_count++)
-        h.edges[h.edge_count] = (double)c->edges[h.edge_count];
-    for (size_t i = 0; i < s->data->count; i++) {
-        const struct feature_value *value = &s->schema->values[i * t->count + column];
-        if (value->kind == FEATURE_NUMBER)
-            histogram_add(&h, value->number);
-    }
-    json_field_fixed(w, "missing", 1 - (double)h.rows / (double)s->data->count, 6);
-    histogram_write(&h, w);
-}
-
-static void write_category_profile(struct json_writer *w, const struct fit_source *s, size_t column) {
-    const struct tabular *t = &s->schema->tabular;
-    const struct tabular_column *c = &t->columns[column];
-    size_t counts[TABULAR_CATEGORIES_MAX + 1] = {0};
-    for (size_t i = 0; i < s->data->count; i++) {
-        const struct feature_value *value = &s->schema->values[i * t->count + column];
-        counts[value->kind == FEATURE_CATEGORY ? value->category : c->category_count]++;
-    }
-    json_field_fixed(w, "missing", (double)counts[c->category_count] / (double)s->data->count, 6);
-    json_key(w, "categories");
-    json_object(w);
-    for (uint32_t k = 0; k < c->category_count; k++) {
-        any_key(w, c->categories[k]);
-        json_fixed(w, (double)counts[k] / (double)s->data->count, 6);
-    }
-    json_object_end(w);
-}
-
-static void write_features(struct json_writer *w, const struct fit_source *s) {
-    json_key(w, "features");
-    json_object(w);
-    for (size_t i = 0; i < s->schema->tabular.count; i++) {
-        const struct tabular_column *c = &s->schema->tabular.columns[i];
-        any_key(w, c->name);
-        json_object(w);
-        if (c->numeric)
-            write_number_profile(w, s, i);
-        else
-            write_category_profile(w, s, i);
-        json_object_end(w);
-    }
-    json_object_end(w);
-}
-
 static void write_profile(struct json_writer *w, const struct manifest_facts *f) {
     const struct quality *q = &f->part->quality;
     json_key(w, "profile");
@@ -190,7 +142,7 @@ static void write_profile(struct json_writer *w, const struct manifest_facts *f)
     json_field_int(w, "rows", (int64_t)q->rows);
     write_observed(w, f);
     if (f->source->schema)
-        write_features(w, f->source);
+        profile_write_features(w, f->source->schema, f->source->data->count);
     json_key(w, "labels");
     json_object(w);
     for (size_t k = 0; k < q->label_count; k++) {

@@ -33,7 +33,7 @@ void histogram_write(const struct histogram *h, struct json_writer *w) {
     json_key(w, "edges");
     json_array(w);
     for (size_t i = 0; i < h->edge_count; i++)
-        json_fixed(w, h->edges[i], 4);
+        json_double(w, h->edges[i]); /* as counted: a value may lie on an edge */
     json_array_end(w);
     json_key(w, "shares");
     json_array(w);
