@@ -1,15 +1,19 @@
 /* What recording one event costs: pushes events through a recorder at full speed or at a given rate and
- * prints CPU per event of its thread, with and without the log line. recorder FOLDER [EVENTS [RATE]]
+ * prints CPU per event of its thread, with and without the log line, with and without the monitors; then what
+ * the monitors alone cost, and closing their windows. recorder FOLDER [EVENTS [RATE]]
  * 2>/dev/null */
 #include "base/clock.h"
 #include "base/ids.h"
 #include "watch/metrics.h"
+#include "watch/monitors.h"
 #include "watch/recorder.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+enum { INPUTS = 15 }; /* features of a row */
 
 static double seconds(clockid_t id) {
     struct timespec t;
@@ -41,15 +45,21 @@ static struct event *make_event(unsigned i) {
     memset(e->input_hash, (int)i, sizeof e->input_hash);
     e->cost_nanodollars = 120;
     e->total_us = 80 + i % 50;
+    e->monitored = 1;
+    e->binned_by = e->model;
+    uint16_t *bins = event_add_bins(e, INPUTS);
+    for (unsigned k = 0; bins && k < INPUTS; k++)
+        bins[k] = (uint16_t)((i * 7 + k) % 20);
     for (size_t s = 0; s < ARRAY_COUNT(stages); s++)
         event_add_stage(e, stages[s], (uint32_t)(i * 7 + s) % 60);
     return e;
 }
 
-static void run(const char *folder, unsigned events, double rate, bool log) {
+static void run(const char *folder, unsigned events, double rate, bool log, struct monitors *monitors) {
     struct recorder *r;
     struct error err;
-    struct recorder_options options = {.store_path = folder, .loops = 1, .log_requests = log};
+    struct recorder_options options = {
+        .store_path = folder, .loops = 1, .log_requests = log, .monitors = monitors};
     if (!recorder_start(&r, &options, &err)) {
         fprintf(stderr, "%s\n", err.message);
         exit(1);
@@ -75,10 +85,11 @@ static void run(const char *folder, unsigned events, double rate, bool log) {
     } while (state.committed < events);
     double wall = seconds(CLOCK_MONOTONIC) - start;
     double cpu = seconds(CLOCK_PROCESS_CPUTIME_ID) - all - (seconds(CLOCK_THREAD_CPUTIME_ID) - mine);
-    printf("log %-3s  %u events  %7.0f/s  %5.2f us CPU per event  %llu commits of %.0f  full queue seen %u "
+    printf("log %-3s  monitors %-3s  %u events  %7.0f/s  %5.2f us CPU per event  %llu commits of %.0f  full "
+           "queue seen %u "
            "times\n",
-           log ? "on" : "off", events, events / wall, cpu * 1e6 / events, (unsigned long long)state.commits,
-           (double)events / (double)state.commits, refused);
+           log ? "on" : "off", monitors ? "on" : "off", events, events / wall, cpu * 1e6 / events,
+           (unsigned long long)state.commits, (double)events / (double)state.commits, refused);
     recorder_stop(r);
 }
 
@@ -96,6 +107,70 @@ static void count(unsigned requests) {
     metrics_free(m);
 }
 
+static struct monitors *watched(void) {
+    struct error err;
+    struct reference_profile *p;
+    struct monitors *m = monitors_new();
+    AUTO_BUF text = BUF_INIT(1 << 20);
+    buf_printf(&text, "{\"profile\":{\"rows\":10000,\"labels\":{\"card_arrival\":0.5,\"exchange_rate\":0.5},"
+                      "\"features\":{");
+    for (unsigned k = 0; k < INPUTS; k++) {
+        buf_printf(&text, "%s\"f%u\":{\"missing\":0,\"histogram\":{\"edges\":[1", k ? "," : "", k);
+        for (unsigned i = 2; i < 20; i++)
+            buf_printf(&text, ",%u", i);
+        buf_printf(&text, "],\"shares\":[0.05");
+        for (unsigned i = 1; i < 20; i++)
+            buf_printf(&text, ",0.05");
+        buf_printf(&text, "]}}");
+    }
+    buf_printf(&text, "}}}");
+    yyjson_doc *doc = json_parse(buf_str(&text), &err);
+    if (!m || !doc || !reference_profile_read(&p, yyjson_doc_get_root(doc), &err))
+        abort();
+    yyjson_doc_free(doc);
+    unsigned handle = monitors_endpoint(m, "support");
+    struct config_monitors limits = {.enabled = true, .samples = 200, .drift = 0.1, .error_factor = 2};
+    monitors_configure(m, handle, &limits);
+    monitors_watch(m, handle, "support@3", p);
+    reference_profile_unref(p);
+    return m;
+}
+
+static void watch(unsigned requests) {
+    enum { KINDS = 64, WINDOWS = 300 };
+    struct monitors *m = watched();
+    struct event *events[KINDS];
+    struct monitor_facts facts = {0};
+    int64_t now = clock_wall();
+    for (unsigned i = 0; i < KINDS; i++)
+        events[i] = make_event(i);
+    double start = seconds(CLOCK_THREAD_CPUTIME_ID);
+    for (unsigned i = 0; i < requests; i++) {
+        if (i % 512 == 0)
+            monitors_begin_notes(m);
+        monitors_note(m, events[i % KINDS]);
+        if (i % 512 == 511)
+            monitors_end_notes(m);
+    }
+    printf("monitors %.3f us CPU per event\n", (seconds(CLOCK_THREAD_CPUTIME_ID) - start) * 1e6 / requests);
+    double longest = 0, all = 0;
+    for (unsigned w = 0; w < WINDOWS; w++) {
+        for (unsigned i = 0; i < 2000; i++)
+            monitors_note(m, events[i % KINDS]);
+        start = seconds(CLOCK_THREAD_CPUTIME_ID);
+        monitors_close(m, now += 60 * NS_PER_SECOND, &facts);
+        double took = seconds(CLOCK_THREAD_CPUTIME_ID) - start;
+        longest = took > longest ? took : longest;
+        all += took;
+        monitor_rows_free(monitors_take_rows(m));
+    }
+    printf("monitors %.3f ms CPU to close a window and make its readings, %.3f at most\n",
+           all * 1e3 / WINDOWS, longest * 1e3);
+    for (unsigned i = 0; i < KINDS; i++)
+        event_free(events[i]);
+    monitors_free(m);
+}
+
 int main(int argc, char **argv) {
     if (argc < 2) {
         fprintf(stderr, "usage: recorder FOLDER [EVENTS [RATE]] 2>/dev/null\n");
@@ -103,8 +178,14 @@ int main(int argc, char **argv) {
     }
     unsigned events = argc > 2 ? (unsigned)atoi(argv[2]) : 200000;
     double rate = argc > 3 ? atof(argv[3]) : 0;
-    run(argv[1], events, rate, false);
-    run(argv[1], events, rate, true);
+    struct monitors *monitors = watched();
+    for (int round = 0; round < 3; round++) {
+        run(argv[1], events, rate, false, NULL);
+        run(argv[1], events, rate, false, monitors);
+    }
+    run(argv[1], events, rate, true, NULL);
+    monitors_free(monitors);
     count(1000000);
+    watch(512 * 2000);
     return 0;
 }

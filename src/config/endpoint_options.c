@@ -258,7 +258,7 @@ static const struct option monitors_options[] = {
      .help = "How many points the accuracy, estimated or from labels, may lie below that of training."},
     {.name = "samples",
      INTEGER(config_monitors, samples, 20, 1000000),
-     .standard = "200",
+     .standard = "500",
      .unit = "requests",
      .help = "Fewer say nothing about drift, confidence and accuracy: then a longer window is looked at, up "
              "to a week."},
