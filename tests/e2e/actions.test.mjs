@@ -1,6 +1,7 @@
 // What an endpoint may do alone: approvals in the queue, the switch to people or to the fallback, and the random audit
 // of what goes out unseen.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
@@ -275,4 +276,47 @@ test('the random audit', { timeout: 60_000 }, async (t) => {
     await server.answer('none', { text: billingText });
     assert.equal((await list('none')).length, 0);
   });
+});
+
+// That it begins and ends is a matter of hours, which tests/unit/review plays; here it stands in the store as it then does.
+test('what gives where the queue outgrows the people', { timeout: 60_000 }, async (t) => {
+  const store = await storeWithModels(t);
+  const dir = folder(t);
+  const lua = path.join(dir, 'rules.lua');
+  fs.writeFileSync(lua, 'function classify(r) return "account", 0.9 end\n');
+  const strict = { rollout, accept_threshold: '99%', review_threshold: '99%', cache: true };
+  const certified = { ...strict, rollout: [{ model: 'tickets@2' }], review: { overflow: 'thresholds' } };
+  const endpoints = {
+    certified,
+    unproven: { ...strict, review: { overflow: 'thresholds' } },
+    spared: { ...strict, review: { overflow: 'fallback' }, fallbacks: [{ rules: lua }] },
+    bare: { ...strict, review: { overflow: 'fallback' } },
+    other: { ...strict, review: { overflow: 'fallback' }, fallbacks: [{ rules: lua }] },
+  };
+  const sqlite = (sql) => execFileSync('sqlite3', ['-cmd', '.timeout 5000', path.join(store, 'store.db'), sql]);
+  const policy = '{"accept":0.5,"review":0.5,"certificate":{"wanted":"error"}}';
+  sqlite(`UPDATE versions SET manifest = json_set(manifest, '$.policy', json('${policy}')) WHERE version = 2`);
+  const server = await serve(t, { endpoints }, { store, dir });
+  const ask = (endpoint) => server.answer(endpoint, { text: billingText });
+
+  for (const name of Object.keys(endpoints)) assert.equal((await ask(name)).decision, 'review', name);
+  const set = (endpoint, value) =>
+    sqlite(
+      `INSERT OR REPLACE INTO endpoint_states VALUES ('${endpoint}', 'overflow', '${value}', 1, 'penstock', 'too much');` +
+        'UPDATE revision SET number = number + 1',
+    );
+  set('certified', 'thresholds');
+  set('unproven', 'thresholds');
+  set('spared', 'fallback');
+  set('bare', 'fallback');
+  set('other', 'thresholds'); // the file says otherwise by now
+  await until('the thresholds to move', async () => (await ask('certified')).decision === 'accepted');
+  assert.equal((await ask('unproven')).decision, 'review', 'beyond what is proven nothing moves');
+  const spared = await ask('spared');
+  assert.deepEqual([spared.decision, spared.prediction], ['fallback', 'account']);
+  assert.match(spared.fallback.reason, /outgrows its people/);
+  assert.equal((await ask('bare')).decision, 'review', 'what no fallback answers goes to people all the same');
+  assert.equal((await ask('other')).decision, 'review');
+  set('certified', 'none');
+  await until('the thresholds to be back', async () => (await ask('certified')).decision === 'review');
 });
