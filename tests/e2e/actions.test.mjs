@@ -81,8 +81,18 @@ test('tool calls of chats', { timeout: 60_000 }, async (t) => {
   });
   let reply;
   const model = http.createServer((request, answer) => {
-    request.resume().on('end', () => {
-      answer.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(reply));
+    let asked = '';
+    request.on('data', (text) => (asked += text));
+    request.on('end', () => {
+      if (!JSON.parse(asked).stream) {
+        answer.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(reply));
+        return;
+      }
+      const [{ message, ...choice }] = reply.choices;
+      const delta = { ...message, tool_calls: message.tool_calls.map((call, index) => ({ index, ...call })) };
+      const chunk = { ...reply, object: 'chat.completion.chunk', choices: [{ ...choice, delta }] };
+      answer.writeHead(200, { 'content-type': 'text/event-stream' });
+      answer.end(`data: ${JSON.stringify(chunk)}\n\ndata: [DONE]\n\n`);
     });
   });
   await new Promise((done) => model.listen(0, '127.0.0.1', done));
@@ -97,10 +107,10 @@ test('tool calls of chats', { timeout: 60_000 }, async (t) => {
   };
   const url = `http://127.0.0.1:${model.address().port}/v1`;
   const server = await serve(t, { upstreams: { main: { kind: 'openai', url } }, endpoints });
-  const ask = async (name, args) => {
+  const ask = async (name, args, more = {}) => {
     reply = calls(name, args);
     const messages = [{ role: 'user', content: 'please' }];
-    return server.request('POST', '/v1/chat/completions', { body: { model: 'desk', messages } });
+    return server.request('POST', '/v1/chat/completions', { body: { model: 'desk', messages, ...more } });
   };
 
   await t.test('within its bound the model acts alone', async () => {
@@ -133,6 +143,15 @@ test('tool calls of chats', { timeout: 60_000 }, async (t) => {
       assert.match(item.detail, why);
       assert.deepEqual(JSON.parse(item.prediction), [{ name, arguments: JSON.stringify(args) }]);
     }
+  });
+
+  await t.test('in a stream every tool call waits, and none of it gets out', async () => {
+    const answer = await ask('refund', { euros: 1 }, { stream: true });
+    assert.equal(answer.status, 200, answer.text);
+    assert.ok(!answer.text.includes('refund') && answer.text.includes('withheld until a person'), answer.text);
+    const item = (await server.get(`/v1/review/items/${answer.headers['x-penstock-review-id']}`)).json;
+    assert.equal(item.kind, 'approval');
+    assert.match(item.prediction, /refund/);
   });
 });
 
