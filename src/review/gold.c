@@ -78,7 +78,7 @@ static bool find(struct store *s, struct str endpoint, unsigned opinions, char i
 static bool make_all(struct store *s, struct str endpoint, unsigned opinions, unsigned most, unsigned *made,
                      struct error *err) {
     char item[ID_SIZE];
-    int64_t event;
+    int64_t event = 0;
     for (*made = 0; *made < most; (*made)++) {
         if (!find(s, endpoint, opinions, item, &event, err))
             return false;
@@ -223,7 +223,7 @@ static bool plant(struct store *s, const char *endpoint, const struct gold_terms
                   double (*chance)(void *ctx), void *ctx, unsigned *planted, struct error *err) {
     int64_t count;
     char gold[ID_SIZE];
-    double confidence;
+    double confidence = 0;
     if (!arrivals(s, endpoint, from, to, &count, err))
         return false;
     if (count > 0 && !withdraw(s, endpoint, to, err))
