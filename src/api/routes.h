@@ -97,6 +97,7 @@ void openapi_show(struct call *c);
 void admin_overview(struct call *c);
 void admin_endpoint(struct call *c);
 void admin_requests(struct call *c);
+void admin_costs(struct call *c);
 void admin_rollouts(struct call *c);
 void admin_rollout(struct call *c);
 void admin_rollout_create(struct call *c);

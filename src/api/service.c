@@ -89,6 +89,7 @@ static const struct route routes[] = {
     {METHOD_GET, "/v1/admin/prompts/*/tags", ROLE_REVIEWER, 0, admin_tags},
     {METHOD_POST, "/v1/admin/prompts/*/tags", ROLE_ADMIN, SMALL_BODY, admin_tags_set},
     {METHOD_GET, "/v1/admin/history", ROLE_REVIEWER, 0, admin_history},
+    {METHOD_GET, "/v1/admin/costs", ROLE_REVIEWER, 0, admin_costs},
     {METHOD_GET, "/v1/admin/rollouts", ROLE_REVIEWER, 0, admin_rollouts},
     {METHOD_POST, "/v1/admin/rollouts", ROLE_ADMIN, SMALL_BODY, admin_rollout_create},
     {METHOD_GET, "/v1/admin/rollouts/*", ROLE_REVIEWER, 0, admin_rollout},

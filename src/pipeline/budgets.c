@@ -12,6 +12,14 @@ static const enum spend_window windows[] = {[BUDGET_MINUTE] = SPEND_MINUTE,
                                             [BUDGET_MONTH] = SPEND_MONTH,
                                             [BUDGET_EVER] = SPEND_TOTAL};
 
+enum spend_scope budget_scope_of(const struct config_budget *b) {
+    return scopes[b->scope];
+}
+
+enum spend_window budget_window_of(const struct config_budget *b) {
+    return windows[b->per];
+}
+
 /* One configured budget is up to three limits. */
 static size_t add(const struct config_budget *b, struct budget_limit *list) {
     const struct {

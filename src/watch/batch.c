@@ -32,6 +32,7 @@ void batch_free(struct batch *b) {
     while (b->first)
         event_free(unlink_first(b));
     spend_writer_free(b->spend);
+    cost_days_free(b->costs);
     buf_free(&b->log.lines);
 }
 
@@ -66,6 +67,8 @@ static void refuse(struct batch *b, struct event *e, const struct error *why) {
 
 static void acknowledge(struct batch *b, struct event *e) {
     b->reviews += e->review != NULL;
+    if (b->costs)
+        cost_days_note(b->costs, e);
     if (b->log_requests)
         event_log_add(&b->log, e);
     trace(b, e);

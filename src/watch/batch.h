@@ -3,6 +3,7 @@
 #pragma once
 
 #include "store/spend.h"
+#include "watch/cost_days.h"
 #include "watch/event_json.h"
 #include "watch/recorder.h"
 #include "watch/records.h"
@@ -11,6 +12,7 @@ struct batch {
     struct store *store;
     struct record_writer *writer;
     struct spend_writer *spend; /* NULL: none; the batch's */
+    struct cost_days *costs;    /* NULL: none; the batch's */
     bool log_requests;
     struct tracing *tracing; /* NULL: none */
     struct event_log log;
@@ -22,7 +24,7 @@ struct batch {
     uint64_t jobs;    /* whose changes were committed */
 };
 
-/* `spend` and `tracing` (may be NULL) are set by the caller. */
+/* `spend`, `costs` and `tracing` (may be NULL) are set by the caller. */
 void batch_init(struct batch *b, struct store *store, struct record_writer *writer, bool log_requests);
 void batch_free(struct batch *b); /* events that are still there are lost */
 void batch_add(struct batch *b, struct event *e);

@@ -258,6 +258,13 @@ static bool commit(struct recorder *r, struct store_job *jobs) {
     return ok;
 }
 
+static void write_costs(struct recorder *r) {
+    struct error err;
+    if (r->batch.costs && atomic_load(&r->healthy) && !cost_days_write(r->batch.costs, r->store, &err))
+        log_event(LOG_WARN, "recorder.costs_failed", "What requests cost could not be added up. %s",
+                  err.message);
+}
+
 /* Once a second: what other programs did to the review queue, and inputs whose time is over. */
 static void tick(struct recorder *r) {
     int64_t now = clock_monotonic(), version;
@@ -265,6 +272,7 @@ static void tick(struct recorder *r) {
     if (now < r->next_tick)
         return;
     r->next_tick = now + TICK_MS * NS_PER_MS;
+    write_costs(r);
     r->forgetting = true; /* perhaps: somebody may have asked for it */
     if (sql_number(r->store, "PRAGMA data_version", &version, NULL) && version != r->data_version) {
         r->data_version = version;
@@ -368,6 +376,7 @@ static void *recorder_main(void *arg) {
         forget_some(r);
     }
     finish(r);
+    write_costs(r);
     return NULL;
 }
 
@@ -430,6 +439,8 @@ static bool open_stores(struct recorder *r, struct error *err) {
     r->batch.tracing = r->options.tracing;
     if (r->options.journal && !spend_writer_new(&r->batch.spend, r->store, r->options.journal, err))
         return false;
+    if (!(r->batch.costs = cost_days_new()))
+        return fail(err, ERR_NO_MEMORY, "Out of memory while starting the recorder.");
     count_reviews(r);
     return true;
 }
