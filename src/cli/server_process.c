@@ -183,6 +183,8 @@ static bool make_parts(struct process *p, struct error *err) {
                                         .queue_length = (unsigned)c->store.queue,
                                         .flush_ms = ms(c->store.flush),
                                         .keep_ns = c->store.retention,
+                                        .keep_reviews_ns = c->store.review_retention,
+                                        .keep_feedback_ns = c->store.feedback_retention,
                                         .log_requests = c->log.requests};
     if (!recorder_start(&p->recorder, &recorder, err))
         return false;
@@ -456,6 +458,7 @@ static bool reload(struct process *p, const struct config *next) {
     monitoring_adopt(p->monitoring, snapshot);
     snapshot_unref(snapshot);
     recorder_keep(p->recorder, next->store.retention);
+    recorder_keep_said(p->recorder, next->store.review_retention, next->store.feedback_retention);
     return true;
 }
 

@@ -42,6 +42,7 @@ struct config_store {
     int64_t flush;
     int64_t queue; /* events one loop may have waiting */
     int64_t retention;
+    int64_t review_retention, feedback_retention; /* 0: for good */
 };
 
 struct config_log {

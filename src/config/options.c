@@ -91,6 +91,15 @@ static const struct option store_options[] = {
      .standard = "30d",
      .help = "How long records of requests are kept. Review items stay, and inputs that are kept have their "
              "endpoint's own `retention`."},
+    {.name = "review_retention",
+     DURATION(config_store, review_retention, 0, DAYS(3650)),
+     .standard = "0s",
+     .help = "How long review items are kept after they were decided, with what people said of them. 0s: for "
+             "good. Open ones always stay."},
+    {.name = "feedback_retention",
+     DURATION(config_store, feedback_retention, 0, DAYS(3650)),
+     .standard = "0s",
+     .help = "How long feedback is kept. 0s: for good."},
 };
 static const struct option_group store_group = {GROUP(store_options, config_store)};
 

@@ -67,7 +67,7 @@ struct recorder {
     pthread_t thread, reader;
     struct store *store, *reader_store;
 
-    _Atomic int64_t keep_ns;
+    _Atomic int64_t keep_ns, keep_reviews_ns, keep_feedback_ns;
     atomic_bool disk_full; /* why it is not healthy, as far as a client should know */
 
     /* the recorder's own */
@@ -313,6 +313,19 @@ static int64_t gather_deadline(const struct recorder *r) {
 
 /* A piece of what is to be deleted. Between pieces the recorder looks at its queues, so that nobody waits for
  * more than one. */
+static bool delete_said(struct recorder *r, struct error *err) {
+    int64_t now = clock_wall(), reviews = atomic_load(&r->keep_reviews_ns),
+            feedback = atomic_load(&r->keep_feedback_ns);
+    bool more = false;
+    if (reviews > 0 && !retention_reviews(r->store, now - reviews, RETENTION_ROWS, &more, err))
+        return false;
+    r->deleting |= more;
+    if (feedback > 0 && !retention_feedback(r->store, now - feedback, RETENTION_ROWS, &more, err))
+        return false;
+    r->deleting |= more;
+    return true;
+}
+
 static void delete_some(struct recorder *r) {
     int64_t keep = atomic_load(&r->keep_ns);
     struct error err;
@@ -321,6 +334,9 @@ static void delete_some(struct recorder *r) {
     r->deleting = false;
     if (keep > 0 && !retention_records(r->store, clock_wall() - keep, &r->deleting, &err))
         log_event(LOG_WARN, "recorder.retention_failed", "Old records could not be deleted. %s", err.message);
+    if (!delete_said(r, &err))
+        log_event(LOG_WARN, "recorder.retention_failed", "Old review items could not be deleted. %s",
+                  err.message);
 }
 
 static void forget_some(struct recorder *r) {
@@ -412,6 +428,7 @@ static struct recorder *recorder_new(const struct recorder_options *options) {
         r->options.flush_ms = FLUSH_MS_DEFAULT;
     atomic_store(&r->healthy, true);
     atomic_store(&r->keep_ns, options->keep_ns);
+    recorder_keep_said(r, options->keep_reviews_ns, options->keep_feedback_ns);
     job_queue_init(&r->jobs);
     job_queue_init(&r->reads);
     batch_init(&r->batch, NULL, NULL, false);
@@ -469,6 +486,11 @@ bool recorder_start(struct recorder **out, const struct recorder_options *option
 
 void recorder_keep(struct recorder *r, int64_t keep_ns) {
     atomic_store(&r->keep_ns, keep_ns);
+}
+
+void recorder_keep_said(struct recorder *r, int64_t reviews_ns, int64_t feedback_ns) {
+    atomic_store(&r->keep_reviews_ns, reviews_ns);
+    atomic_store(&r->keep_feedback_ns, feedback_ns);
 }
 
 void recorder_stop(struct recorder *r) {

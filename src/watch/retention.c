@@ -1,6 +1,7 @@
 #include "watch/retention.h"
 
 #include "base/clock.h"
+#include "base/ids.h"
 #include "store/blobs.h"
 #include "store/sql.h"
 #include "watch/record_page.h"
@@ -267,4 +268,53 @@ bool retention_records(struct store *s, int64_t before, bool *more, struct error
     }
     *more = left;
     return store_commit(s, err);
+}
+
+/* ---- what people said ---- */
+
+static bool run_for(struct store *s, const char *constant_sql, const char *id, int64_t before, unsigned most,
+                    struct error *err) {
+    sqlite3_stmt *q = sql_statement(s, constant_sql, err);
+    if (!q)
+        return false;
+    sql_bind_int(q, 1, before);
+    sql_bind_int(q, 2, most);
+    if (id)
+        sql_bind_str(q, 3, str_from(id));
+    return sql_run(s, q, err);
+}
+
+/* IDs are in the order of making, and nothing is decided before it is made: so the search ends at `before`.
+ */
+#define OLD_ITEMS                                                                                            \
+    "(SELECT id FROM review_items WHERE id < ?3 AND resolved IS NOT NULL AND resolved < ?1 ORDER BY id "     \
+    "LIMIT ?2)"
+
+bool retention_reviews(struct store *s, int64_t before, unsigned most, bool *more, struct error *err) {
+    char id[ID_SIZE];
+    if (before <= 0)
+        return true;
+    id_make(before, id);
+    if (!store_begin(s, false, err))
+        return false;
+    if (!run_for(s, "DELETE FROM review_opinions WHERE item IN " OLD_ITEMS, id, before, most, err) ||
+        !run_for(s, "DELETE FROM review_skips WHERE item IN " OLD_ITEMS, id, before, most, err) ||
+        !run_for(s, "DELETE FROM review_items WHERE id IN " OLD_ITEMS, id, before, most, err)) {
+        store_rollback(s);
+        return false;
+    }
+    *more = sql_changed_rows(s) == most;
+    return store_commit(s, err);
+}
+
+/* The oldest are those that were written first. */
+bool retention_feedback(struct store *s, int64_t before, unsigned most, bool *more, struct error *err) {
+    if (!run_for(
+            s,
+            "DELETE FROM feedback WHERE rowid IN (SELECT rowid FROM (SELECT rowid, at FROM feedback ORDER"
+            " BY rowid LIMIT ?2) WHERE at < ?1)",
+            NULL, before, most, err))
+        return false;
+    *more = sql_changed_rows(s) == most;
+    return true;
 }

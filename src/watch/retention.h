@@ -23,3 +23,10 @@ bool retention_sweep(struct store *s, unsigned slice, struct error *err) MUST_US
 /* Deletes records written before `before` (wall ns), oldest first: a thousand or so, which takes some
  * milliseconds. *more says that some are left. Kept inputs and review items are not touched. */
 bool retention_records(struct store *s, int64_t before, bool *more, struct error *err) MUST_USE;
+
+/* Deletes review items that were decided before `before` (wall ns), with what people said of them, and
+ * feedback of before. At most `most` each; *more says that some are left. In a transaction of its own. */
+bool retention_reviews(struct store *s, int64_t before, unsigned most, bool *more,
+                       struct error *err) MUST_USE;
+bool retention_feedback(struct store *s, int64_t before, unsigned most, bool *more,
+                        struct error *err) MUST_USE;

@@ -4,6 +4,7 @@
 #include "folder.h"
 
 #include "base/clock.h"
+#include "base/ids.h"
 #include "review/label_note.h"
 #include "store/audit.h"
 #include "store/blobs.h"
@@ -217,6 +218,46 @@ static void no_act_without_its_row(void **state) {
     assert_int_equal(at.number, 3);
 }
 
+static void item(int64_t made, int64_t resolved) {
+    char id[ID_SIZE], sql[512];
+    id_make(made * NS_PER_SECOND, id);
+    snprintf(sql, sizeof sql,
+             "INSERT INTO review_items (id, request_id, endpoint, model, created, reason, detail, prediction,"
+             " labels, resolved) VALUES ('%s', 'r', 'e', 'm', 1, '', '', '', '[]', %lld);"
+             "INSERT INTO review_opinions VALUES ('%s', 'ann', 1, 'x', '', '');"
+             "INSERT INTO feedback VALUES ('%s', 'a', %lld, 'e', 'm', '', 1, NULL)",
+             id, (long long)(resolved * NS_PER_SECOND), id, id, (long long)(made * NS_PER_SECOND));
+    if (!resolved)
+        snprintf(sql, sizeof sql,
+                 "INSERT INTO review_items (id, request_id, endpoint, model, created, reason, detail,"
+                 " prediction, labels) VALUES ('%s', 'r', 'e', 'm', 1, '', '', '', '[]')",
+                 id);
+    if (!sql_exec(store, sql, &err))
+        fail_msg("%s", err.message);
+}
+
+static void what_people_said_goes_when_its_time_is_over(void **state) {
+    const int64_t now = 1795000000;
+    bool more;
+    for (int i = 0; i < 5; i++)
+        item(now - 1000 + i, now - 900 + i);
+    item(now - 1000, 0);       /* open: stays */
+    item(now - 1000, now + 1); /* decided late: stays */
+    item(now + 10, now + 20);
+    assert_true(retention_reviews(store, now * NS_PER_SECOND, 3, &more, &err));
+    assert_true(more);
+    assert_int_equal(count("SELECT count(*) FROM review_items"), 5);
+    assert_true(retention_reviews(store, now * NS_PER_SECOND, 3, &more, &err));
+    assert_false(more);
+    assert_int_equal(count("SELECT count(*) FROM review_items"), 3);
+    assert_int_equal(count("SELECT count(*) FROM review_opinions"), 2);
+    assert_true(retention_feedback(store, now * NS_PER_SECOND, 4, &more, &err));
+    assert_true(more);
+    assert_true(retention_feedback(store, now * NS_PER_SECOND, 4, &more, &err));
+    assert_false(more);
+    assert_int_equal(count("SELECT count(*) FROM feedback"), 1);
+}
+
 int main(void) {
     faulty_disk_install();
     const struct CMUnitTest tests[] = {
@@ -225,6 +266,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(chains_of_responses_go_whole, setup, teardown),
         cmocka_unit_test_setup_teardown(a_disk_that_fails_in_between_changes_no_count, setup, teardown),
         cmocka_unit_test_setup_teardown(no_act_without_its_row, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_people_said_goes_when_its_time_is_over, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
