@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { STATEMENTS_MAX = 64, BUSY_MS = 5000, NESTING_MAX = 4 };
+enum { STATEMENTS_MAX = 64, BUSY_MS = 5000, NESTING_MAX = 8 };
 
 struct store {
     sqlite3 *db;
@@ -205,10 +205,20 @@ static bool set_synchronous(struct store *s, bool full, struct error *err) {
     return true;
 }
 
-static const char *const savepoints[NESTING_MAX] = {"", "SAVEPOINT one", "SAVEPOINT two", "SAVEPOINT three"};
-static const char *const releases[NESTING_MAX] = {"COMMIT", "RELEASE one", "RELEASE two", "RELEASE three"};
-static const char *const rollbacks[NESTING_MAX] = {"ROLLBACK", "ROLLBACK TO one", "ROLLBACK TO two",
-                                                   "ROLLBACK TO three"};
+static const char *const savepoints[NESTING_MAX] = {"",
+                                                    "SAVEPOINT one",
+                                                    "SAVEPOINT two",
+                                                    "SAVEPOINT three",
+                                                    "SAVEPOINT four",
+                                                    "SAVEPOINT five",
+                                                    "SAVEPOINT six",
+                                                    "SAVEPOINT seven"};
+static const char *const releases[NESTING_MAX] = {"COMMIT",        "RELEASE one",  "RELEASE two",
+                                                  "RELEASE three", "RELEASE four", "RELEASE five",
+                                                  "RELEASE six",   "RELEASE seven"};
+static const char *const rollbacks[NESTING_MAX] = {
+    "ROLLBACK",         "ROLLBACK TO one",  "ROLLBACK TO two", "ROLLBACK TO three",
+    "ROLLBACK TO four", "ROLLBACK TO five", "ROLLBACK TO six", "ROLLBACK TO seven"};
 
 static bool run_constant(struct store *s, const char *sql, struct error *err) {
     sqlite3_stmt *q = sql_statement(s, sql, err);
