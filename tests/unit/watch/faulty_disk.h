@@ -6,8 +6,12 @@
 #include <sqlite3.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <unistd.h>
 
-static atomic_int faulty_code; /* SQLITE_OK: works */
+enum { FAULTY_DEATH = 9 }; /* the exit code */
+
+static atomic_int faulty_code;             /* SQLITE_OK: works */
+static atomic_int faulty_writes_left = -1; /* this process ends at the write behind so many; below 0: never */
 static sqlite3_vfs *faulty_real, faulty_vfs;
 
 /* SQLite's kinds of files (database, log) have methods of their own. */
@@ -23,6 +27,8 @@ static const sqlite3_io_methods *faulty_real_of(sqlite3_file *f) {
 }
 
 static int faulty_write(sqlite3_file *f, const void *bytes, int n, sqlite3_int64 at) {
+    if (atomic_load(&faulty_writes_left) >= 0 && atomic_fetch_sub(&faulty_writes_left, 1) == 0)
+        _exit(FAULTY_DEATH);
     int code = atomic_load(&faulty_code);
     return code ? code : faulty_real_of(f)->xWrite(f, bytes, n, at);
 }
