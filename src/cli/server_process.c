@@ -305,7 +305,7 @@ static void add_metrics(struct process *p) {
 /* Before the server starts: what is shown at /metrics must not come and go. */
 static bool make_alerting(struct process *p, struct error *err) {
     struct alerting_options options = {.store_path = p->config->store.path, .config = p->config};
-    p->objectives = objective_readings_new(p->metrics, p->recorder);
+    p->objectives = objective_readings_new(p->metrics, p->recorder, p->store);
     if (!p->objectives)
         return fail(err, ERR_NO_MEMORY, "out of memory");
     options.sources[options.source_count++] = objective_readings_source(p->objectives);

@@ -9,8 +9,10 @@
 
 struct objective_readings;
 
-struct objective_readings *objective_readings_new(struct metrics *m,
-                                                  struct recorder *r) MUST_USE; /* NULL: no memory */
-void objective_readings_free(struct objective_readings *o);                     /* NULL is fine */
+/* Goes on with what the store has of an earlier run; `store` is used here only. What is counted is kept
+ * through the recorder once a minute and at the end; NULL: it is not. NULL: no memory. */
+struct objective_readings *objective_readings_new(struct metrics *m, struct recorder *r,
+                                                  struct store *store) MUST_USE;
+void objective_readings_free(struct objective_readings *o); /* before the recorder ends; NULL is fine */
 
 struct reading_source objective_readings_source(struct objective_readings *o);
