@@ -1,7 +1,7 @@
 /* What is known of each monitor beforehand: how bad its alert is, how long it must hold, what it is called in
  * a sentence. The monitors' names are those of readings (watch/reading.h), and of the pages in docs/runbooks.
- * Dashboards and rules for Prometheus are made from the same table (watch/prometheus_rules.h, watch/grafana_dashboard.h). Constant; any
- * thread. */
+ * Dashboards and rules for Prometheus are made from the same table (watch/prometheus_rules.h,
+ * watch/grafana_dashboard.h). Constant; any thread. */
 #pragma once
 
 #include "config/config.h"
