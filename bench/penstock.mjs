@@ -45,8 +45,8 @@ function freshStore(context, store, name) {
     return copy;
 }
 
-async function makeKey(context, store) {
-    const printed = await run(binary(context), ['keys', 'create', '--client', 'bench', '--role', 'client', '--store', store]);
+async function makeKey(context, store, role) {
+    const printed = await run(binary(context), ['keys', 'create', '--client', 'bench', '--role', role, '--store', store]);
     const key = /\b[A-Za-z]+_[A-Za-z0-9_-]{20,}/.exec(printed)?.[0];
     if (!key) throw new Error(`no key in what "penstock keys create" printed:\n${printed}`);
     return key;
@@ -57,7 +57,7 @@ function indent(text, by) {
 }
 
 // Writes configuration, key and store of a server named `name`; nothing runs yet. `endpoints`: YAML.
-export async function prepare(context, { name, store, loops, endpoints, extra = '' }) {
+export async function prepare(context, { name, store, loops, endpoints, extra = '', role = 'client' }) {
     const folder = join(context.work, name);
     mkdirSync(folder, { recursive: true });
     const copy = freshStore(context, store, name);
@@ -75,7 +75,7 @@ pricing:
   cpu_hour_usd: 0.04
 ${extra}endpoints:
 ${indent(endpoints, 2)}`);
-    const key = await makeKey(context, copy);
+    const key = await makeKey(context, copy, role);
     return { port, config, log: join(folder, 'log.ndjson'), headers: [`authorization: Bearer ${key}`], command: [binary(context), ['serve', '-c', config]] };
 }
 
