@@ -4,12 +4,14 @@ import fs from 'node:fs';
 import test from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { absent, axe, launch, visit } from './browser.mjs';
-import { createKey, multipart, serve, storeWithModels, until } from './penstock.mjs';
+import { billingText, pdf } from './samples.mjs';
+import { createKey, serve, storeWithModels, until } from './penstock.mjs';
 
 const tickets = { accepts: ['text'], description: 'What customers write', rollout: [{ model: 'tickets@1' }], keep_inputs: 'review', retention: '1d', fallbacks: [{ review: true }] };
+const papers = { accepts: ['file', 'text'], rollout: [{ model: 'tickets@1' }], keep_inputs: 'review', retention: '1d', fallbacks: [{ review: true }] };
 const assistant = { kind: 'chat', rollout: [{ upstream: 'local', model: 'echo' }] };
 const config = (store, more) => ({
-  store: { path: store }, upstreams: { local: { kind: 'simulator' } }, endpoints: { tickets, assistant }, ...more,
+  store: { path: store }, upstreams: { local: { kind: 'simulator' } }, endpoints: { tickets, papers, assistant }, ...more,
 });
 const unsure = ['something else altogether', 'the court of the king', '<img src=x onerror=alert(1)> & <b>bold</b>'];
 const page = (server, path = '/console', headers = {}) => server.get(path, { check: false, headers });
@@ -72,6 +74,79 @@ test('in a browser', { skip: absent, timeout: 180_000 }, async (t) => {
     await page.getByRole('heading', { name: 'What came of it' }).waitFor();
     await page.getByText(id, { exact: true }).waitFor();
     await axe(page);
+  });
+
+  await t.test('a file is dropped, read, and reviewed beside what was read in it', async (t) => {
+    const { page, open } = await visit(t, server);
+    await open('#/try/papers');
+    await page.getByRole('button', { name: 'File' }).click();
+    const drop = async (bytes, name, type) => {
+      const transfer = await page.evaluateHandle(([content, called, kind]) => {
+        const data = new DataTransfer();
+        data.items.add(new File([Uint8Array.from(content)], called, { type: kind }));
+        return data;
+      }, [[...bytes], name, type]);
+      await page.locator('label.drop').dispatchEvent('drop', { dataTransfer: transfer });
+      await page.getByText(name).waitFor();
+      await page.getByRole('button', { name: 'Send' }).click();
+    };
+    await drop(pdf([billingText]), 'letter.pdf', 'application/pdf');
+    await page.getByRole('heading', { name: 'Where the time went' }).waitFor();
+    assert.match((await page.locator('.fall').innerText()), /extract/);
+    assert.match(await page.locator('.verdict').innerText(), /billing/);
+  });
+
+  await t.test('a file that is none gets the reason, and what to do', async (t) => {
+    const { page, open } = await visit(t, server, { expected: /status of 4/ });
+    await open('#/try/papers');
+    await page.getByRole('button', { name: 'File' }).click();
+    await page.locator('input[type=file]').setInputFiles({ name: 'x.pdf', mimeType: 'application/pdf', buffer: Buffer.concat([Buffer.from('7f454c4602010100000000000000000002003e0001000000', 'hex'), Buffer.alloc(400)]) });
+    await page.getByRole('button', { name: 'Send' }).click();
+    await page.getByRole('alert').getByText('unsupported_file_type').waitFor();
+    await axe(page);
+  });
+
+  await t.test('a rollout is begun, rolled back, begun again and promoted, each with a reason', async (t) => {
+    const { page, open } = await visit(t, server);
+    const serving = async () => (await server.get('/v1/endpoints')).json.data.find(({ name }) => name === 'tickets').rollout.map(({ model }) => model).join();
+    const begin = async () => {
+      await open('#/rollouts');
+      await page.getByRole('button', { name: 'Begin a rollout' }).click();
+      const dialog = page.getByRole('dialog');
+      await dialog.getByLabel('Endpoint').selectOption('tickets');
+      await dialog.getByLabel(/^Candidate/).fill('tickets@2');
+      await dialog.getByLabel(/^Why/).fill('a drill');
+      await dialog.getByText('More', { exact: true }).click();
+      await dialog.getByLabel(/^Without a passed evaluation/).fill('a test');
+      await axe(page);
+      await dialog.getByRole('button', { name: 'Begin' }).click();
+      await page.getByRole('heading', { name: 'tickets@1 → tickets@2' }).waitFor();
+      await until('both serve', async () => (await serving()).includes('tickets@2'));
+    };
+    const end = async (button, state) => {
+      await page.getByRole('button', { name: button }).click();
+      const dialog = page.getByRole('dialog');
+      await dialog.getByRole('button', { name: 'Cancel' }).click(); // nothing happens unless it is confirmed
+      assert.match(await serving(), /tickets@1,tickets@2|tickets@2,tickets@1/);
+      await page.getByRole('button', { name: button }).click();
+      await dialog.getByLabel(/^Why/).fill(`because of ${state}`);
+      await dialog.getByRole('button', { name: button }).click();
+      await page.getByText(state, { exact: true }).waitFor();
+      await axe(page);
+    };
+    await begin();
+    await end('Roll back', 'rolled back');
+    await until('tickets@1 alone', async () => (await serving()) === 'tickets@1');
+    await begin();
+    await end('Promote', 'promoted');
+    await until('tickets@2 alone', async () => (await serving()) === 'tickets@2');
+    const outcomes = (await server.get('/v1/admin/history?endpoint=tickets')).json.data.map(({ why }) => why).join('; ');
+    assert.match(outcomes, /because of promoted[^]*because of rolled back/);
+    await page.getByRole('button', { name: 'Roll back' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel(/^Why/).fill('the end of the drill');
+    await dialog.getByRole('button', { name: 'Roll back' }).click();
+    await until('tickets@1 again', async () => (await serving()) === 'tickets@1');
   });
 
   await t.test('a chat is streamed, and the simulator is called one', async (t) => {

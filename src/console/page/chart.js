@@ -7,6 +7,10 @@ function colour(element, name) {
   return getComputedStyle(element).color;
 }
 
+const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
+const day = new Intl.DateTimeFormat(undefined, { month: 'short', day: 'numeric' });
+const moments = (_, ticks, axis, space, step) => ticks.map((tick) => (step >= 86_400 ? day : clock).format(tick * 1000));
+
 // What the values are held against is in the picture only where it does not press them flat.
 function heights(series) {
   const own = series.filter(({ kind }) => kind !== 'bad').flatMap(({ values }) => values).filter((value) => value !== null);
@@ -25,7 +29,7 @@ function options(box, { times, series, format, height, from }) {
   probe.remove();
   const axis = { stroke: quiet, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 }, font: '12px system-ui, sans-serif' };
   return {
-    width: Math.max(200, box.clientWidth), height, series: [{}, ...drawn], axes: [axis, { ...axis, size: 68, values: (_, ticks) => ticks.map((tick) => format(tick)) }],
+    width: Math.max(200, box.clientWidth), height, series: [{ label: 'time', value: (_, at) => (at === null ? '–' : `${day.format(at * 1000)}, ${clock.format(at * 1000)}`) }, ...drawn], axes: [{ ...axis, values: moments }, { ...axis, size: 84, values: (_, ticks) => ticks.map((tick) => format(tick)) }],
     scales: { x: { range: () => [from, Math.max(Date.now() / 1000, times.at(-1) ?? 0)] }, y: { range: () => heights(series) } }, cursor: { y: false },
   };
 }
@@ -34,16 +38,17 @@ function options(box, { times, series, format, height, from }) {
 export function Chart({ times, series, format, label, from, height = 260 }) {
   const box = useRef();
   useEffect(() => {
+    const element = box.current;
     let plot, gone = false;
     const data = [times, ...series.map(({ values }) => values)];
     const draw = async () => {
       const { default: Plot } = await import('./uplot.js');
       if (gone) return;
       plot?.destroy();
-      plot = new Plot(options(box.current, { times, series, format, height, from }), data, box.current);
+      plot = new Plot(options(element, { times, series, format, height, from }), data, element);
     };
-    const resized = new ResizeObserver(() => plot && plot.width !== box.current.clientWidth && plot.setSize({ width: box.current.clientWidth, height }));
-    resized.observe(box.current);
+    const resized = new ResizeObserver(() => plot && plot.width !== element.clientWidth && plot.setSize({ width: element.clientWidth, height }));
+    resized.observe(element);
     const scheme = matchMedia('(prefers-color-scheme: dark)');
     const switched = new MutationObserver(draw);
     switched.observe(document.documentElement, { attributeFilter: ['data-scheme'] });

@@ -62,17 +62,30 @@ function binNames({ edges, categories }, count) {
   return Array.from({ length: count }, (_, i) => (i === 0 ? `< ${rounded(edges[0])}` : i >= edges.length ? `≥ ${rounded(edges.at(-1))}` : `${rounded(edges[i - 1])} – ${rounded(edges[i])}`));
 }
 
+const of = (row) => `${row.name}: now ${percent(row.now, 1)}${row.before === undefined ? '' : `, reference ${percent(row.before, 1)}`}`;
+
+// Of a number: columns, from the first that holds anything to the last.
+function Columns({ rows, most }) {
+  const held = rows.map((row) => row.now > 0 || row.before > 0);
+  const shown = rows.slice(Math.max(0, held.indexOf(true) - 1), held.lastIndexOf(true) + 2);
+  return html`<div class="columns" role="img" aria-label=${rows.filter((_, i) => held[i]).map(of).join('; ')}>
+      ${shown.map((row) => html`<span title=${of(row)}>${row.before !== undefined && html`<i class="before" style=${{ height: `${(row.before / most) * 100}%` }}></i>`}<i style=${{ height: `${(row.now / most) * 100}%` }}></i></span>`)}
+    </div><div class="row between small quiet number"><span>${shown[0]?.name}</span><span>${shown.at(-1)?.name}</span></div>`;
+}
+
+// Of categories: a row each.
+const Rows = ({ rows, most }) => html`<div class="pairs">${rows.slice(0, 30).map((row) => html`<span class="small name" title=${row.name}>${row.name}</span>
+  <span class="pair" title=${of(row)}>${row.before !== undefined && html`<i class="before" style=${{ width: `${(row.before / most) * 100}%` }}></i>`}<i style=${{ width: `${(row.now / most) * 100}%` }}></i></span>
+  <span class="small number">${percent(row.now, 1)}${row.before === undefined ? '' : html` <span class="quiet">${percent(row.before, 1)}</span>`}</span>`)}</div>`;
+
 // Shares beside each other, the reference's and those of now.
 function Lie({ of: feature }) {
   const now = feature.now.shares, before = feature.reference?.shares;
-  const names = binNames(feature, now.length), most = Math.max(0.0001, ...now, ...(before ?? []));
-  const rows = names.map((name, i) => ({ name, now: now[i] ?? 0, before: before?.[i] })).slice(0, 40);
+  const most = Math.max(0.0001, ...now, ...(before ?? []));
+  const rows = binNames(feature, now.length).map((name, i) => ({ name, now: now[i] ?? 0, before: before?.[i] }));
   return html`<figure class="lie">
-    <figcaption><strong>${feature.name}</strong> <span class="small quiet">${feature.role}, ${number(feature.samples)} samples${feature.now.unseen ? `, ${percent(feature.now.unseen, 1)} never seen` : ''}${feature.now.missing ? `, ${percent(feature.now.missing, 1)} missing` : ''}</span></figcaption>
-    <div class="pairs">${rows.map((row) => html`<span class="small name">${row.name}</span>
-      <span class="pair" title=${`${row.name}: now ${percent(row.now, 1)}${row.before === undefined ? '' : `, reference ${percent(row.before, 1)}`}`}>
-        ${row.before !== undefined && html`<i class="before" style=${{ width: `${(row.before / most) * 100}%` }}></i>`}<i style=${{ width: `${(row.now / most) * 100}%` }}></i></span>
-      <span class="small number">${percent(row.now, 1)}${row.before === undefined ? '' : html` <span class="quiet">${percent(row.before, 1)}</span>`}</span>`)}</div>
+    <figcaption><strong>${titled(feature.name)}</strong> <span class="small quiet">${feature.role}, ${number(feature.samples)} samples${feature.now.unseen ? `, ${percent(feature.now.unseen, 1)} never seen` : ''}${feature.now.missing ? `, ${percent(feature.now.missing, 1)} missing` : ''}</span></figcaption>
+    <${feature.edges ? Columns : Rows} rows=${rows} most=${most} />
   </figure>`;
 }
 

@@ -40,14 +40,14 @@ function Evidence({ of: r }) {
   <//>`;
 }
 
-// "5,25,50" as boxes, the present one marked.
+// "0.05,0.25,0.5" as boxes, the present one marked.
 function Steps({ of: r }) {
-  const steps = r.steps.split(/[,\s]+/).filter((part) => /\d/.test(part)).map((part) => part.replace('%', ''));
+  const steps = r.steps.split(',').map(Number).filter((part) => part >= 0 && part <= 1);
   if (!steps.length || r.kind === 'shadow') return '';
-  const running = r.state === 'running', all = [...steps, ...(steps.at(-1) === '100' ? [] : ['100'])];
+  const running = r.state === 'running', all = [...steps, ...(steps.at(-1) === 1 ? [] : [1])];
   return html`<ol class="steps" aria-label="Steps">${all.map((part, i) => {
     const done = r.state === 'promoted' || i + 1 < r.step, now = running && i + 1 === r.step;
-    return html`<li class=${now ? 'now' : done ? 'done' : ''} aria-current=${now ? 'step' : undefined}>${part} %</li>`;
+    return html`<li class=${now ? 'now' : done ? 'done' : ''} aria-current=${now ? 'step' : undefined}>${percent(part)}</li>`;
   })}</ol>`;
 }
 
