@@ -1,11 +1,11 @@
 // Alerts, from what a server's users see to what a receiver that really listens is sent.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { start } from './chats.mjs';
-import { command, folder, serve, sleep, until } from './penstock.mjs';
+import { assertNoReport, atEnd, build, command, folder, root, serve, sleep, until } from './penstock.mjs';
 import { mailServer, webhook } from './receivers.mjs';
 import { upstream } from './upstream.mjs';
 
@@ -241,4 +241,65 @@ test('wrong words', { timeout: 60_000 }, async (t) => {
   await wrong({ receivers: { a: { kind: 'email', server: 'smtp://x', from: 'a@x', to: 'b@x', user: '${env:WORD}', password: '${env:WORD}', tls: false } } }, /never goes in the clear/);
   await wrong({ receivers: { a: { kind: 'pagerduty', key: '${env:WORD}', endpoints: 'shp' } } }, /there is no endpoint "shp"/);
   await wrong({ maintenance: [{ from: '25:00' }] }, /expected HH:MM/);
+});
+
+test('the fire drill: every monitor reaches a webhook and a mail server, and so does its end', { timeout: 120_000 }, async (t) => {
+  const monitors = [...fs.readFileSync(path.join(root, 'src/watch/alert_rules.c'), 'utf8').matchAll(/^    \{"(\w+)", "([^"]+)", ALERT_(P\d)/gm)];
+  assert.ok(monitors.length > 20);
+  const hook = await webhook(t);
+  const { pem, mail } = await securedMail(t);
+  const dir = folder(t), file = path.join(dir, 'drill.yaml');
+  const at_once = Object.fromEntries(monitors.map(([, name]) => [name, { for: '0s', clear: '100ms' }]));
+  const receivers = { hook: { kind: 'webhook', url: '${env:HOOK}' }, mail: { kind: 'email', server: mail.url, from: 'penstock@example.com', to: 'ada@example.com', ca: pem } };
+  fs.writeFileSync(file, JSON.stringify({ upstreams: { main: { kind: 'simulator' } }, endpoints: { one: { kind: 'chat', rollout: [{ upstream: 'main', model: 'a' }] } }, alerts: { ...quick, group_wait: '0s', monitors: at_once, receivers } }));
+  const child = spawn(path.join(build, 'tests/e2e/alert_drill'), [file, dir], { env: { ...process.env, HOOK: hook.url }, stdio: ['pipe', 'inherit', 'pipe'] });
+  let log = '';
+  child.stderr.setEncoding('utf8').on('data', (text) => (log += text));
+  const ended = new Promise((done) => child.on('exit', (code) => done(code)));
+  atEnd(t, () => child.kill('SIGKILL'));
+  const all = (notice, words) =>
+    until(notice, () => monitors.every(([, name]) => hook.got.some((m) => m.json.notice === notice && m.json.incident.endpoint === name) && mail.mails.some((m) => words(name).test(m.headers.subject))), 40_000);
+  await all('opened', (name) => new RegExp(`^\\[P\\d [a-z ]+\\] ${name}: `));
+  for (const [, name, title, bad] of monitors) {
+    const [told, ...more] = hook.got.filter((m) => m.json.incident.endpoint === name);
+    assert.equal(more.length, 0, `${name} is told once`);
+    assert.equal(told.json.incident.class, bad);
+    assert.deepEqual(told.json.alerts.map(({ alert }) => [alert.monitor, alert.part, alert.value, alert.expected, alert.limit]), [[name, 'drill', 9, 0.5, 1]]);
+    assert.equal(told.json.alerts[0].runbook, `docs/runbooks/${name}.md`);
+    const letter = mail.mails.find((m) => m.headers.subject.includes(` ${name}: `));
+    assert.ok(letter.body.includes(`- ${title} (${name}, drill): 900 %, expected 50 %, limit 100 %, since 20`), letter.body);
+    assert.ok(letter.body.includes(`Runbook: docs/runbooks/${name}.md`) && letter.body.includes('Owner: '));
+  }
+  child.stdin.write('\n');
+  await all('resolved', (name) => new RegExp(`resolved: ${name}: `));
+  child.stdin.end('\n');
+  assert.equal(await ended, 0, log.slice(-3000));
+  assertNoReport(log);
+});
+
+test('mail servers and addresses that are not to be trusted', { timeout: 60_000 }, async (t) => {
+  const hook = await webhook(t), open = await mailServer(t);
+  const strange = await securedMail(t), refusing = await securedMail(t, { refuse: '550 5.1.1 nobody here', user: 'u', password: 'right' });
+  const letter = (server, more) => ({ kind: 'email', server: server.url, from: 'a@example.com', to: 'b@example.com', timeout: '5s', ...more });
+  const env = { HOOK: hook.url, USER_: 'u', WRONG: 'wr0ngw0rd', RIGHT: 'right' };
+  const s = await shop(t, {
+    inside: { kind: 'webhook', url: '${env:HOOK}', private: false },
+    clear: letter(open),
+    meant: letter(open, { tls: false }),
+    strange: letter(strange.mail),
+    nobody: letter(refusing.mail, { ca: refusing.pem, user: '${env:USER_}', password: '${env:RIGHT}' }),
+    denied: letter(refusing.mail, { ca: refusing.pem, user: '${env:USER_}', password: '${env:WRONG}' }),
+  }, { env });
+  const { stdout } = await command(['alerts', 'test', '-c', s.server.configPath], { code: 1, env });
+  for (const said of [
+    /^inside .*NOT taken: its address is private, which this receiver forbids$/m,
+    /^clear .*NOT taken: it does not offer STARTTLS/m,
+    /^meant .*taken/m,
+    /^strange .*NOT taken: its certificate is not valid for it/m,
+    /^nobody .*NOT taken: .*SMTP 550/m,
+    /^denied .*NOT taken: it refused the sign-in/m,
+  ]) assert.match(stdout, said);
+  assert.equal(hook.got.length, 0);
+  assert.equal(open.mails.length, 1);
+  assert.ok(!/wr0ngw0rd/.test(stdout + s.server.stderr));
 });
