@@ -296,6 +296,7 @@ static void add_metrics(struct process *p) {
     for (size_t i = 0; i < ARRAY_COUNT(sources); i++)
         metrics_add_source(p->metrics, &sources[i]);
     metrics_add_writer(p->metrics, upstream_metrics_write, p->engine);
+    metrics_add_writer(p->metrics, shadow_metrics_write, p->engine);
     metrics_add_writer(p->metrics, monitor_metrics_write, p->monitors);
     metrics_add_writer(p->metrics, review_driver_metrics, p->reviews);
     metrics_set_recorder(p->metrics, p->recorder);

@@ -230,3 +230,17 @@ void shadow_start(struct shadow *s) {
     if (s)
         s->start(s);
 }
+
+void shadow_metrics_write(struct buf *out, void *engine) {
+    static const char name[] = "penstock_shadow_requests_total";
+    struct snapshot *s = engine_snapshot(engine);
+    metrics_family(out, name, METRICS_COUNTER,
+                   "Requests of the share that a running shadow is asked, by what became of them.");
+    for (size_t i = 0; i < s->endpoint_count; i++)
+        for (enum mirror_verdict v = 0; s->endpoints[i].mirror && v < MIRROR_VERDICTS; v++)
+            metrics_sample(out, name,
+                           (const char *const[]){"endpoint", s->endpoints[i].config->name, "outcome",
+                                                 mirror_verdict_name(v), NULL},
+                           (double)mirror_count(s->endpoints[i].mirror, v));
+    snapshot_unref(s);
+}

@@ -23,6 +23,9 @@ struct shadow *shadow_prepare(struct request *r);
 /* Once the reply is given out. */
 void shadow_start(struct shadow *s); /* NULL is fine */
 
+/* Writes what became of the requests of shadows' shares, for metrics (metrics_add_writer). */
+void shadow_metrics_write(struct buf *out, void *engine);
+
 /* What the loop asks for shadows comes to nothing. */
 void shadow_stop_loop(struct loop_state *loop);
 

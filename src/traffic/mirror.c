@@ -21,7 +21,7 @@ struct mirror {
 };
 
 const char *mirror_verdict_name(enum mirror_verdict v) {
-    static const char *const names[MIRROR_VERDICTS] = {"mirrored", "others", "busy", "spent", "no price"};
+    static const char *const names[MIRROR_VERDICTS] = {"mirrored", "busy", "spent", "no price"};
     return names[v];
 }
 

@@ -14,13 +14,12 @@ struct mirror_terms {
 
 enum mirror_verdict {
     MIRROR_GO,
-    MIRROR_OTHERS,   /* not of the share */
     MIRROR_BUSY,     /* as many as may be are under way */
     MIRROR_SPENT,    /* the day's money */
     MIRROR_NO_PRICE, /* a limit that cannot be kept */
     MIRROR_VERDICTS
 };
-const char *mirror_verdict_name(enum mirror_verdict v); /* "busy" */
+const char *mirror_verdict_name(enum mirror_verdict v); /* "mirrored", "busy" */
 
 struct mirror;
 /* `spent`: of the day of wall_ns (UTC) so far, nano-dollars. NULL: no memory. */
@@ -36,5 +35,5 @@ bool mirror_takes(const struct mirror *m, struct str request_id);
 enum mirror_verdict mirror_enter(struct mirror *m, int64_t estimate, int64_t wall_ns);
 /* `cost` < 0: unknown, and counts as estimated. */
 void mirror_leave(struct mirror *m, int64_t estimate, int64_t cost);
-/* Other reasons for which a request of the share was not mirrored, and how often each was. */
+/* How often each verdict was given; any thread. */
 uint64_t mirror_count(struct mirror *m, enum mirror_verdict v);

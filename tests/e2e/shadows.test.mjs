@@ -81,6 +81,9 @@ test('streams, and a budget of calls', { timeout: 120_000 }, async (t) => {
   for (let i = 0; i < 10; i++) assert.equal(await asked(ask, 'shop'), 'main/ok');
   await sleep(100);
   assert.equal(mirrored('hang'), 2, 'two under way, the others were not mirrored');
+  const { text: metrics } = await server.get('/metrics');
+  assert.match(metrics, /penstock_shadow_requests_total\{endpoint="shop",outcome="mirrored"\} 2/);
+  assert.match(metrics, /penstock_shadow_requests_total\{endpoint="shop",outcome="busy"\} [1-9]/);
   await until('a stream counted', async () => {
     const streamed = await post('/v1/chat/completions', { model: 'talk', stream: true, messages: [{ role: 'user', content: 'Hello?' }] });
     assert.match(streamed.text, /\[DONE\]/);
