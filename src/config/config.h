@@ -294,10 +294,11 @@ struct config_output {
 /* What an endpoint's monitors hold it to (watch/monitors.h). */
 struct config_monitors {
     bool enabled;
-    int64_t latency_p95;    /* already that of its kind where the endpoint says nothing */
-    double confidence_drop; /* share of the mean */
-    double drift;           /* Jensen-Shannon distance */
-    int64_t error_factor;   /* times the baseline */
+    int64_t latency_p95;      /* already that of its kind where the endpoint says nothing */
+    double confidence_drop;   /* share of the mean */
+    double confidence_points; /* below the reference's mean */
+    double drift;             /* Jensen-Shannon distance */
+    int64_t error_factor;     /* times the baseline */
     double fallback_share;
     int64_t cost_per_day; /* nano-dollars; 0: no budget */
     int64_t cost_percent; /* of it */

@@ -219,6 +219,11 @@ static const struct option monitors_options[] = {
      PERCENT(config_monitors, confidence_drop),
      .standard = "5%",
      .help = "How much of its mean the confidence may lose from one week to the next."},
+    {.name = "confidence_points",
+     PERCENT(config_monitors, confidence_points),
+     .standard = "2%",
+     .help = "How many points the mean confidence may lie below its own of the week before, and below that "
+             "of the version's reference profile."},
     {.name = "drift",
      PERCENT(config_monitors, drift),
      .standard = "10%",

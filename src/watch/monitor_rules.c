@@ -259,6 +259,41 @@ static void read_estimate(struct reader *r, const struct window_version *v) {
                           .detail = detail});
 }
 
+/* The variance of a mean of n values with that sum and sum of c (1 - c). */
+static double error_of(double n, double sum, double variance) {
+    double mean = sum / n, squares = sum - variance;
+    return fmax(0, squares / n - mean * mean) / n;
+}
+
+/* The version's own mean over the week before, or where it is too new, or was lower, the profile's: that
+ * comes from folds, which know a little less than the version that learned from all rows. */
+static double usual_mean(const struct reader *r, const struct window_version *v) {
+    const struct monitored_past *past = &r->e->past;
+    double usual = v->profile->mean_confidence;
+    for (unsigned i = 0; i < past->versions; i++) {
+        double n = (double)past->confidences[i].week_answers;
+        if (strcmp(past->confidences[i].name, v->name) == 0 && n >= (double)r->e->limits.samples)
+            usual = fmax(usual, past->confidences[i].week_confidence / n); /* of NAN the other */
+    }
+    return usual;
+}
+
+/* The mean alone sees what the distance does not: a few requests in a hundred that the version knows nothing
+ * of move its confidences little, and cost as many points of accuracy. */
+static void read_mean(struct reader *r, const struct window_version *v) {
+    double n = (double)v->answers, mean = v->confidence / n, expected = usual_mean(r, v);
+    double limit = expected - r->e->limits.confidence_points;
+    double certain = 3 * sqrt(error_of(n, v->confidence, v->variance));
+    say(r, "confidence_mean",
+        &(struct reading){.state = isnan(expected) ? READING_NO_DATA
+                                                   : judge(mean < limit && expected - mean > certain),
+                          .value = mean,
+                          .expected = expected,
+                          .limit = limit,
+                          .samples = v->answers,
+                          .detail = v->name});
+}
+
 static void read_profile(struct reader *r) {
     const struct window_version *v = look_for_enough(r);
     double limit = r->e->limits.drift;
@@ -267,6 +302,7 @@ static void read_profile(struct reader *r) {
         const char *why = nothing_known(r, NULL);
         say_nothing(r, "input_drift", limit, why);
         say_nothing(r, "confidence_drift", limit, why);
+        say_nothing(r, "confidence_mean", NAN, why);
         say_nothing(r, "prediction_drift", limit, why);
         say_nothing(r, "estimated_accuracy", NAN, why);
         return;
@@ -276,6 +312,7 @@ static void read_profile(struct reader *r) {
     const struct profile_dimension *d = v->profile->dimensions;
     compare(r, "confidence_drift", "", v, &d[DIMENSION_CONFIDENCE], 1, &unused);
     compare(r, "prediction_drift", "", v, &d[DIMENSION_LABEL], 1, &unused);
+    read_mean(r, v);
     read_estimate(r, v);
 }
 
@@ -304,12 +341,12 @@ static void read_past(struct reader *r) {
         past->confidences[at].confidence = v->confidence;
         past->confidences[at].variance = v->variance;
     }
-}
-
-/* The variance of a mean of n values with that sum and sum of c (1 - c). */
-static double error_of(double n, double sum, double variance) {
-    double mean = sum / n, squares = sum - variance;
-    return fmax(0, squares / n - mean * mean) / n;
+    window_clear(w);
+    monitored_sum(r->e, r->now - 7 * DAY_NS, r->now - HOUR_NS, w);
+    for (unsigned i = 0; i < w->version_count; i++) {
+        past->confidences[i].week_answers = w->versions[i].answers;
+        past->confidences[i].week_confidence = w->versions[i].confidence;
+    }
 }
 
 /* Another version has confidences of its own, so a version is compared with itself; over its limit, and by

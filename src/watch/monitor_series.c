@@ -23,6 +23,7 @@ const struct monitor_kind monitor_kinds[] = {
     {"cache_hits", "share", false},
     {"latency_p50", "ms", true},
     {"latency_p99", "ms", true},
+    {"confidence_mean", "share", false},
     {NULL, NULL, false},
 };
 

@@ -39,6 +39,8 @@ struct monitored_past {
         char name[WINDOW_NAME_SIZE];
         uint64_t answers;
         double confidence, variance;
+        uint64_t week_answers; /* of the week before the last hour */
+        double week_confidence;
     } confidences[WINDOW_VERSIONS_MAX];
     double cost_per_prediction; /* NAN: none */
 };

@@ -13,6 +13,7 @@
  * against the reference profile, per feature, and of a text what the model saw error_rate         of 5
  * minutes, all and per category, against the week before fallback_rate      of 5 minutes cost since midnight
  * UTC, against cost_per_day review_depth       items that wait review_age         how long the oldest waits
+ *   confidence_mean    against its own week before, and the reference profile's
  *   confidence_drift   confidences against the reference profile
  *   prediction_drift   predictions against the reference profile
  *   estimated_accuracy without labels: the mean confidence; void while inputs drift
