@@ -1,5 +1,5 @@
-/* The runbooks inside the binary: docs/runbooks, so that who is woken up has them without a repository. Constant; any
- * thread. */
+/* The runbooks inside the binary: docs/runbooks, so that who is woken up has them without a repository.
+ * Constant; any thread. */
 #pragma once
 
 #include "base/str.h"

@@ -1,5 +1,6 @@
 /* The part of a reference profile that tells how tabular features lay in training (learn/profile.h):
- *   "features":{NAME:{"missing":share,"histogram":{…}}, NAME:{"missing":share,"categories":{NAME:share,…}},…} */
+ *   "features":{NAME:{"missing":share,"histogram":{…}}, NAME:{"missing":share,"categories":{NAME:share,…}},…}
+ */
 #pragma once
 
 #include "base/json.h"

@@ -298,8 +298,8 @@ static const char *const steps[] = {
     "CREATE INDEX shadow_answers_of ON shadow_answers (request_id);"
     "CREATE INDEX forgets_open ON forgets (id) WHERE finished = 0;",
     /* 17 */
-    /* watch/cost_days.h, with the numbers of kind. day: since 1970. cost: nano-dollars, of those requests that
-       are not unpriced. */
+    /* watch/cost_days.h, with the numbers of kind. day: since 1970. cost: nano-dollars, of those requests
+       that are not unpriced. */
     "CREATE TABLE cost_days ("
     " day INTEGER NOT NULL, kind INTEGER NOT NULL, name TEXT NOT NULL, requests INTEGER NOT NULL,"
     " cost INTEGER NOT NULL, unpriced INTEGER NOT NULL, PRIMARY KEY (kind, name, day));",
