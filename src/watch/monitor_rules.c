@@ -437,6 +437,45 @@ static void read_queue(struct reader *r) {
                           .to = r->now});
 }
 
+enum { AUDITED_LEAST = 20 };
+
+/* Mostly what the model was unsure of is labelled, so the labels' plain share would be too low. Each of both
+ * kinds of answers counts as often as there were such answers: those that people decided by their labels, the
+ * others by the audit's, which were drawn by chance. */
+static void read_labels(struct reader *r) {
+    struct monitor_labels l = {0};
+    for (size_t i = 0; i < r->facts->label_count; i++)
+        if (str_eq(r->facts->labels[i].endpoint, str_from(r->e->name)))
+            l = r->facts->labels[i];
+    look(r, 7 * DAY_NS);
+    const struct window_version *v = main_version(r->w);
+    double unsure = (double)r->w->reviews, sure = (double)r->w->answered - unsure;
+    bool known = l.audited >= AUDITED_LEAST && l.audit_weight > 0 && (unsure <= 0 || l.reviewed > 0);
+    double among_sure = known ? l.audit_weight_right / l.audit_weight : NAN;
+    double among_unsure = l.reviewed ? (double)l.reviewed_right / (double)l.reviewed : 0;
+    double value =
+        known && sure + unsure > 0 ? (sure * among_sure + unsure * among_unsure) / (sure + unsure) : NAN;
+    double half = 1.96 * sqrt(among_sure * (1 - among_sure) / (double)(l.audited ? l.audited : 1));
+    double expected = v ? v->profile->accuracy : NAN, limit = expected - r->e->limits.accuracy_drop;
+    char detail[READING_DETAIL_SIZE];
+    if (known)
+        snprintf(detail, sizeof detail,
+                 "of what went out unseen %.1f %% (+-%.1f) are right by %llu audits, of what people decided "
+                 "%.1f %%",
+                 100 * among_sure, 100 * half, (unsigned long long)l.audited, 100 * among_unsure);
+    else
+        snprintf(detail, sizeof detail, "%llu audits in a week; %d are needed (option review.audit)",
+                 (unsigned long long)l.audited, AUDITED_LEAST);
+    say(r, "accuracy",
+        &(struct reading){.state =
+                              isnan(value) || isnan(limit) ? READING_NO_DATA : judge(value + half < limit),
+                          .value = value,
+                          .expected = expected,
+                          .limit = limit,
+                          .samples = l.reviewed + l.audited,
+                          .detail = detail});
+}
+
 void monitored_read(struct monitored *e, int64_t now, const struct monitor_facts *facts,
                     struct window *scratch) {
     struct reader r = {e, now, facts, scratch, false};
@@ -452,6 +491,7 @@ void monitored_read(struct monitored *e, int64_t now, const struct monitor_facts
     read_costs(&r);
     read_profile(&r);
     read_queue(&r);
+    read_labels(&r);
 }
 
 void monitored_read_server(struct readings *out, int64_t now, const struct monitor_facts *facts) {

@@ -17,7 +17,6 @@ const struct monitor_kind monitor_kinds[] = {
     {"prediction_drift", "divergence", true},
     {"estimated_accuracy", "share", false},
     {"accuracy", "share", false},
-    {"business_score", "share", false},
     {"upstream_health", "count", true},
     {"cost_per_prediction", "usd", true},
     {"cache_hits", "share", false},

@@ -147,9 +147,56 @@ static bool read_queues(struct monitor_known *k, struct store *s, struct error *
     return false;
 }
 
+/* ---- labels ---- */
+
+static struct monitor_labels *labels_of(struct monitor_known *k, struct str endpoint) {
+    if (k->label_count && str_eq(k->labels[k->label_count - 1].endpoint, endpoint))
+        return &k->labels[k->label_count - 1];
+    struct monitor_labels *more = realloc(k->labels, (k->label_count + 1) * sizeof *more);
+    char *name = more ? str_dup(endpoint) : NULL;
+    if (more)
+        k->labels = more;
+    if (!name)
+        return NULL;
+    k->labels[k->label_count] = (struct monitor_labels){.endpoint = str_from(name)};
+    return &k->labels[k->label_count++];
+}
+
+/* Planted items say how good the reviewers are, not the model. */
+static bool read_labels(struct monitor_known *k, struct store *s, int64_t now, struct error *err) {
+    sqlite3_stmt *q = sql_statement(
+        s,
+        "SELECT endpoint, kind, count(*), sum(label = prediction), sum(1 / share),"
+        " sum((label = prediction) / share) FROM review_items WHERE resolved > ? AND gold IS NULL"
+        " AND kind IN (0, 1) GROUP BY endpoint, kind ORDER BY endpoint",
+        err);
+    bool row;
+    if (!q)
+        return false;
+    sql_bind_int(q, 1, now - 7 * DAY_NS);
+    while (sql_step(s, q, &row, err)) {
+        if (!row)
+            return true;
+        struct monitor_labels *l = labels_of(k, sql_str_at(q, 0));
+        if (!l) {
+            sql_end(q);
+            return fail(err, ERR_NO_MEMORY, "Out of memory for the monitors.");
+        }
+        if (sql_int_at(q, 1) == 0) {
+            l->reviewed = (uint64_t)sql_int_at(q, 2);
+            l->reviewed_right = (uint64_t)sql_int_at(q, 3);
+        } else {
+            l->audited = (uint64_t)sql_int_at(q, 2);
+            l->audit_weight = sqlite3_column_double(q, 4);
+            l->audit_weight_right = sqlite3_column_double(q, 5);
+        }
+    }
+    return false;
+}
+
 bool monitor_known_read(struct monitor_known *out, struct store *s, int64_t now, struct error *err) {
     *out = (struct monitor_known){0};
-    if (read_queues(out, s, err))
+    if (read_queues(out, s, err) && read_labels(out, s, now, err))
         return true;
     monitor_known_free(out);
     return false;
@@ -159,5 +206,8 @@ void monitor_known_free(struct monitor_known *k) {
     for (size_t i = 0; i < k->queue_count; i++)
         free((char *)(uintptr_t)k->queues[i].endpoint.p);
     free(k->queues);
+    for (size_t i = 0; i < k->label_count; i++)
+        free((char *)(uintptr_t)k->labels[i].endpoint.p);
+    free(k->labels);
     *k = (struct monitor_known){0};
 }

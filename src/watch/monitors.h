@@ -18,7 +18,6 @@
  *   prediction_drift   predictions against the reference profile
  *   estimated_accuracy without labels: the mean confidence; void while inputs drift
  *   accuracy           from labels, weighted for how they were chosen
- *   business_score     mean score of the feedback, the last week against the one before
  *   upstream_health    per upstream: is it left alone?
  *   cost_per_prediction, cache_hits   without limit */
 #pragma once
@@ -71,14 +70,12 @@ struct monitor_facts {
         uint64_t calls, failed; /* since the process began */
     } const *upstreams;
     size_t upstream_count;
-    /* Of the last week, by endpoint. */
+    /* What people decided in the last week, by endpoint. */
     struct monitor_labels {
         struct str endpoint;
-        uint64_t reviewed, reviewed_right; /* labels of what went to review */
-        uint64_t audited, audited_right;   /* of what was drawn by chance from the rest, and of feedback */
-        uint64_t audit_items;              /* drawn, labelled or not */
-        double score, score_before;        /* means of the feedback's, and of the week before; NAN: none */
-        uint64_t scores;
+        uint64_t reviewed, reviewed_right;       /* of what was sent to people */
+        uint64_t audited;                        /* of what went out unseen, drawn by chance … */
+        double audit_weight, audit_weight_right; /* … each counting for 1 / its chance of being drawn */
     } const *labels;
     size_t label_count;
 };

@@ -175,7 +175,7 @@ void window_add(struct window *w, const struct event *e) {
     w->failed += e->status >= 500;
     w->answered += e->status < 400;
     w->fallbacks += e->fallback.n > 0;
-    w->reviews += e->review != NULL;
+    w->reviews += e->review != NULL && e->review->kind != REVIEW_AUDIT; /* an audit keeps nobody waiting */
     w->decisions[e->decision]++;
     w->cache[e->cache]++;
     if (e->error_code.n)

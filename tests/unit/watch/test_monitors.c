@@ -271,6 +271,23 @@ static void a_queue_that_grows_or_waits_is_seen(void **state) {
     assert_int_equal(state_of("review_age"), READING_BREACHED);
 }
 
+static void labels_count_as_often_as_what_they_stand_for(void **state) {
+    struct monitor_labels labels = {
+        .endpoint = STR("shop"), .audited = 19, .audit_weight = 1900, .audit_weight_right = 1900};
+    facts = (struct monitor_facts){.labels = &labels, .label_count = 1};
+    send(900, &usual);
+    pass(MINUTE);
+    assert_int_equal(state_of("accuracy"), READING_NO_DATA);
+    /* 40 labels, half of them right, of the unsure; but nobody was unsure here. */
+    labels = (struct monitor_labels){STR("shop"), 40, 20, 50, 5000, 4800};
+    pass(MINUTE);
+    assert_int_equal(state_of("accuracy"), READING_GOOD);
+    assert_true(fabs(reading("accuracy", "").value - 0.96) < 1e-9);
+    labels.audit_weight_right = 2500;
+    pass(MINUTE);
+    assert_int_equal(state_of("accuracy"), READING_BREACHED); /* 0.5 +- 0.14, where training had 0.9 */
+}
+
 /* ---- clocks ---- */
 
 static void a_clock_that_jumps_says_nothing_wrong(void **state) {
@@ -448,6 +465,7 @@ int main(void) {
         PLAYED(values_that_were_never_seen_drift_too),
         PLAYED(a_day_that_costs_too_much_is_seen_until_midnight),
         PLAYED(a_queue_that_grows_or_waits_is_seen),
+        PLAYED(labels_count_as_often_as_what_they_stand_for),
         PLAYED(a_clock_that_jumps_says_nothing_wrong),
         PLAYED(what_the_store_keeps_brings_the_week_before_back),
         PLAYED(rows_that_the_store_did_not_take_are_given_again),
