@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { absent, launch, visit } from './browser.mjs';
-import { folder, multipart, root, serve } from './penstock.mjs';
+import { folder, multipart, root, serve, sleep } from './penstock.mjs';
 
 const pictures = path.join(root, 'docs/console');
 const demo = path.join(root, 'demo');
@@ -23,6 +23,18 @@ async function traffic(server) {
   await server.request('POST', '/v1/endpoints/documents/predict', { body: { text: 'Dear neighbours, the balance of the receipt is an agreement.' }, check: false });
   await server.request('POST', '/v1/chat/completions', { body: { model: 'simulator', messages: [{ role: 'user', content: 'Hello?' }] }, check: false });
   await server.request('POST', '/v1/endpoints/support/predict', { body: { text: '' }, check: false });
+}
+
+// A rollout under way, and a minute's end, after which monitors speak.
+async function change(server) {
+  const begun = await server.request('POST', '/v1/admin/rollouts', { check: false,
+    body: { endpoint: 'documents', candidate: 'support@1', kind: 'canary', steps: '10,50', why: 'a picture for the documentation', override: 'nobody is served by this' } });
+  for (let i = 0; i < 60; i++) {
+    await server.answer('support', { text: `${said()[i * 3]} Number ${i}.` });
+    await server.request('POST', '/v1/endpoints/documents/predict', { body: { text: `${said()[i]} Number ${i}.` }, check: false });
+  }
+  await sleep(62_000);
+  return begun.json;
 }
 
 // What is done on a page before its picture is taken.
@@ -46,11 +58,13 @@ test('pictures', { skip: absent || (!fs.existsSync(demo) && 'the demonstration i
   fs.mkdirSync(pictures, { recursive: true });
   const server = await serve(t, {}, { dir: copy, file: path.join(copy, 'penstock.yaml') });
   await traffic(server);
+  const rollout = await change(server);
   const request = (await server.get('/v1/admin/requests?endpoint=documents&limit=1')).json.data[0];
   const document = (await server.get('/v1/review?endpoint=documents')).json.data[0];
   await launch(t);
   const shots = [['overview', '#/overview'], ['endpoint', '#/endpoints/documents'], ['requests', '#/requests'], ['request', `#/requests/${request.request_id}`], ['try', '#/try/documents', acts.try],
-    ['chat', '#/try/simulator', acts.chat], ['review', document ? `#/review/${document.id}` : '#/review'], ['audit', '#/audit']];
+    ['chat', '#/try/simulator', acts.chat], ['review', document ? `#/review/${document.id}` : '#/review'], ['rollouts', '#/rollouts'], ['rollout', `#/rollouts/${rollout.id}`], ['monitors', '#/monitors'], ['monitor', '#/monitors/support?monitor=confidence&span=3600'],
+    ['costs', '#/costs'], ['alerts', '#/alerts'], ['incidents', '#/incidents'], ['audit', '#/audit']];
   const take = async ({ page, open }, name, hash, act) => {
     await open(hash);
     await act?.(page);
@@ -66,4 +80,5 @@ test('pictures', { skip: absent || (!fs.existsSync(demo) && 'the demonstration i
   const phone = await visit(t, server, { width: 390, height: 800 });
   await take(phone, 'overview-phone', '#/overview');
   await take(phone, 'review-phone', '#/review');
+  await take(phone, 'monitors-phone', '#/monitors');
 });

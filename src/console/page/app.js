@@ -8,6 +8,7 @@ import { SignIn } from './sign_in.js';
 import { Toasts } from './toasts.js';
 import { Alerts } from './page_alerts.js';
 import { Audit } from './page_audit.js';
+import { Costs } from './page_costs.js';
 import { Endpoint } from './page_endpoint.js';
 import { Incidents } from './page_incidents.js';
 import { Monitors } from './page_monitors.js';
@@ -28,6 +29,7 @@ const pages = [
   { group: 'Work', path: 'try', title: 'Try it', role: 'client', view: Try },
   { group: 'Work', path: 'review', title: 'Review', role: 'reviewer', view: Review },
   { group: 'Knowing', path: 'monitors', title: 'Monitors', role: 'reviewer', view: Monitors },
+  { group: 'Knowing', path: 'costs', title: 'Costs', role: 'reviewer', view: Costs },
   { group: 'Knowing', path: 'alerts', title: 'Alerts', role: 'reviewer', view: Alerts },
   { group: 'Knowing', path: 'incidents', title: 'Incidents', role: 'reviewer', view: Incidents },
   { group: 'Knowing', path: 'audit', title: 'Audit', role: 'admin', view: Audit },
