@@ -111,7 +111,7 @@ test('administration over HTTP', { timeout: 60_000 }, async (t) => {
     assert.deepEqual((await get('models/tickets@1/lineage')).json.model, 'tickets@1');
     for (const target of ['models/none', 'models/tickets@9', 'models/tickets@9/lineage', 'models/none/tags', 'datasets/none', 'suites/none', 'prompts/none', 'evaluations/none', 'rollouts/none'])
       assert.equal(named(await get(target)), '404 not_found', target);
-    for (const target of ['models/a@b', 'models/%2e%2e%2f', 'models?after=x@y', 'models?limit=1001', 'history?before=x&endpoint=a', 'at', 'at?endpoint=tickets&time=noon'])
+    for (const target of ['models/a@b', 'models/%2e%2e%2f', 'models?after=%40', 'models?limit=1001', 'history?before=x&endpoint=a', 'at', 'at?endpoint=tickets&time=noon'])
       assert.equal((await get(target)).status, 400, target);
   });
 
