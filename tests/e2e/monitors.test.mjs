@@ -27,7 +27,7 @@ async function readings(server, endpoint, key) {
 
 test('texts unlike those of training are seen, a restart forgets nothing, and what is seen can be looked at', async (t) => {
   const store = await storeWithModels(t);
-  const config = { limits: { rate: 100000 }, endpoints: { tickets: { rollout: [{ model: 'tickets@1' }], cache: false } } };
+  const config = { limits: { rate: 100000 }, endpoints: { tickets: { rollout: [{ model: 'tickets@1' }], cache: false, monitors: { samples: 200 } } } };
   const again = () => serve(t, config, { store, dir: folder(t) });
 
   let server = await again();
