@@ -148,7 +148,7 @@ test('records are searched', { timeout: 60_000 }, async (t) => {
     await createKey(store, 'rita', 'reviewer'),
   ];
   const endpoints = {
-    tickets: { rollout: [{ model: 'tickets@2' }], keep_inputs: 'all' },
+    tickets: { rollout: [{ model: 'tickets@2' }], keep_inputs: 'all', review: { audit: 0 } },
     people: { rollout: [{ model: 'tickets@1' }], accept_threshold: 1, review_threshold: 1, keep_inputs: 'review' },
   };
   const server = await serve(t, { auth: { required: true }, endpoints }, { store });

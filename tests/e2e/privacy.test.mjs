@@ -8,7 +8,7 @@ import { binary, command, createKey, folder, serve, storeWithModels, until } fro
 import { billingText } from './samples.mjs';
 
 const endpoints = {
-  tickets: { rollout: [{ model: 'tickets@1' }], accept_threshold: '0%', review_threshold: '0%', keep_inputs: 'all' },
+  tickets: { rollout: [{ model: 'tickets@1' }], accept_threshold: '0%', review_threshold: '0%', keep_inputs: 'all', review: { audit: 0 } },
   reviewed: { rollout: [{ model: 'tickets@1' }], accept_threshold: '100%', review_threshold: '100%', keep_inputs: 'all' },
   talk: { kind: 'chat', conversations: '1h', keep_inputs: 'all', rollout: [{ upstream: 'sim', model: 'ok' }] },
 };
