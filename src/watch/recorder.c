@@ -9,11 +9,13 @@
 #include "store/presence.h"
 #include "store/sql.h"
 #include "store/store.h"
+#include "watch/alert_records.h"
 #include "watch/arms.h"
 #include "watch/batch.h"
 #include "watch/forget.h"
 #include "watch/job_queue.h"
 #include "watch/monitors.h"
+#include "watch/outbox.h"
 #include "watch/retention.h"
 #include "work/ring.h"
 
@@ -37,6 +39,7 @@ enum {
     TICK_MS = 1000,
     RETENTION_S = 60,
     RETENTION_ROWS = 256,
+    ALERTS_KEPT_DAYS = 400, /* ended ones, and their messages: what was a year ago can be looked up */
     RETENTION_PAUSE_MS = 5, /* between the pieces of a larger deletion, while there is nothing else to do */
     ROOM_LEAST = 1 << 20 /* bytes that a disk that was full must have free before requests are taken again */
 };
@@ -292,6 +295,10 @@ static void tick(struct recorder *r) {
     if (r->options.journal && !spend_prune(r->store, clock_wall(), &err))
         log_event(LOG_WARN, "recorder.retention_failed", "Old rows of spend could not be deleted. %s",
                   err.message);
+    int64_t before = clock_wall() - ALERTS_KEPT_DAYS * 24 * 3600 * NS_PER_SECOND;
+    if (!alerts_prune(r->store, before, RETENTION_ROWS, &err) ||
+        !outbox_prune(r->store, before, RETENTION_ROWS, &err))
+        log_event(LOG_WARN, "recorder.retention_failed", "Old alerts could not be deleted. %s", err.message);
     r->deleting = true;
     r->next_retention = more ? r->next_tick : now + RETENTION_S * NS_PER_SECOND;
 }
