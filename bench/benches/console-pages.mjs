@@ -41,6 +41,7 @@ function calls(id) {
         'monitors': '/v1/admin/monitors',
         'alerts': '/v1/admin/alerts',
         'incidents': '/v1/admin/incidents',
+        'costs by endpoint': '/v1/admin/costs?by=endpoint',
         'audit': '/v1/admin/audit?limit=100',
     };
 }

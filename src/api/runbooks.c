@@ -12,6 +12,7 @@ EMBED(business_score, "../docs/runbooks/business_score.md");
 EMBED(cache_hits, "../docs/runbooks/cache_hits.md");
 EMBED(confidence, "../docs/runbooks/confidence.md");
 EMBED(confidence_drift, "../docs/runbooks/confidence_drift.md");
+EMBED(confidence_mean, "../docs/runbooks/confidence_mean.md");
 EMBED(cost, "../docs/runbooks/cost.md");
 EMBED(cost_per_prediction, "../docs/runbooks/cost_per_prediction.md");
 EMBED(delivery, "../docs/runbooks/delivery.md");
@@ -42,6 +43,7 @@ static const struct {
     {"cache_hits", cache_hits},
     {"confidence", confidence},
     {"confidence_drift", confidence_drift},
+    {"confidence_mean", confidence_mean},
     {"cost", cost},
     {"cost_per_prediction", cost_per_prediction},
     {"delivery", delivery},

@@ -305,6 +305,7 @@ struct config_monitors {
     int64_t review_depth;
     int64_t review_age;
     double accuracy_drop; /* points */
+    double score_drop;    /* share of the mean */
     int64_t samples;
 };
 enum endpoint_accepts { ACCEPTS_TEXT = 1, ACCEPTS_FILE = 2, ACCEPTS_FEATURES = 4 };

@@ -261,6 +261,12 @@ static const struct option monitors_options[] = {
      PERCENT(config_monitors, accuracy_drop),
      .standard = "5%",
      .help = "How many points the accuracy, estimated or from labels, may lie below that of training."},
+    {.name = "score_drop",
+     PERCENT(config_monitors, score_drop),
+     .standard = "5%",
+     .help = "How much of its mean what is said of answers (`POST /v1/feedback`, `score`) may lose from one "
+             "week to "
+             "the next."},
     {.name = "samples",
      INTEGER(config_monitors, samples, 20, 1000000),
      .standard = "500",

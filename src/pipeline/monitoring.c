@@ -180,6 +180,8 @@ static void close_windows(struct monitoring *g, const struct snapshot *s, int64_
                                   .queue_count = known.queue_count,
                                   .labels = known.labels,
                                   .label_count = known.label_count,
+                                  .scores = known.scores,
+                                  .score_count = known.score_count,
                                   .upstreams = upstreams,
                                   .upstream_count = upstreams_of(s, upstreams)};
     monitors_close(g->monitors, now, &facts);

@@ -159,8 +159,11 @@ bool review_depth(struct store *s, uint64_t *out, struct error *err) {
 
 bool review_depths(struct store *s, void (*visit)(struct str endpoint, uint64_t open, void *ctx), void *ctx,
                    struct error *err) {
-    sqlite3_stmt *q = sql_statement(
-        s, "SELECT endpoint, count(*) FROM review_items WHERE resolved IS NULL GROUP BY endpoint", err);
+    sqlite3_stmt *q =
+        sql_statement(s,
+                      "SELECT endpoint, count(*) FROM review_items WHERE resolved IS NULL AND kind <> 1"
+                      " AND gold IS NULL GROUP BY endpoint",
+                      err);
     bool row = q != NULL;
     while (row) {
         if (!sql_step(s, q, &row, err))

@@ -21,6 +21,7 @@ const struct alert_rule alert_rules[] = {
     {"fallback_rate", "replies by the fallback chain", ALERT_P2, M(1), M(5)},
     {"upstream_health", "an upstream that is left alone", ALERT_P2, M(1), M(5)},
     {"confidence", "confidence against last week", ALERT_P2, M(5), M(30)},
+    {"confidence_mean", "mean confidence", ALERT_P2, M(5), M(30)},
     {"confidence_drift", "confidences drift away from the reference", ALERT_P4, M(5), M(30)},
     {"input_drift", "inputs drift away from the reference", ALERT_P4, M(5), M(30)},
     {"prediction_drift", "predictions drift away from the reference", ALERT_P4, M(5), M(30)},

@@ -476,6 +476,44 @@ static void read_labels(struct reader *r) {
                           .detail = detail});
 }
 
+enum { SCORED_LEAST = 30 };
+
+static double mean_of(const struct monitor_score_sums *s) {
+    return s->sum / (double)s->count;
+}
+
+static double mean_error_of(const struct monitor_score_sums *s) {
+    double n = (double)s->count, mean = mean_of(s);
+    return fmax(0, s->squares / n - mean * mean) / n;
+}
+
+/* Over its limit, and by more than three standard errors. */
+static void read_scores(struct reader *r) {
+    struct monitor_scores s = {0};
+    for (size_t i = 0; i < r->facts->score_count; i++)
+        if (str_eq(r->facts->scores[i].endpoint, str_from(r->e->name)))
+            s = r->facts->scores[i];
+    if (s.last.count < SCORED_LEAST || s.before.count < SCORED_LEAST) {
+        char detail[READING_DETAIL_SIZE];
+        snprintf(detail, sizeof detail,
+                 "%llu scores in a week and %llu in the week before; %d are needed (POST /v1/feedback)",
+                 (unsigned long long)s.last.count, (unsigned long long)s.before.count, SCORED_LEAST);
+        say_nothing(r, "business_score", NAN, detail);
+        return;
+    }
+    double mean = mean_of(&s.last), expected = mean_of(&s.before),
+           limit = expected * (1 - r->e->limits.score_drop);
+    double error = sqrt(mean_error_of(&s.last) + mean_error_of(&s.before));
+    say(r, "business_score",
+        &(struct reading){.state = judge(mean < limit && expected - mean > 3 * error),
+                          .value = mean,
+                          .expected = expected,
+                          .limit = limit,
+                          .samples = s.last.count,
+                          .from = r->now - 7 * DAY_NS,
+                          .to = r->now});
+}
+
 void monitored_read(struct monitored *e, int64_t now, const struct monitor_facts *facts,
                     struct window *scratch) {
     struct reader r = {e, now, facts, scratch, false};
@@ -492,6 +530,7 @@ void monitored_read(struct monitored *e, int64_t now, const struct monitor_facts
     read_profile(&r);
     read_queue(&r);
     read_labels(&r);
+    read_scores(&r);
 }
 
 void monitored_read_server(struct readings *out, int64_t now, const struct monitor_facts *facts) {

@@ -23,6 +23,7 @@ const struct monitor_kind monitor_kinds[] = {
     {"latency_p50", "ms", true},
     {"latency_p99", "ms", true},
     {"confidence_mean", "share", false},
+    {"business_score", "share", false},
     {NULL, NULL, false},
 };
 

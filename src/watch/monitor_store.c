@@ -129,10 +129,11 @@ static bool add_queue(struct monitor_known *k, struct str endpoint, uint64_t ope
 }
 
 static bool read_queues(struct monitor_known *k, struct store *s, struct error *err) {
-    sqlite3_stmt *q = sql_statement(s,
-                                    "SELECT endpoint, count(*), min(created) FROM review_items"
-                                    " WHERE resolved IS NULL GROUP BY endpoint",
-                                    err);
+    sqlite3_stmt *q =
+        sql_statement(s,
+                      "SELECT endpoint, count(*), min(created) FROM review_items"
+                      " WHERE resolved IS NULL AND kind <> 1 AND gold IS NULL GROUP BY endpoint",
+                      err);
     bool row;
     if (!q)
         return false;
@@ -194,9 +195,50 @@ static bool read_labels(struct monitor_known *k, struct store *s, int64_t now, s
     return false;
 }
 
+/* ---- scores ---- */
+
+static struct monitor_scores *scores_of(struct monitor_known *k, struct str endpoint) {
+    if (k->score_count && str_eq(k->scores[k->score_count - 1].endpoint, endpoint))
+        return &k->scores[k->score_count - 1];
+    struct monitor_scores *more = realloc(k->scores, (k->score_count + 1) * sizeof *more);
+    char *name = more ? str_dup(endpoint) : NULL;
+    if (more)
+        k->scores = more;
+    if (!name)
+        return NULL;
+    k->scores[k->score_count] = (struct monitor_scores){.endpoint = str_from(name)};
+    return &k->scores[k->score_count++];
+}
+
+static bool read_scores(struct monitor_known *k, struct store *s, int64_t now, struct error *err) {
+    sqlite3_stmt *q = sql_statement(s,
+                                    "SELECT endpoint, at > ?, count(*), sum(score), sum(score * score)"
+                                    " FROM feedback WHERE at > ? AND at <= ? AND score IS NOT NULL"
+                                    " GROUP BY 1, 2 ORDER BY 1",
+                                    err);
+    bool row;
+    if (!q)
+        return false;
+    sql_bind_int(q, 1, now - 7 * DAY_NS);
+    sql_bind_int(q, 2, now - 14 * DAY_NS);
+    sql_bind_int(q, 3, now);
+    while (sql_step(s, q, &row, err)) {
+        if (!row)
+            return true;
+        struct monitor_scores *of = scores_of(k, sql_str_at(q, 0));
+        if (!of) {
+            sql_end(q);
+            return fail(err, ERR_NO_MEMORY, "Out of memory for the monitors.");
+        }
+        *(sql_int_at(q, 1) ? &of->last : &of->before) = (struct monitor_score_sums){
+            (uint64_t)sql_int_at(q, 2), sqlite3_column_double(q, 3), sqlite3_column_double(q, 4)};
+    }
+    return false;
+}
+
 bool monitor_known_read(struct monitor_known *out, struct store *s, int64_t now, struct error *err) {
     *out = (struct monitor_known){0};
-    if (read_queues(out, s, err) && read_labels(out, s, now, err))
+    if (read_queues(out, s, err) && read_labels(out, s, now, err) && read_scores(out, s, now, err))
         return true;
     monitor_known_free(out);
     return false;
@@ -209,5 +251,8 @@ void monitor_known_free(struct monitor_known *k) {
     for (size_t i = 0; i < k->label_count; i++)
         free((char *)(uintptr_t)k->labels[i].endpoint.p);
     free(k->labels);
+    for (size_t i = 0; i < k->score_count; i++)
+        free((char *)(uintptr_t)k->scores[i].endpoint.p);
+    free(k->scores);
     *k = (struct monitor_known){0};
 }

@@ -35,6 +35,8 @@ struct monitor_known {
     size_t queue_count;
     struct monitor_labels *labels;
     size_t label_count;
+    struct monitor_scores *scores;
+    size_t score_count;
 };
 bool monitor_known_read(struct monitor_known *out, struct store *s, int64_t now, struct error *err) MUST_USE;
 void monitor_known_free(struct monitor_known *k);

@@ -8,18 +8,21 @@
  *
  * The monitors, each with its runbook docs/runbooks/NAME.md; the first seven are the signals that every
  * endpoint has from the start:
- *   latency_p95        of 5 minutes; total and per stage (latency_p50 and latency_p99 beside it, without
- * limit) confidence         its mean: the last day against the same day a week before input_drift inputs
- * against the reference profile, per feature, and of a text what the model saw error_rate         of 5
- * minutes, all and per category, against the week before fallback_rate      of 5 minutes cost since midnight
- * UTC, against cost_per_day review_depth       items that wait review_age         how long the oldest waits
- *   confidence_mean    against its own week before, and the reference profile's
- *   confidence_drift   confidences against the reference profile
- *   prediction_drift   predictions against the reference profile
- *   estimated_accuracy without labels: the mean confidence; void while inputs drift
- *   accuracy           from labels, weighted for how they were chosen
- *   upstream_health    per upstream: is it left alone?
- *   cost_per_prediction, cache_hits   without limit */
+ *
+ * - latency_p95: of 5 minutes, total and per stage; latency_p50 and latency_p99 beside it, without limit
+ * - confidence: its mean, the last day against the same day a week before
+ * - input_drift: inputs against the reference profile, per feature, and of a text what the model saw
+ * - error_rate: of 5 minutes, all and per category, against the week before
+ * - fallback_rate: of 5 minutes
+ * - cost: since midnight UTC, against cost_per_day
+ * - review_depth: items that wait; review_age: how long the oldest does
+ * - confidence_mean: against its own week before, and the reference profile's
+ * - confidence_drift, prediction_drift: against the reference profile
+ * - estimated_accuracy: without labels, the mean confidence; void while inputs drift
+ * - accuracy: from labels, weighted for how they were chosen
+ * - business_score: what was said of answers, the last week against the one before
+ * - upstream_health: per upstream, is it left alone?
+ * - cost_per_prediction, cache_hits: without limit */
 #pragma once
 
 #include "config/config.h"
@@ -78,6 +81,15 @@ struct monitor_facts {
         double audit_weight, audit_weight_right; /* … each counting for 1 / its chance of being drawn */
     } const *labels;
     size_t label_count;
+    /* What was said of answers (watch/feedback.h), from 0 to 1: in the last week, and in the one before. */
+    struct monitor_scores {
+        struct str endpoint;
+        struct monitor_score_sums {
+            uint64_t count;
+            double sum, squares;
+        } last, before;
+    } const *scores;
+    size_t score_count;
 };
 
 /* Is a window's time over, or has the clock jumped? */

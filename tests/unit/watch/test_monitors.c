@@ -62,6 +62,7 @@ static int setup(void **state) {
                                       .review_depth = 100,
                                       .review_age = DAY,
                                       .accuracy_drop = 0.05,
+                                      .score_drop = 0.05,
                                       .samples = 200};
     facts = (struct monitor_facts){0};
     now = START;
@@ -288,6 +289,28 @@ static void labels_count_as_often_as_what_they_stand_for(void **state) {
     assert_int_equal(state_of("accuracy"), READING_BREACHED); /* 0.5 +- 0.14, where training had 0.9 */
 }
 
+static struct monitor_score_sums scored(uint64_t count, double mean) {
+    return (struct monitor_score_sums){count, mean * (double)count, (mean * mean + 0.04) * (double)count};
+}
+
+static void what_users_say_is_held_against_the_week_before(void **state) {
+    struct monitor_scores scores = {STR("shop"), scored(29, 0.5), scored(400, 0.8)};
+    facts = (struct monitor_facts){.scores = &scores, .score_count = 1};
+    send(50, &usual);
+    pass(MINUTE);
+    assert_int_equal(state_of("business_score"), READING_NO_DATA);
+    scores.last = scored(30, 0.5);
+    pass(MINUTE);
+    assert_int_equal(state_of("business_score"), READING_BREACHED);
+    scores.last = scored(30, 0.7); /* lower than 0.76, and by 2.6 standard errors */
+    pass(MINUTE);
+    assert_int_equal(state_of("business_score"), READING_GOOD);
+    scores.last = scored(400, 0.77);
+    pass(MINUTE);
+    assert_int_equal(state_of("business_score"), READING_GOOD);
+    assert_true(fabs(reading("business_score", "").limit - 0.76) < 1e-9);
+}
+
 /* ---- clocks ---- */
 
 static void a_clock_that_jumps_says_nothing_wrong(void **state) {
@@ -466,6 +489,7 @@ int main(void) {
         PLAYED(a_day_that_costs_too_much_is_seen_until_midnight),
         PLAYED(a_queue_that_grows_or_waits_is_seen),
         PLAYED(labels_count_as_often_as_what_they_stand_for),
+        PLAYED(what_users_say_is_held_against_the_week_before),
         PLAYED(a_clock_that_jumps_says_nothing_wrong),
         PLAYED(what_the_store_keeps_brings_the_week_before_back),
         PLAYED(rows_that_the_store_did_not_take_are_given_again),
