@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { STATEMENTS_MAX = 64, BUSY_MS = 5000, NESTING_MAX = 8 };
+enum { STATEMENTS_MAX = 128, BUSY_MS = 5000 };
 
 struct store {
     sqlite3 *db;
@@ -205,20 +205,9 @@ static bool set_synchronous(struct store *s, bool full, struct error *err) {
     return true;
 }
 
-static const char *const savepoints[NESTING_MAX] = {"",
-                                                    "SAVEPOINT one",
-                                                    "SAVEPOINT two",
-                                                    "SAVEPOINT three",
-                                                    "SAVEPOINT four",
-                                                    "SAVEPOINT five",
-                                                    "SAVEPOINT six",
-                                                    "SAVEPOINT seven"};
-static const char *const releases[NESTING_MAX] = {"COMMIT",        "RELEASE one",  "RELEASE two",
-                                                  "RELEASE three", "RELEASE four", "RELEASE five",
-                                                  "RELEASE six",   "RELEASE seven"};
-static const char *const rollbacks[NESTING_MAX] = {
-    "ROLLBACK",         "ROLLBACK TO one",  "ROLLBACK TO two", "ROLLBACK TO three",
-    "ROLLBACK TO four", "ROLLBACK TO five", "ROLLBACK TO six", "ROLLBACK TO seven"};
+/* Savepoints of the same name nest: the innermost is meant. */
+#define SAVEPOINT "SAVEPOINT nested"
+#define RELEASE   "RELEASE nested"
 
 static bool run_constant(struct store *s, const char *sql, struct error *err) {
     sqlite3_stmt *q = sql_statement(s, sql, err);
@@ -231,7 +220,6 @@ static bool leave_view(struct store *s, struct error *err) {
 }
 
 bool store_begin(struct store *s, bool durable, struct error *err) {
-    CHECK(s->depth < NESTING_MAX);
     if (s->depth == 0) {
         if (!leave_view(s, err) || !set_synchronous(s, durable, err) ||
             !run_constant(s, "BEGIN IMMEDIATE", err))
@@ -239,7 +227,7 @@ bool store_begin(struct store *s, bool durable, struct error *err) {
     } else if (!store_in_transaction(s)) {
         return fail(err, ERR_STORE, "The transaction on %s/store.db was undone by an earlier failure.",
                     s->folder);
-    } else if (!run_constant(s, savepoints[s->depth], err)) {
+    } else if (!run_constant(s, SAVEPOINT, err)) {
         return false;
     }
     s->depth++;
@@ -261,7 +249,7 @@ void store_view_end(struct store *s) {
 bool store_commit(struct store *s, struct error *err) {
     CHECK(s->depth > 0);
     bool ok = store_in_transaction(s)
-                  ? run_constant(s, releases[s->depth - 1], err)
+                  ? run_constant(s, s->depth == 1 ? "COMMIT" : RELEASE, err)
                   : fail(err, ERR_STORE, "The transaction on %s/store.db was undone by an earlier failure.",
                          s->folder);
     if (!ok) {
@@ -278,9 +266,9 @@ void store_rollback(struct store *s) {
     /* Without a transaction SQLite has already rolled back; a rollback that fails leaves none either. */
     if (sqlite3_get_autocommit(s->db))
         return;
-    (void)run_constant(s, rollbacks[s->depth], NULL);
+    (void)run_constant(s, s->depth == 0 ? "ROLLBACK" : "ROLLBACK TO nested", NULL);
     if (s->depth > 0 && !sqlite3_get_autocommit(s->db))
-        (void)run_constant(s, releases[s->depth], NULL);
+        (void)run_constant(s, RELEASE, NULL);
 }
 
 sqlite3_stmt *sql_statement(struct store *s, const char *constant_sql, struct error *err) {
@@ -298,7 +286,9 @@ sqlite3_stmt *sql_statement(struct store *s, const char *constant_sql, struct er
         return NULL;
     }
     if (slot == STATEMENTS_MAX) {
-        slot = s->next_victim++ % STATEMENTS_MAX;
+        do /* one that somebody reads from must stay; there are far fewer of those */
+            slot = s->next_victim++ % STATEMENTS_MAX;
+        while (sqlite3_stmt_busy(s->statements[slot].statement));
         sqlite3_finalize(s->statements[slot].statement);
     }
     s->statements[slot].sql = constant_sql;

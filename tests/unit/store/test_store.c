@@ -172,6 +172,23 @@ static void a_nested_rollback_undoes_only_itself(void **state) {
     store_close(s);
 }
 
+static void transactions_nest_as_deep_as_they_like(void **state) {
+    enum { DEPTH = 30 };
+    struct store *s = open_store();
+    for (int i = 0; i < DEPTH; i++) {
+        assert_true(store_begin(s, false, &err));
+        add_key(s, "one more");
+    }
+    for (int i = 0; i < DEPTH; i++)
+        if (i == DEPTH - 4)
+            store_rollback(s);
+        else
+            assert_true(store_commit(s, &err));
+    /* The outermost three: the rollback took what lay within it. */
+    assert_int_equal(count_keys(s), 3);
+    store_close(s);
+}
+
 static void changes_are_seen_through_other_connections(void **state) {
     struct store *a = open_store(), *b = open_store();
     assert_false(store_changed(b));
@@ -263,6 +280,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(refuses_a_damaged_database, setup, teardown),
         cmocka_unit_test_setup_teardown(says_why_a_folder_cannot_be_used, setup, teardown),
         cmocka_unit_test_setup_teardown(a_nested_rollback_undoes_only_itself, setup, teardown),
+        cmocka_unit_test_setup_teardown(transactions_nest_as_deep_as_they_like, setup, teardown),
         cmocka_unit_test_setup_teardown(changes_are_seen_through_other_connections, setup, teardown),
         cmocka_unit_test_setup_teardown(changes_are_seen_from_another_process, setup, teardown),
         cmocka_unit_test_setup_teardown(many_may_create_it_at_once, setup, teardown),
