@@ -90,8 +90,8 @@ static void look_at_requests(const struct metrics_sums *s, struct endpoint_healt
         if (h->health == HEALTH_OK && s->requests == 0)
             note(h, HEALTH_UNKNOWN, "no requests in the last minutes");
         else if (h->health == HEALTH_OK)
-            note(h, HEALTH_UNKNOWN, "only %llu requests in the last minutes",
-                 (unsigned long long)s->requests);
+            note(h, HEALTH_UNKNOWN, "only %llu request%s in the last minutes",
+                 (unsigned long long)s->requests, s->requests == 1 ? "" : "s");
         return;
     }
     if (errors >= ERRORS_DEGRADED)

@@ -65,9 +65,17 @@ function Numbers({ of: e }) {
   <//>`;
 }
 
+const reasonsTitles = { down: 'It does not answer', unknown: 'Not known yet' };
+
+function Reasons({ of: e }) {
+  return e.reasons.length > 0 && html`<div class=${e.health === 'unknown' ? 'remark' : 'problem'}>
+    <p><strong>${reasonsTitles[e.health] ?? 'What is wrong'}</strong></p>${e.reasons.map((reason) => html`<p>${reason}</p>`)}
+  </div>`;
+}
+
 function Shown({ of: e, who }) {
   const cache = e.cache, asked = cache.hit + cache.miss + cache.stale + cache.semantic;
-  return html`${e.reasons.length > 0 && html`<div class="problem"><p><strong>${e.health === 'down' ? 'It does not answer' : 'What is wrong'}</strong></p>${e.reasons.map((reason) => html`<p>${reason}</p>`)}</div>`}
+  return html`<${Reasons} of=${e} />
     <${Pipeline} stages=${e.stages} />
     <${Sheet} title="Who answers"><${Table} caption="Versions" columns=${versions} rows=${e.versions} />
       ${e.rollout && html`<p class="small">A rollout is ${e.rollout.state}: <a href=${to(['rollouts', e.rollout.id])}>${e.rollout.stable} → ${e.rollout.candidate}</a></p>`}<//>
