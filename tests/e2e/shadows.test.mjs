@@ -115,12 +115,12 @@ test('wrong words', { timeout: 60_000 }, async (t) => {
   const { server } = await start(t, { more: { shop: chat('ok') } });
   const { run } = operator(server);
   for (const [args, code, said] of [
-    [['deploy', 'shop', 'main/late1', '--kind', 'shadow'], 1, /price of "late1" is not known.*--per-day none/],
-    [['deploy', 'shop', 'main/late1', ...shadow, '--steps', '5'], 2, /no --steps/],
-    [['deploy', 'shop', 'main/late1', ...shadow, '--mirror', '0%'], 2, /--mirror is "0%"/],
+    [['deploy', 'shop', 'main/late1', '--kind', 'shadow'], 1, /price of "late1" is not known.*say none for per-day/],
+    [['deploy', 'shop', 'main/late1', ...shadow, '--steps', '5'], 2, /has no steps/],
+    [['deploy', 'shop', 'main/late1', ...shadow, '--mirror', '0%'], 2, /mirror is "0%"/],
     [['deploy', 'shop', 'main/late1', ...shadow, '--at-once', '0'], 2, /from 1 to 1000/],
     [['deploy', 'shop', 'main/late1', ...shadow, '--per-day', '-3'], 2, /expected dollars/],
-    [['deploy', 'shop', 'main/late1', '--mirror', '10%'], 2, /for --kind shadow only/],
+    [['deploy', 'shop', 'main/late1', '--mirror', '10%'], 2, /for .*shadow only/],
     [['rollouts', 'stop', 'shop'], 1, /no running shadow/],
     [['rollouts', 'show', 'nothing'], 1, /no rollout and no endpoint/],
     [['rollouts', 'show'], 2, /needs an ENDPOINT/],

@@ -46,7 +46,6 @@ test('the surface', { timeout: 60_000 }, async (t) => {
 
   await t.test('an unknown path is 404, as JSON, and says where to look', async () => {
     for (const path of [
-      '/',
       '/v1',
       '/v1/endpoints/tickets',
       '/v1/endpoints/tickets/predict/x',
@@ -61,6 +60,12 @@ test('the surface', { timeout: 60_000 }, async (t) => {
       assert.equal(`${reply.status} ${reply.json?.error.code}`, '404 not_found', path);
     }
     assert.match((await server.get('/nowhere')).json.error.message, /openapi\.json/);
+  });
+
+  await t.test('the address alone leads to the console', async () => {
+    const reply = await server.get('/', { check: false });
+    assert.deepEqual([reply.status, reply.headers.location], [303, '/console']);
+    assert.match((await server.get('/console', { check: false })).headers['content-type'], /^text\/html/);
   });
 
   await t.test('an unknown endpoint is 404 and says how to list them', async () => {
