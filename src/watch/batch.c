@@ -8,7 +8,17 @@
 #include "watch/review_record.h"
 #include "watch/tracing.h"
 
-enum { CHUNK = 1024, LOG_CAP = 4 << 20, SYNC_EACH_MAX = 4 };
+#include <time.h>
+
+enum {
+    CHUNK = 1024,
+    LOG_CAP = 4 << 20,
+    SYNC_EACH_MAX = 4,
+    PIECE_EVENTS = 16, /* between two looks at the clock */
+    PIECE_US = 100,
+    REST_US = 100,
+    HURRY = 4096 /* events */
+};
 
 void batch_init(struct batch *b, struct store *store, struct record_writer *writer, bool log_requests) {
     *b = (struct batch){.store = store,
@@ -47,6 +57,17 @@ void batch_add(struct batch *b, struct event *e) {
 static void trace(struct batch *b, const struct event *e) {
     if (UNLIKELY(e->traced) && b->tracing)
         tracing_add(b->tracing, e);
+}
+
+/* Between two small pieces of work that nobody waits for. The recorder may share its processor with a loop,
+ * whose requests would wait as long as it works in one go. */
+static void rest_after(struct batch *b, size_t event) {
+    const struct timespec rest = {.tv_nsec = REST_US * 1000};
+    if (b->hurried || event % PIECE_EVENTS < PIECE_EVENTS - 1 ||
+        clock_monotonic() - b->rested < PIECE_US * 1000)
+        return;
+    nanosleep(&rest, NULL);
+    b->rested = clock_monotonic();
 }
 
 /* The client of an event that is given up is told so: the log line says the same. */
@@ -109,12 +130,14 @@ static bool run_job(struct store *s, struct store_job *job, struct job_result *r
 static bool fill_transaction(struct batch *b, size_t count, struct store_job *jobs,
                              struct job_result *results, size_t *culprit, struct error *err) {
     struct event *e = b->first;
-    for (size_t i = 0; i < count; i++, e = e->next)
+    for (size_t i = 0; i < count; i++, e = e->next) {
         if (!insert(b, e, err)) {
             if (err->code == ERR_DATA)
                 *culprit = i;
             return false;
         }
+        rest_after(b, i);
+    }
     if (!record_writer_end(b->writer, err) || (b->spend && !spend_writer_end(b->spend, err)))
         return false;
     for (; jobs; jobs = jobs->next)
@@ -187,8 +210,10 @@ static void acknowledge_chunk(struct batch *b, size_t count, struct store_job *j
     b->committed += count;
     if (b->spend)
         spend_writer_committed(b->spend);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         acknowledge(b, unlink_first(b));
+        rest_after(b, i);
+    }
     for (struct store_job *job = jobs; job; job = job->next)
         b->jobs++;
     finish_jobs(jobs, results, NULL);
@@ -197,6 +222,7 @@ static void acknowledge_chunk(struct batch *b, size_t count, struct store_job *j
 
 bool batch_commit(struct batch *b, struct store_job *jobs, struct error *err) {
     while (b->count > 0 || jobs) {
+        b->hurried = jobs || b->urgent > 0 || b->count > HURRY;
         struct job_result results[BATCH_JOBS_MAX];
         size_t count = b->count < CHUNK ? b->count : CHUNK, culprit = SIZE_MAX;
         for (size_t i = 0; jobs && i < BATCH_JOBS_MAX; i++)

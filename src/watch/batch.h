@@ -22,6 +22,8 @@ struct batch {
     uint64_t committed, commits;
     uint64_t reviews; /* items committed */
     uint64_t jobs;    /* whose changes were committed */
+    bool hurried;     /* by what waits: no rests */
+    int64_t rested;   /* monotonic ns of the last rest's end */
 };
 
 /* `spend`, `costs` and `tracing` (may be NULL) are set by the caller. */
