@@ -318,8 +318,7 @@ static int64_t gather_deadline(const struct recorder *r) {
     return r->batch.first->pushed_ns + r->options.flush_ms * NS_PER_MS / 2;
 }
 
-/* A piece of what is to be deleted. Between pieces the recorder looks at its queues, so that nobody waits for
- * more than one. */
+/* What people said, where its time is over. */
 static bool delete_said(struct recorder *r, struct error *err) {
     int64_t now = clock_wall(), reviews = atomic_load(&r->keep_reviews_ns),
             feedback = atomic_load(&r->keep_feedback_ns);
@@ -333,6 +332,8 @@ static bool delete_said(struct recorder *r, struct error *err) {
     return true;
 }
 
+/* A piece of what is to be deleted. Between pieces the recorder looks at its queues, so that nobody waits for
+ * more than one. */
 static void delete_some(struct recorder *r) {
     int64_t keep = atomic_load(&r->keep_ns);
     struct error err;
