@@ -319,16 +319,19 @@ test('what gives where the queue outgrows the people', { timeout: 60_000 }, asyn
   const ask = (endpoint) => server.answer(endpoint, { text: billingText });
 
   for (const name of Object.keys(endpoints)) assert.equal((await ask(name)).decision, 'review', name);
-  const set = (endpoint, value) =>
-    sqlite(
-      `INSERT OR REPLACE INTO endpoint_states VALUES ('${endpoint}', 'overflow', '${value}', 1, 'penstock', 'too much');` +
-        'UPDATE revision SET number = number + 1',
-    );
-  set('certified', 'thresholds');
-  set('unproven', 'thresholds');
-  set('spared', 'fallback');
-  set('bare', 'fallback');
-  set('other', 'thresholds'); // the file says otherwise by now
+  // all in one transaction: a loop sees every state or none
+  const set = (states) => {
+    const rows = Object.entries(states).map(([name, value]) => `('${name}', 'overflow', '${value}', 1, 'penstock', 'too much')`);
+    sqlite(`BEGIN; INSERT OR REPLACE INTO endpoint_states VALUES ${rows.join()};
+      UPDATE revision SET number = number + 1; COMMIT`);
+  };
+  set({
+    certified: 'thresholds',
+    unproven: 'thresholds',
+    spared: 'fallback',
+    bare: 'fallback',
+    other: 'thresholds', // the file says otherwise by now
+  });
   await until('the thresholds to move', async () => (await ask('certified')).decision === 'accepted');
   assert.equal((await ask('unproven')).decision, 'review', 'beyond what is proven nothing moves');
   const spared = await ask('spared');
@@ -336,6 +339,6 @@ test('what gives where the queue outgrows the people', { timeout: 60_000 }, asyn
   assert.match(spared.fallback.reason, /outgrows its people/);
   assert.equal((await ask('bare')).decision, 'review', 'what no fallback answers goes to people all the same');
   assert.equal((await ask('other')).decision, 'review');
-  set('certified', 'none');
+  set({ certified: 'none' });
   await until('the thresholds to be back', async () => (await ask('certified')).decision === 'review');
 });
