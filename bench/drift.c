@@ -5,7 +5,7 @@
 #include "learn/dataset.h"
 #include "learn/profile_features.h"
 #include "learn/random.h"
-#include "watch/monitors.h"
+#include "watch/monitors/monitors.h"
 
 #include <math.h>
 #include <stdio.h>

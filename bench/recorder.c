@@ -4,8 +4,8 @@
  * 2>/dev/null */
 #include "base/clock.h"
 #include "base/ids.h"
-#include "watch/metrics.h"
-#include "watch/monitors.h"
+#include "watch/metrics/metrics.h"
+#include "watch/monitors/monitors.h"
 #include "watch/recorder.h"
 
 #include <stdio.h>

@@ -3,9 +3,9 @@
 #include "api/jobs.h"
 #include "base/clock.h"
 #include "config/values.h"
-#include "watch/alert_trial.h"
-#include "watch/outbox.h"
-#include "watch/silences.h"
+#include "watch/alerts/alert_trial.h"
+#include "watch/alerts/outbox.h"
+#include "watch/alerts/silences.h"
 
 #include <string.h>
 

@@ -4,7 +4,7 @@
 
 #include "api/jobs.h"
 #include "base/json.h"
-#include "watch/metrics_sums.h"
+#include "watch/metrics/metrics_sums.h"
 
 /* How things stand at one look. */
 struct admin_look {

@@ -1,7 +1,7 @@
 /* GET /v1/admin/incidents, /incidents/{id}, /incidents/{id}/export; POST /incidents/{id}/acknowledge,
  * /resolve, /comment */
 #include "api/jobs.h"
-#include "watch/incident_report.h"
+#include "watch/alerts/incident_report.h"
 
 #include <string.h>
 

@@ -4,8 +4,8 @@
 #include "api/jobs.h"
 #include "base/clock.h"
 #include "net/query.h"
-#include "watch/monitor_series.h"
-#include "watch/monitor_store.h"
+#include "watch/monitors/monitor_series.h"
+#include "watch/monitors/monitor_store.h"
 
 #include <math.h>
 #include <stdio.h>

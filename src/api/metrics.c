@@ -1,5 +1,5 @@
 /* GET /metrics, in Prometheus' text format */
-#include "watch/metrics.h"
+#include "watch/metrics/metrics.h"
 
 #include "api/routes.h"
 

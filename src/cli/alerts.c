@@ -4,13 +4,13 @@
 #include "cli/listing.h"
 #include "cli/store_option.h"
 #include "config/values.h"
-#include "watch/alert_rules.h"
-#include "watch/alert_trial.h"
-#include "watch/delivery.h"
-#include "watch/incidents.h"
-#include "watch/notice.h"
-#include "watch/outbox.h"
-#include "watch/silences.h"
+#include "watch/alerts/alert_rules.h"
+#include "watch/alerts/alert_trial.h"
+#include "watch/alerts/delivery.h"
+#include "watch/alerts/incidents.h"
+#include "watch/alerts/notice.h"
+#include "watch/alerts/outbox.h"
+#include "watch/alerts/silences.h"
 
 #include <fcntl.h>
 #include <stdio.h>

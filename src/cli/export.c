@@ -3,8 +3,8 @@
 #include "base/error.h"
 #include "cli/store_option.h"
 #include "config/config.h"
-#include "watch/grafana_dashboard.h"
-#include "watch/prometheus_rules.h"
+#include "watch/alerts/grafana_dashboard.h"
+#include "watch/alerts/prometheus_rules.h"
 
 #include <getopt.h>
 #include <stdio.h>

@@ -3,8 +3,8 @@
 #include "base/clock.h"
 #include "cli/listing.h"
 #include "cli/store_option.h"
-#include "watch/alert_rules.h"
-#include "watch/incident_report.h"
+#include "watch/alerts/alert_rules.h"
+#include "watch/alerts/incident_report.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -3,8 +3,8 @@
 #include "base/clock.h"
 #include "cli/listing.h"
 #include "cli/store_option.h"
-#include "watch/monitor_series.h"
-#include "watch/monitor_store.h"
+#include "watch/monitors/monitor_series.h"
+#include "watch/monitors/monitor_store.h"
 
 #include <math.h>
 #include <string.h>

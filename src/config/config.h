@@ -291,7 +291,7 @@ struct config_output {
     enum output_review on_review;
 };
 
-/* What an endpoint's monitors hold it to (watch/monitors.h). */
+/* What an endpoint's monitors hold it to (watch/monitors/monitors.h). */
 struct config_monitors {
     bool enabled;
     int64_t latency_p95;      /* already that of its kind where the endpoint says nothing */

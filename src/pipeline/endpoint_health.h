@@ -4,7 +4,7 @@
 #pragma once
 
 #include "pipeline/snapshot.h"
-#include "watch/metrics_sums.h"
+#include "watch/metrics/metrics_sums.h"
 
 enum health {
     HEALTH_OK,

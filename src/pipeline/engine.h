@@ -11,7 +11,7 @@
 #include "net/loop.h"
 #include "pipeline/audit_pace.h"
 #include "pipeline/snapshot.h"
-#include "watch/metrics_window.h"
+#include "watch/metrics/metrics_window.h"
 #include "watch/audit_watch.h"
 #include "traffic/budget.h"
 #include "watch/recorder.h"

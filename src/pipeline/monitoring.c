@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "watch/monitor_store.h"
+#include "watch/monitors/monitor_store.h"
 
 #include <pthread.h>
 #include <stdlib.h>

@@ -1,10 +1,10 @@
-/* What connects the monitors (watch/monitors.h) with the rest of the server: which endpoints and versions a
- * snapshot has, what store and upstreams know, and the windows' way into the store. Main thread, whose store
- * it is given. */
+/* What connects the monitors (watch/monitors/monitors.h) with the rest of the server: which endpoints and
+ * versions a snapshot has, what store and upstreams know, and the windows' way into the store. Main thread,
+ * whose store it is given. */
 #pragma once
 
 #include "pipeline/engine.h"
-#include "watch/monitors.h"
+#include "watch/monitors/monitors.h"
 
 struct monitoring;
 /* NULL when memory is out. */

@@ -7,7 +7,7 @@
 #include "review/gold.h"
 #include "review/stats.h"
 #include "store/endpoint_states.h"
-#include "watch/metrics.h"
+#include "watch/metrics/metrics.h"
 
 #include <pthread.h>
 #include <stdio.h>

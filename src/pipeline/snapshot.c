@@ -12,8 +12,8 @@
 #include "store/prompts.h"
 #include "store/registry.h"
 #include "watch/shadows.h"
-#include "watch/metrics.h"
-#include "watch/monitors.h"
+#include "watch/metrics/metrics.h"
+#include "watch/monitors/monitors.h"
 
 #include <stdio.h>
 #include <stdlib.h>

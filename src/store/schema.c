@@ -208,8 +208,8 @@ static const char *const steps[] = {
     " endpoint TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, at INTEGER NOT NULL,"
     " who TEXT NOT NULL, why TEXT NOT NULL, PRIMARY KEY (endpoint, name));",
     /* 13 */
-    /* watch/alert_records.h, with the numbers of state, class and sight. One row each time that something is
-       breached; those that end before they fire are deleted. held, cleared, unseen: ns. */
+    /* watch/alerts/alert_records.h, with the numbers of state, class and sight. One row each time that
+       something is breached; those that end before they fire are deleted. held, cleared, unseen: ns. */
     "CREATE TABLE alerts ("
     " id TEXT PRIMARY KEY, endpoint TEXT NOT NULL, monitor TEXT NOT NULL, part TEXT NOT NULL,"
     " state INTEGER NOT NULL, class INTEGER NOT NULL, sight INTEGER NOT NULL, above INTEGER NOT NULL,"
@@ -219,7 +219,7 @@ static const char *const steps[] = {
     " window_to INTEGER NOT NULL, detail TEXT NOT NULL, muted TEXT NOT NULL, incident TEXT NOT NULL);"
     "CREATE UNIQUE INDEX alerts_active ON alerts (endpoint, monitor, part) WHERE state < 3;"
     "CREATE INDEX alerts_incident ON alerts (incident);"
-    /* watch/incidents.h. waited, quiet, untold, escalated: ns. */
+    /* watch/alerts/incidents.h. waited, quiet, untold, escalated: ns. */
     "CREATE TABLE incidents ("
     " id TEXT PRIMARY KEY, endpoint TEXT NOT NULL, owner TEXT NOT NULL, class INTEGER NOT NULL,"
     " state INTEGER NOT NULL, opened INTEGER NOT NULL, acknowledged INTEGER NOT NULL,"
@@ -231,13 +231,13 @@ static const char *const steps[] = {
     " id INTEGER PRIMARY KEY, incident TEXT NOT NULL, at INTEGER NOT NULL, what TEXT NOT NULL,"
     " who TEXT NOT NULL, text TEXT NOT NULL);"
     "CREATE INDEX incident_events_incident ON incident_events (incident, id);"
-    /* watch/silences.h */
+    /* watch/alerts/silences.h */
     "CREATE TABLE silences ("
     " id TEXT PRIMARY KEY, endpoint TEXT NOT NULL, monitor TEXT NOT NULL, part TEXT NOT NULL,"
     " starts INTEGER NOT NULL, ends INTEGER NOT NULL, created INTEGER NOT NULL, ended INTEGER NOT NULL,"
     " who TEXT NOT NULL, why TEXT NOT NULL);"
     "CREATE INDEX silences_open ON silences (ends) WHERE ended = 0;"
-    /* watch/outbox.h: messages to receivers, whole but for the receiver's secrets. */
+    /* watch/alerts/outbox.h: messages to receivers, whole but for the receiver's secrets. */
     "CREATE TABLE outbox ("
     " id TEXT PRIMARY KEY, receiver TEXT NOT NULL, shape TEXT NOT NULL, incident TEXT NOT NULL,"
     " what TEXT NOT NULL, subject TEXT NOT NULL, body TEXT NOT NULL, created INTEGER NOT NULL,"
@@ -245,8 +245,8 @@ static const char *const steps[] = {
     " answer TEXT NOT NULL);"
     "CREATE INDEX outbox_waiting ON outbox (id) WHERE state = 0;"
     "CREATE INDEX outbox_incident ON outbox (incident, receiver);"
-    /* How an endpoint's objectives were kept (watch/burn_rate.h): counts of windows, of the program that
-       wrote them. */
+    /* How an endpoint's objectives were kept (watch/alerts/burn_rate.h): counts of windows, of the program
+       that wrote them. */
     "CREATE TABLE objectives ("
     " endpoint TEXT NOT NULL, objective TEXT NOT NULL, at INTEGER NOT NULL, counts BLOB NOT NULL,"
     " PRIMARY KEY (endpoint, objective));",
@@ -276,7 +276,8 @@ static const char *const steps[] = {
     " endpoint TEXT NOT NULL, version INTEGER NOT NULL, hash TEXT NOT NULL, created INTEGER NOT NULL,"
     " body TEXT NOT NULL, PRIMARY KEY (endpoint, version));",
     /* 15 */
-    /* watch/monitor_store.h. span: seconds; counts: watch/window_pack.c; readings: watch/monitor_series.h. */
+    /* watch/monitors/monitor_store.h. span: seconds; counts: watch/monitors/window_pack.c; readings:
+       watch/monitors/monitor_series.h. */
     "CREATE TABLE monitor_windows ("
     " endpoint TEXT NOT NULL, span INTEGER NOT NULL, at INTEGER NOT NULL, counts BLOB NOT NULL,"
     " readings BLOB NOT NULL, PRIMARY KEY (endpoint, span, at));"

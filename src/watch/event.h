@@ -121,7 +121,7 @@ struct event {
 
     /* Where the input lies in the bins of a version's reference profile, for the monitors
      * (models/reference_profile.h); not kept in records. */
-    unsigned monitored;   /* its endpoint's handle (watch/monitors.h); 0: none */
+    unsigned monitored;   /* its endpoint's handle (watch/monitors/monitors.h); 0: none */
     struct str binned_by; /* the version */
     unsigned bin_count;   /* 0: nothing is known */
     uint16_t *bins;       /* in the event's memory */

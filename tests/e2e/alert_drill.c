@@ -3,8 +3,8 @@
  * then all are good until the next. For the fire drill: whether each monitor's alert reaches receivers that
  * listen, and its end, too. */
 #include "base/clock.h"
-#include "watch/alert_rules.h"
-#include "watch/alerting.h"
+#include "watch/alerts/alert_rules.h"
+#include "watch/alerts/alerting.h"
 
 #include <stdatomic.h>
 #include <stdio.h>

@@ -244,7 +244,7 @@ test('wrong words', { timeout: 60_000 }, async (t) => {
 });
 
 test('the fire drill: every monitor reaches a webhook and a mail server, and so does its end', { timeout: 120_000 }, async (t) => {
-  const monitors = [...fs.readFileSync(path.join(root, 'src/watch/alert_rules.c'), 'utf8').matchAll(/^    \{"(\w+)", "([^"]+)", ALERT_(P\d)/gm)];
+  const monitors = [...fs.readFileSync(path.join(root, 'src/watch/alerts/alert_rules.c'), 'utf8').matchAll(/^    \{"(\w+)", "([^"]+)", ALERT_(P\d)/gm)];
   assert.ok(monitors.length > 20);
   const hook = await webhook(t);
   const { pem, mail } = await securedMail(t);

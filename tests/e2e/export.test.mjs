@@ -18,7 +18,7 @@ const promtool = (...args) => {
 };
 // What a query asks for, as /metrics declares it.
 const metricsOf = (text) => new Set([...text.matchAll(/\b(?:penstock|process)_\w+/g)].map(([name]) => name.replace(/_(bucket|sum|count)$/, '')));
-const ruleNames = () => [...source('src/watch/alert_rules.c').matchAll(/^    \{"(\w+)", "/gm)].map(([, name]) => name);
+const ruleNames = () => [...source('src/watch/alerts/alert_rules.c').matchAll(/^    \{"(\w+)", "/gm)].map(([, name]) => name);
 
 test('the files in deploy/ are what the program prints', async () => {
   assert.equal(source('deploy/prometheus-rules.yml'), await exported('prometheus-rules'));
@@ -94,7 +94,7 @@ test('promtool takes the rules, and they fire when they should', { timeout: 60_0
 test('every monitor has its runbook, and every command in them exists', { timeout: 120_000 }, async (t) => {
   const named = new Set([...ruleNames(), 'test']);
   assert.ok(named.size > 20);
-  for (const [, name] of source('src/watch/monitor_rules.c').matchAll(/(?:say\w*|compare)\(r, "(\w+)"/g)) named.add(name);
+  for (const [, name] of source('src/watch/monitors/monitor_rules.c').matchAll(/(?:say\w*|compare)\(r, "(\w+)"/g)) named.add(name);
   const pages = fs.readdirSync(path.join(root, 'docs/runbooks')).filter((name) => name !== 'README.md').map((name) => name.replace('.md', ''));
   assert.deepEqual(pages.sort(), [...named].sort());
   const { server } = await start(t, {});

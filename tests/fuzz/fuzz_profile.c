@@ -1,9 +1,9 @@
 /* A version's reference profile in its manifest, and a monitor's window and readings as the store keeps them:
  * any bytes are refused, or are something that can be compared and packed again. */
 #include "base/check.h"
-#include "watch/divergence.h"
-#include "watch/monitor_series.h"
-#include "watch/window.h"
+#include "watch/monitors/divergence.h"
+#include "watch/monitors/monitor_series.h"
+#include "watch/monitors/window.h"
 
 static struct reference_profile *read_profile(struct str text) {
     struct reference_profile *p = NULL;

@@ -6,7 +6,7 @@
 #include "learn/random.h"
 #include "learn/train.h"
 #include "made_rows.h"
-#include "watch/monitors.h"
+#include "watch/monitors/monitors.h"
 
 #include <stdio.h>
 

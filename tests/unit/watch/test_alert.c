@@ -1,9 +1,9 @@
 #include "unit.h"
 
 #include "base/clock.h"
-#include "watch/alert.h"
-#include "watch/burn_rate.h"
-#include "watch/incident.h"
+#include "watch/alerts/alert.h"
+#include "watch/alerts/burn_rate.h"
+#include "watch/alerts/incident.h"
 
 #include <math.h>
 

@@ -4,14 +4,14 @@
 
 #include "base/clock.h"
 #include "store/sql.h"
-#include "watch/alert_engine.h"
-#include "watch/alert_rules.h"
-#include "watch/delivery.h"
-#include "watch/delivery_send.h"
-#include "watch/incident_report.h"
-#include "watch/notice.h"
-#include "watch/outbox.h"
-#include "watch/silences.h"
+#include "watch/alerts/alert_engine.h"
+#include "watch/alerts/alert_rules.h"
+#include "watch/alerts/delivery.h"
+#include "watch/alerts/delivery_send.h"
+#include "watch/alerts/incident_report.h"
+#include "watch/alerts/notice.h"
+#include "watch/alerts/outbox.h"
+#include "watch/alerts/silences.h"
 
 #include <math.h>
 #include <stdio.h>

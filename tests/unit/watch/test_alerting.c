@@ -5,8 +5,8 @@
 #include "folder.h"
 
 #include "base/clock.h"
-#include "watch/alerting.h"
-#include "watch/outbox.h"
+#include "watch/alerts/alerting.h"
+#include "watch/alerts/outbox.h"
 
 #include <arpa/inet.h>
 #include <math.h>

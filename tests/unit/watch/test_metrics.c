@@ -2,7 +2,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
-#include "watch/metrics.h"
+#include "watch/metrics/metrics.h"
 
 #include <pthread.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 #include "unit.h"
 
 #include "base/clock.h"
-#include "watch/metrics_window.h"
+#include "watch/metrics/metrics_window.h"
 
 #include <stdio.h>
 

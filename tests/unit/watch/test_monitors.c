@@ -5,9 +5,9 @@
 #include "folder.h"
 
 #include "store/sql.h"
-#include "watch/divergence.h"
-#include "watch/monitor_series.h"
-#include "watch/monitor_store.h"
+#include "watch/monitors/divergence.h"
+#include "watch/monitors/monitor_series.h"
+#include "watch/monitors/monitor_store.h"
 
 #include <math.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 #include "folder.h"
 
 #include "base/clock.h"
-#include "watch/objective_readings.h"
+#include "watch/alerts/objective_readings.h"
 
 #include <math.h>
 
