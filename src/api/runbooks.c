@@ -26,6 +26,7 @@ EMBED(latency_p99, "../docs/runbooks/latency_p99.md");
 EMBED(prediction_drift, "../docs/runbooks/prediction_drift.md");
 EMBED(quick_fast, "../docs/runbooks/quick_fast.md");
 EMBED(quick_slow, "../docs/runbooks/quick_slow.md");
+EMBED(recording, "../docs/runbooks/recording.md");
 EMBED(review_age, "../docs/runbooks/review_age.md");
 EMBED(review_depth, "../docs/runbooks/review_depth.md");
 EMBED(test, "../docs/runbooks/test.md");
@@ -57,6 +58,7 @@ static const struct {
     {"prediction_drift", prediction_drift},
     {"quick_fast", quick_fast},
     {"quick_slow", quick_slow},
+    {"recording", recording},
     {"review_age", review_age},
     {"review_depth", review_depth},
     {"test", test},

@@ -188,7 +188,7 @@ static bool make_parts(struct process *p, struct error *err) {
                                         .log_requests = c->log.requests};
     if (!recorder_start(&p->recorder, &recorder, err))
         return false;
-    p->monitoring = monitoring_new(p->monitors, p->recorder, p->store);
+    p->monitoring = monitoring_new(p->monitors, p->metrics, p->recorder, p->store);
     return p->monitoring || fail(err, ERR_NO_MEMORY, "out of memory");
 }
 
@@ -305,7 +305,8 @@ static void add_metrics(struct process *p) {
 
 /* Before the server starts: what is shown at /metrics must not come and go. */
 static bool make_alerting(struct process *p, struct error *err) {
-    struct alerting_options options = {.store_path = p->config->store.path, .config = p->config};
+    struct alerting_options options = {
+        .store_path = p->config->store.path, .config = p->config, .recorder = p->recorder};
     p->objectives = objective_readings_new(p->metrics, p->recorder, p->store);
     if (!p->objectives)
         return fail(err, ERR_NO_MEMORY, "out of memory");

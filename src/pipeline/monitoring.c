@@ -8,12 +8,16 @@
 #include <stdlib.h>
 
 enum { UPSTREAMS_MAX = CONFIG_UPSTREAMS_MAX };
+/* With what a request is refused that cannot be recorded. */
+static const enum error_code unrecorded[] = {ERR_STORE, ERR_OVERLOADED};
 #define EXPIRE_NS (3600 * NS_PER_SECOND)
 
 struct monitoring {
     struct monitors *monitors;
+    const struct metrics *counts;
     struct recorder *recorder;
     struct store *store;
+    uint64_t refused[METRICS_ENDPOINTS_MAX][ARRAY_COUNT(unrecorded)]; /* counted so far */
     bool loaded;
     int64_t next_expiry; /* monotonic */
     /* Between the two threads. */
@@ -28,11 +32,12 @@ struct rows_job {
     bool expire;
 };
 
-struct monitoring *monitoring_new(struct monitors *m, struct recorder *r, struct store *s) {
+struct monitoring *monitoring_new(struct monitors *m, const struct metrics *counts, struct recorder *r,
+                                  struct store *s) {
     struct monitoring *g = calloc(1, sizeof *g);
     if (!g)
         return NULL;
-    *g = (struct monitoring){.monitors = m, .recorder = r, .store = s};
+    *g = (struct monitoring){.monitors = m, .counts = counts, .recorder = r, .store = s};
     pthread_mutex_init(&g->lock, NULL);
     return g;
 }
@@ -169,6 +174,18 @@ static size_t upstreams_of(const struct snapshot *s, struct monitor_upstream *ou
     return s->upstream_count;
 }
 
+/* They never became an event, and are errors of their endpoint all the same. */
+static void count_unrecorded(struct monitoring *g, const struct snapshot *s) {
+    for (size_t i = 0; i < s->endpoint_count; i++) {
+        const struct endpoint *e = &s->endpoints[i];
+        for (size_t k = 0; e->metrics != METRICS_NO_ENDPOINT && k < ARRAY_COUNT(unrecorded); k++) {
+            uint64_t now = metrics_refusals(g->counts, e->metrics, unrecorded[k]);
+            monitors_refused(g->monitors, e->monitored, unrecorded[k], now - g->refused[e->metrics][k]);
+            g->refused[e->metrics][k] = now;
+        }
+    }
+}
+
 static void close_windows(struct monitoring *g, const struct snapshot *s, int64_t now) {
     struct monitor_upstream upstreams[UPSTREAMS_MAX];
     struct monitor_known known = {0};
@@ -184,6 +201,7 @@ static void close_windows(struct monitoring *g, const struct snapshot *s, int64_
                                   .score_count = known.score_count,
                                   .upstreams = upstreams,
                                   .upstream_count = upstreams_of(s, upstreams)};
+    count_unrecorded(g, s);
     monitors_close(g->monitors, now, &facts);
     monitor_known_free(&known);
 }

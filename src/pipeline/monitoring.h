@@ -1,5 +1,6 @@
 /* What connects the monitors (watch/monitors/monitors.h) with the rest of the server: which endpoints and
- * versions a snapshot has, what store and upstreams know, and the windows' way into the store. Main thread,
+ * versions a snapshot has, what store and upstreams know, which requests could not be recorded, and the
+ * windows' way into the store. Main thread,
  * whose store it is given. */
 #pragma once
 
@@ -8,7 +9,8 @@
 
 struct monitoring;
 /* NULL when memory is out. */
-struct monitoring *monitoring_new(struct monitors *m, struct recorder *r, struct store *s) MUST_USE;
+struct monitoring *monitoring_new(struct monitors *m, const struct metrics *counts, struct recorder *r,
+                                  struct store *s) MUST_USE;
 /* Keeps what was counted since the last minute. After the loops have ended, before the recorder stops. */
 void monitoring_end(struct monitoring *g, const struct snapshot *s);
 void monitoring_free(struct monitoring *g); /* after the recorder has stopped; NULL is fine */

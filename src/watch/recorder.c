@@ -526,5 +526,6 @@ void recorder_state(struct recorder *r, struct recorder_state *out) {
         .queued = queued,
         .lag_us = age > 0 ? age : 0,
         .review_depth = atomic_load_explicit(&r->review_depth, memory_order_relaxed),
-        .healthy = atomic_load_explicit(&r->healthy, memory_order_relaxed)};
+        .healthy = atomic_load_explicit(&r->healthy, memory_order_relaxed),
+        .disk_full = atomic_load_explicit(&r->disk_full, memory_order_relaxed)};
 }

@@ -64,6 +64,7 @@ struct recorder_state {
     int64_t lag_us;        /* age of the oldest event not yet committed */
     uint64_t review_depth; /* open review items */
     bool healthy;          /* the last commit succeeded */
+    bool disk_full;        /* why it is not healthy */
 };
 /* Any thread. */
 void recorder_state(struct recorder *r, struct recorder_state *out);

@@ -5,7 +5,8 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
-import { atEnd, serve, sleep, storeWithModels, until } from './penstock.mjs';
+import { atEnd, command, serve, sleep, storeWithModels, until } from './penstock.mjs';
+import { webhook } from './receivers.mjs';
 import { billingText } from './samples.mjs';
 import { upstream } from './upstream.mjs';
 
@@ -37,11 +38,13 @@ function fill(file) {
   }
 }
 
-test('a full disk', { timeout: 90_000 }, async (t) => {
+test('a full disk', { timeout: 180_000 }, async (t) => {
   const store = await storeWithModels(t);
   const disk = smallDisk(t);
   if (!disk) return t.skip('mounting a small tmpfs is not permitted');
   fs.cpSync(store, path.join(disk, 'store'), { recursive: true });
+  const hook = await webhook(t);
+  const told = (notice) => hook.got.filter(({ json }) => json.notice === notice && json.alerts[0].alert.monitor === 'recording');
   const rollout = [{ model: 'tickets@1' }];
   const server = await serve(
     t,
@@ -50,8 +53,9 @@ test('a full disk', { timeout: 90_000 }, async (t) => {
         tickets: { rollout, accept_threshold: 0, cache: false },
         reviewed: { rollout, accept_threshold: '100%', review_threshold: '100%', keep_inputs: 'all' },
       },
+      alerts: { interval: '100ms', receivers: { team: { kind: 'webhook', url: '${env:HOOK}' } } },
     },
-    { store: path.join(disk, 'store') },
+    { store: path.join(disk, 'store'), env: { HOOK: hook.url } },
   );
   const ask = (endpoint, n) => server.predict(endpoint, { text: `${billingText} ${n}` });
   const before = await server.answer('reviewed', { text: 'before' });
@@ -87,6 +91,15 @@ test('a full disk', { timeout: 90_000 }, async (t) => {
     await server.logged('recorder.failed');
   });
 
+  await t.test('the operator is told, though nothing can be written', async () => {
+    const page = (await until('the page', () => told('opened')[0])).json;
+    assert.match(page.subject, /^\[P1 unavailable\] the server: requests cannot be recorded, and are refused$/);
+    assert.match(page.alerts[0].text, /The disk is full: requests are refused with 503/);
+    assert.deepEqual([page.incident.state, page.alerts[0].alert.state], ['open', 'firing']);
+    assert.equal(page.alerts[0].runbook, 'docs/runbooks/recording.md');
+    for (let i = 0; i < 30; i++) assert.equal((await ask('tickets', i)).status, 503);
+  });
+
   await t.test('once there is room it goes on by itself, and nothing acknowledged is lost', async () => {
     fs.rmSync(ballast);
     await until('the recovery', async () => (await ask('reviewed', Math.random())).status === 200, 15_000);
@@ -97,6 +110,17 @@ test('a full disk', { timeout: 90_000 }, async (t) => {
       assert.equal((await server.get(`/v1/requests/${id}`)).status, 200, id);
     for (const { review_id: id } of [before, ...answered.filter((answer) => answer.review_id)])
       assert.equal((await server.get(`/v1/review/${id}`)).status, 200, id);
+  });
+
+  await t.test('its end is told, once, and what was refused counts as errors of the endpoint', async () => {
+    const end = (await until('the end', () => told('resolved')[0])).json;
+    assert.match(end.subject, /^\[P1 unavailable\] resolved: the server: requests cannot be recorded/);
+    await server.stop();
+    assert.deepEqual(['opened', 'repeated', 'resolved'].map((notice) => told(notice).length), [1, 0, 1]);
+    assert.equal(end.incident.id, told('opened')[0].json.incident.id);
+    const listed = JSON.parse((await command(['monitors', 'list', 'tickets', '--store', server.config.store.path, '--json'])).stdout);
+    const refused = listed.find((one) => one.monitor === 'error_rate' && one.part === 'storage_unavailable');
+    assert.ok(refused && refused.value * refused.samples > 29, JSON.stringify(listed));
   });
 });
 

@@ -33,6 +33,7 @@ const struct alert_rule alert_rules[] = {
     {"cache_hits", "replies by the cache", ALERT_P4, M(5), M(30)},
     {"review_depth", "work that waits for people", ALERT_P4, M(5), M(10)},
     {"review_age", "how long work waits for people", ALERT_P4, M(5), M(10)},
+    {"recording", "requests cannot be recorded, and are refused", ALERT_P1, 0, 0},
     {"alerting", "alerts cannot be judged", ALERT_P1, 0, 0},
     {"delivery", "messages that a receiver does not take", ALERT_P2, 0, 0},
 };

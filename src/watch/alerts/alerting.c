@@ -5,7 +5,9 @@
 #include "base/log.h"
 #include "watch/alerts/alert_rules.h"
 #include "watch/alerts/delivery.h"
+#include "watch/alerts/outage.h"
 #include "watch/metrics/metrics.h"
+#include "watch/recorder.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PATIENCE_MS = 2000, TEXTS_MAX = 8 << 20, STUCK_MINUTES = 5, LOOKS_BEFORE_PAGE = 3 };
+enum { PATIENCE_MS = 2000, TEXTS_MAX = 8 << 20, STUCK_MINUTES = 5 };
 
 struct alerting {
     struct alerting_options options;
@@ -38,7 +40,8 @@ struct alerting {
     size_t count;
     struct arena *texts;
     int64_t last_ns; /* monotonic, of the last look that went well */
-    unsigned failed_in_a_row;
+    struct outage outage;
+    struct page page;  /* of the outage */
     int64_t source_ns; /* of the last time that the sources were asked */
     _Atomic int64_t said;
 };
@@ -115,11 +118,47 @@ static int64_t elapsed_since(int64_t last, int64_t now, int64_t interval) {
     return elapsed > 2 * interval ? 2 * interval : elapsed;
 }
 
+/* "": it can. */
+static void why_not_recorded(const struct alerting *a, char *out, size_t size) {
+    struct recorder_state s = {.healthy = true};
+    if (a->options.recorder)
+        recorder_state(a->options.recorder, &s);
+    snprintf(out, size, "%s",
+             s.healthy ? ""
+             : s.disk_full
+                 ? "The disk is full: requests are refused with 503, since they cannot be recorded."
+                 : "The store cannot be written: requests are refused with 503, since they cannot be "
+                   "recorded. The server's log says why.");
+}
+
+/* What may not be writable is told without it. `unjudged`: why this look failed, "" where it did not. */
+static void page(struct alerting *a, const struct config_alerts *c, const char *unjudged, int64_t elapsed) {
+    const struct incident_timing timing = {0, c->group_interval, c->repeat};
+    char unrecorded[ALERT_TEXT_SIZE];
+    why_not_recorded(a, unrecorded, sizeof unrecorded);
+    struct page *p = &a->page;
+    p->what = outage_step(&a->outage, &timing, unjudged[0] || unrecorded[0], elapsed);
+    if (p->what == NOTICE_OPENED) {
+        *p = (struct page){.what = NOTICE_OPENED, .began = clock_wall()};
+        id_make(p->began, p->id);
+        snprintf(p->monitor, sizeof p->monitor, "%s", unrecorded[0] ? "recording" : "alerting");
+    }
+    if (p->what == NOTICE_NONE || !alert_judging_of(c, p->monitor).enabled)
+        return;
+    p->ended = p->what == NOTICE_RESOLVED ? clock_wall() : 0;
+    str_put(p->ended        ? STR("The store is written again; nothing that was acknowledged is lost.")
+            : unrecorded[0] ? str_from(unrecorded)
+                            : str_from(unjudged),
+            p->why, sizeof p->why);
+    delivery_page(a->delivery, p);
+}
+
 static void look(struct alerting *a, const struct config *config) {
     int64_t now = clock_monotonic(), interval = config->alerts.interval;
     struct alert_outcome outcome = {0};
     struct error err;
-    gather(a, config, a->source_ns ? now - a->source_ns : 0);
+    int64_t since = a->source_ns ? now - a->source_ns : 0;
+    gather(a, config, since);
     a->source_ns = now;
     struct alert_look l = {.readings = a->readings,
                            .count = a->count,
@@ -127,10 +166,8 @@ static void look(struct alerting *a, const struct config *config) {
                            .wall_ns = clock_wall()};
     bool good = alert_engine_look(a->store, config, &l, &outcome, &err);
     keep_outcome(a, good, &outcome);
-    a->failed_in_a_row = good ? 0 : a->failed_in_a_row + 1;
+    page(a, &config->alerts, good ? "" : err.message, since);
     if (!good) {
-        if (a->failed_in_a_row >= LOOKS_BEFORE_PAGE)
-            delivery_page(a->delivery, err.message);
         if (log_is_due(&a->said, now, 60 * NS_PER_SECOND))
             log_event(LOG_ERROR, "alerts.failed",
                       "Alerts cannot be judged, and will be as soon as the store can be written. %s",

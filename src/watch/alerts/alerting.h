@@ -9,6 +9,7 @@
 #include "watch/alerts/alert_engine.h"
 
 struct alerting;
+struct recorder;
 
 /* `read` gives each reading to `take`; on the alerting's thread, once an interval. */
 struct reading_source {
@@ -24,6 +25,7 @@ struct alerting_options {
     const struct config *config; /* a reference is taken */
     struct reading_source sources[READING_SOURCES_MAX];
     unsigned source_count;
+    struct recorder *recorder; /* whose health is told without the store; NULL: nobody's */
 };
 
 bool alerting_start(struct alerting **out, const struct alerting_options *options,

@@ -8,7 +8,6 @@
 #include "watch/alerts/notice.h"
 #include "watch/alerts/outbox.h"
 
-#include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -21,9 +20,7 @@ enum {
     LOOK_MS = 1000,
     FIRST_PAUSE_MS = 1000,
     LONGEST_PAUSE_MS = 5 * 60 * 1000,
-    PATIENCE_MS = 2000,
-    PAGE_EVERY_S = 3600,
-    PAGE_ROOM = 1 << 18
+    PATIENCE_MS = 2000
 };
 
 /* A message that waits, as far as it was tried by this process. */
@@ -43,12 +40,12 @@ struct delivery {
     pthread_t thread;
     struct store *store;
     struct outgoing *outgoing;
+    struct pager *pager;
     atomic_bool stopping, due;
     pthread_mutex_t lock; /* of config and state */
     const struct config *config;
     struct delivery_state state;
-    char page[ERROR_MESSAGE_MAX]; /* to be told; "": nothing */
-    _Atomic int64_t paged;
+    struct page page; /* to be told; NOTICE_NONE: nothing */
     /* the thread's own */
     struct waiting *waiting[WAITING_MAX];
     unsigned count;
@@ -232,90 +229,21 @@ static void start(struct delivery *d, struct waiting *w) {
 
 /* ---- without the store ---- */
 
-void delivery_page(struct delivery *d, const char *why) {
-    if (!log_is_due(&d->paged, clock_monotonic(), PAGE_EVERY_S * NS_PER_SECOND))
-        return;
+void delivery_page(struct delivery *d, const struct page *page) {
     pthread_mutex_lock(&d->lock);
-    snprintf(d->page, sizeof d->page, "%s", why);
+    d->page = *page;
     pthread_mutex_unlock(&d->lock);
     delivery_wake(d);
 }
 
-/* A page under way; its receiver's configuration stays as long. */
-struct paging {
-    const struct config *config;
-    char receiver[64];
-};
-
-static void paged(void *ctx, const struct outgoing_answer *a) {
-    struct paging *p = ctx;
-    if (!a->dropped)
-        log_event(a->good ? LOG_INFO : LOG_ERROR, a->good ? "alert.paged" : "alert.lost",
-                  "Receiver \"%s\" %s that alerts cannot be judged%s%s", p->receiver,
-                  a->good ? "was told" : "was not told", a->good ? "" : ": ", a->problem);
-    config_unref(p->config);
-    free(p);
-}
-
-static void make_up(const char *why, struct incident_record *i, struct alert_record *a) {
-    int64_t now = clock_wall();
-    *i = (struct incident_record){.class = ALERT_P1, .opened = now};
-    *a = (struct alert_record){.class = ALERT_P1,
-                               .progress = {.state = ALERT_FIRING, .sight = SIGHT_BREACHED},
-                               .began = now,
-                               .fired = now,
-                               .value = NAN,
-                               .worst = NAN,
-                               .expected = NAN,
-                               .limit = NAN};
-    id_make(now, i->id);
-    memcpy(a->id, i->id, sizeof a->id);
-    snprintf(a->monitor, sizeof a->monitor, "alerting");
-    str_put(str_from(why), a->detail, sizeof a->detail);
-    str_put(str_from(why), i->summary, sizeof i->summary);
-}
-
-static void page_one(struct delivery *d, const struct config *config, const struct config_receiver *r,
-                     const struct incident_record *i, const struct alert_record *a) {
-    AUTO_BUF subject = BUF_INIT(PAGE_ROOM);
-    AUTO_BUF body = BUF_INIT(PAGE_ROOM);
-    struct notice_facts f = {.what = NOTICE_OPENED,
-                             .receiver = r->name,
-                             .incident = i,
-                             .alerts = a,
-                             .count = 1,
-                             .config = &config->alerts};
-    notice_write(r->kind, &f, &subject, &body);
-    struct paging *p = calloc(1, sizeof *p);
-    struct delivery_message m = {i->id, i->id, buf_str(&subject), buf_str(&body)};
-    struct error err;
-    if (!p || subject.failed || body.failed) {
-        free(p);
-        return;
-    }
-    p->config = config_ref(config);
-    snprintf(p->receiver, sizeof p->receiver, "%s", r->name);
-    if (!delivery_send(d->outgoing, r, &m, paged, p, &err)) {
-        config_unref(p->config);
-        free(p);
-    }
-}
-
-static void page_all(struct delivery *d) {
-    struct incident_record i;
-    struct alert_record a;
-    char why[ERROR_MESSAGE_MAX];
+static void take_page(struct delivery *d) {
     pthread_mutex_lock(&d->lock);
     const struct config *config = config_ref(d->config);
-    memcpy(why, d->page, sizeof why);
-    d->page[0] = '\0';
+    struct page page = d->page;
+    d->page.what = NOTICE_NONE;
     pthread_mutex_unlock(&d->lock);
-    make_up(why, &i, &a);
-    for (size_t k = 0; why[0] && k < config->alerts.receiver_count; k++) {
-        const struct config_receiver *r = &config->alerts.receivers[k];
-        if (r->after == 0 && !r->endpoints)
-            page_one(d, config, r, &i, &a);
-    }
+    if (page.what != NOTICE_NONE)
+        pager_tell(d->pager, config, &page);
     config_unref(config);
 }
 
@@ -401,7 +329,8 @@ static void *delivery_main(void *arg) {
         int64_t now = clock_monotonic();
         if (atomic_exchange(&d->due, false) || now >= d->next_look) {
             d->next_look = now + LOOK_MS * NS_PER_MS;
-            page_all(d);
+            take_page(d);
+            pager_run(d->pager, now);
             look(d);
         }
         outgoing_run(d->outgoing, RUN_MS);
@@ -413,6 +342,7 @@ static void *delivery_main(void *arg) {
 
 static void delivery_free(struct delivery *d) {
     outgoing_free(d->outgoing);
+    pager_free(d->pager);
     store_close(d->store);
     for (unsigned i = 0; i < d->count; i++)
         free(d->waiting[i]);
@@ -430,7 +360,8 @@ bool delivery_begin(struct delivery **out, const char *store_path, const struct 
     d->config = config_ref(config);
     d->state.healthy = true;
     d->outgoing = outgoing_new();
-    bool good = d->outgoing || fail(err, ERR_NO_MEMORY, "Out of memory for the delivery of alerts.");
+    d->pager = d->outgoing ? pager_new(d->outgoing) : NULL;
+    bool good = d->pager || fail(err, ERR_NO_MEMORY, "Out of memory for the delivery of alerts.");
     good = good && store_open(&d->store, store_path, err);
     if (good) {
         store_set_patience(d->store, PATIENCE_MS);

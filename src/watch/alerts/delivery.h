@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "config/config.h"
+#include "watch/alerts/pager.h"
 
 struct delivery;
 
@@ -22,9 +23,8 @@ void delivery_configure(struct delivery *d, const struct config *config);
 /* There is something in the outbox. Any thread. */
 void delivery_wake(struct delivery *d);
 
-/* Tells everybody who is told at once that the store cannot be written, without the store; lost when they do
- * not take it. Not more than once an hour. Any thread. */
-void delivery_page(struct delivery *d, const char *why);
+/* Tells everybody who is told at once, without the store. Any thread. */
+void delivery_page(struct delivery *d, const struct page *page);
 
 struct delivery_state {
     uint64_t waiting; /* messages */

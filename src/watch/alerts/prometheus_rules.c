@@ -88,8 +88,8 @@ static void write_rule(struct buf *out, const struct config *config, struct rule
 
 /* Those that have a reading of their own at /metrics; the others follow. */
 static bool is_monitor(const char *monitor) {
-    static const char *const others[] = {"availability_fast", "availability_slow", "quick_fast",
-                                         "quick_slow",        "delivery",          "alerting"};
+    static const char *const others[] = {"availability_fast", "availability_slow", "quick_fast", "quick_slow",
+                                         "delivery",          "alerting",          "recording"};
     for (size_t i = 0; i < ARRAY_COUNT(others); i++)
         if (strcmp(monitor, others[i]) == 0)
             return false;
@@ -113,11 +113,15 @@ static void write_monitors(struct buf *out, const struct config *config) {
 
 static void write_server(struct buf *out, const struct config *config) {
     buf_add_str(out, STR("  - name: penstock-server\n    rules:\n"));
+    struct rule recording = {.monitor = "recording",
+                             .expression = BUF_INIT(EXPRESSION_MAX),
+                             .value = "The store cannot be written: requests get 503."};
+    buf_add_str(&recording.expression, STR("penstock_recorder_healthy == 0"));
+    write_rule(out, config, &recording);
     struct rule alerting = {.monitor = "alerting",
                             .expression = BUF_INIT(EXPRESSION_MAX),
-                            .value = "The store cannot be written: alerts are not judged, requests get 503."};
-    buf_add_str(&alerting.expression,
-                STR("penstock_alerting_healthy == 0 or penstock_recorder_healthy == 0"));
+                            .value = "The store cannot be written: alerts are not judged."};
+    buf_add_str(&alerting.expression, STR("penstock_alerting_healthy == 0"));
     write_rule(out, config, &alerting);
     struct rule delivery = {.monitor = "delivery",
                             .expression = BUF_INIT(EXPRESSION_MAX),

@@ -245,6 +245,14 @@ void metrics_refused(struct metrics_shard *s, unsigned endpoint, enum error_code
     struct endpoint_counts *c = counts_of(s, endpoint);
     count_status(c, error_status(code));
     counter_add(&c->errors[code], 1);
+    counter_add(&c->refused[code], 1);
+}
+
+uint64_t metrics_refusals(const struct metrics *m, unsigned endpoint, enum error_code code) {
+    uint64_t n = 0;
+    for (unsigned i = 0; i < m->loops; i++)
+        n += counter_read(&counts_of(m->shards[i], endpoint)->refused[code]);
+    return n;
 }
 
 void metrics_rate_limited(struct metrics_shard *s, unsigned endpoint) {

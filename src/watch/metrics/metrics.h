@@ -30,6 +30,8 @@ unsigned metrics_endpoint(struct metrics *m, const char *name);
 void metrics_request(struct metrics_shard *s, unsigned endpoint, const struct event *e);
 /* Counts a request that was refused before it became an event: a status, a category of error. */
 void metrics_refused(struct metrics_shard *s, unsigned endpoint, enum error_code code);
+/* How many were refused so since the process began. Any thread. */
+uint64_t metrics_refusals(const struct metrics *m, unsigned endpoint, enum error_code code);
 void metrics_rate_limited(struct metrics_shard *s, unsigned endpoint);
 /* Counts a script over a chat that failed. */
 enum metrics_rule { METRICS_RULE_ROUTE, METRICS_RULE_ANSWER, METRICS_RULE_SEGMENT, METRICS_RULE_COUNT };

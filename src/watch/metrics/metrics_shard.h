@@ -102,6 +102,7 @@ struct endpoint_counts {
     counter cache[CACHE_STATES];
     counter scans[SCAN_FOUND + 1];
     counter errors[ERR_COUNT];
+    counter refused[ERR_COUNT]; /* of them: without an event */
     counter rate_limited;
     counter rules_failed[METRICS_RULE_COUNT];
     counter answers_checked[METRICS_VERDICTS];

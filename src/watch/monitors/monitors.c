@@ -137,6 +137,18 @@ void monitors_note(struct monitors *m, const struct event *e) {
         window_add(&m->endpoints[e->monitored - 1]->live, e);
 }
 
+void monitors_refused(struct monitors *m, unsigned handle, enum error_code code, uint64_t count) {
+    if (handle == MONITORED_NONE)
+        return;
+    CHECK(handle <= m->count);
+    struct window *w = &m->endpoints[handle - 1]->live;
+    pthread_mutex_lock(&m->live_lock);
+    w->requests += count;
+    w->failed += error_status(code) >= 500 ? count : 0;
+    w->errors[code] += count;
+    pthread_mutex_unlock(&m->live_lock);
+}
+
 /* ---- rings ---- */
 
 bool window_ring_add(struct window_ring *r, unsigned room, const struct kept_window *w) {

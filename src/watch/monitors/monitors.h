@@ -92,6 +92,9 @@ struct monitor_facts {
     size_t score_count;
 };
 
+/* Requests of the open window that were refused with that error and never became an event. */
+void monitors_refused(struct monitors *m, unsigned handle, enum error_code code, uint64_t count);
+
 /* Is a window's time over, or has the clock jumped? */
 bool monitors_due(const struct monitors *m, int64_t now);
 /* Closes the windows and makes the readings. Some 100 us an endpoint. */

@@ -4,6 +4,7 @@
 #include "watch/alerts/alert.h"
 #include "watch/alerts/burn_rate.h"
 #include "watch/alerts/incident.h"
+#include "watch/alerts/outage.h"
 
 #include <math.h>
 
@@ -225,6 +226,35 @@ static void time_that_does_not_pass_or_leaps_is_no_harm(void **state) {
     assert_int_equal(burn_rate_judge(&rate, 0.5, BURN_FAST).all, UINT32_MAX);
 }
 
+/* Three looks begin it, three end it, and what goes on and off is told once an interval. */
+static void an_outage_is_told_once(void **state) {
+    const struct incident_timing t = {.interval_ns = 60 * NS_PER_SECOND, .repeat_ns = 3600 * NS_PER_SECOND};
+    const int64_t s = NS_PER_SECOND;
+    struct outage o = {0};
+    for (int i = 0; i < 20; i++) /* never three in a row */
+        assert_int_equal(outage_step(&o, &t, i % 3 != 0, s), NOTICE_NONE);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(outage_step(&o, &t, false, s), NOTICE_NONE);
+    assert_int_equal(outage_step(&o, &t, true, s), NOTICE_NONE);
+    assert_int_equal(outage_step(&o, &t, true, s), NOTICE_NONE);
+    assert_int_equal(outage_step(&o, &t, true, s), NOTICE_OPENED);
+    unsigned repeated = 0;
+    for (int i = 0; i < 7200; i++)
+        repeated += outage_step(&o, &t, true, s) == NOTICE_REPEATED;
+    assert_int_equal(repeated, 2);
+    assert_int_equal(outage_step(&o, &t, false, s), NOTICE_NONE);
+    assert_int_equal(outage_step(&o, &t, false, s), NOTICE_NONE);
+    assert_int_equal(outage_step(&o, &t, true, s), NOTICE_NONE); /* it was not over */
+    assert_int_equal(outage_step(&o, &t, false, s), NOTICE_NONE);
+    assert_int_equal(outage_step(&o, &t, false, s), NOTICE_NONE);
+    assert_int_equal(outage_step(&o, &t, false, s), NOTICE_RESOLVED);
+    assert_int_equal(outage_step(&o, &t, false, s), NOTICE_NONE);
+    unsigned messages = 0;
+    for (int i = 0; i < 600; i++) /* three bad ones and three good ones by turns, for ten minutes */
+        messages += outage_step(&o, &t, i / 3 % 2 == 0, s) != NOTICE_NONE;
+    assert_in_range(messages, 16, 20);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(it_holds_before_it_fires_and_clears_before_it_ends, fresh),
@@ -240,6 +270,7 @@ int main(void) {
         cmocka_unit_test(the_pairs_are_those_of_the_workbook),
         cmocka_unit_test(few_requests_are_no_verdict),
         cmocka_unit_test(time_that_does_not_pass_or_leaps_is_no_harm),
+        cmocka_unit_test(an_outage_is_told_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,7 +21,7 @@ struct hook {
     int socket;
     unsigned port;
     pthread_t thread;
-    atomic_uint pages, openings;
+    atomic_uint pages, ends, openings;
 };
 
 static void answer(struct hook *h, int client) {
@@ -35,7 +35,9 @@ static void answer(struct hook *h, int client) {
             break;
     }
     text[n] = '\0';
-    atomic_fetch_add(strstr(text, "\"monitor\":\"alerting\"") ? &h->pages : &h->openings, 1);
+    bool paged = strstr(text, "\"monitor\":\"alerting\"") != NULL;
+    bool over = strstr(text, "\"notice\":\"resolved\"") != NULL;
+    atomic_fetch_add(paged && over ? &h->ends : paged ? &h->pages : &h->openings, 1);
     static const char reply[] = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
     if (write(client, reply, sizeof reply - 1) < 0)
         perror("write");
@@ -113,8 +115,10 @@ static void a_locked_store_is_told_and_loses_nothing(void **state) {
     assert_int_equal(atomic_load(&hook.openings), 0);
     store_rollback(other);
     assert_true(within(&hook.openings, 1));
+    assert_true(within(&hook.ends, 1));
     alerting_stop(alerting);
     assert_int_equal(atomic_load(&hook.pages), 1);
+    assert_int_equal(atomic_load(&hook.ends), 1);
     assert_int_equal(atomic_load(&hook.openings), 1);
     store_close(other);
     config_unref(config);

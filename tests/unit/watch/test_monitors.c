@@ -477,6 +477,17 @@ static void a_damaged_window_is_refused(void **state) {
     window_free(&copy);
 }
 
+static void what_could_not_be_recorded_is_an_error_too(void **state) {
+    send(80, &usual);
+    monitors_refused(m, handle, ERR_STORE, 20);
+    monitors_refused(m, MONITORED_NONE, ERR_STORE, 20);
+    pass(MINUTE);
+    struct reading r = reading("error_rate", "storage_unavailable");
+    assert_int_equal(r.state, READING_BREACHED);
+    assert_int_equal(r.samples, 100);
+    assert_true(fabs(r.value - 0.2) < 1e-9);
+}
+
 int main(void) {
 #define PLAYED(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
@@ -494,6 +505,7 @@ int main(void) {
         PLAYED(what_the_store_keeps_brings_the_week_before_back),
         PLAYED(rows_that_the_store_did_not_take_are_given_again),
         PLAYED(any_number_of_labels_is_harmless),
+        PLAYED(what_could_not_be_recorded_is_an_error_too),
         cmocka_unit_test(divergences_are_those_of_the_books),
         cmocka_unit_test(quantiles_are_within_their_error),
         cmocka_unit_test(distinct_values_are_counted_in_fixed_memory),
