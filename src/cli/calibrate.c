@@ -187,14 +187,14 @@ static bool calibrate(struct store *store, const struct calibrate_command *c, co
     return ok;
 }
 
-static bool open_version(struct store *store, const char *reference, struct version_record *record,
-                         struct model_version **out, struct error *err) {
+static bool open_version(struct store *store, const char *endpoint, const char *reference,
+                         struct version_record *record, struct model_version **out, struct error *err) {
     char name[MODEL_NAME_MAX + 1];
     unsigned version;
     if (!registry_parse_reference(str_from(reference), name, &version, err) ||
-        !registry_find(store, name, version, record, err))
+        !registry_find_at(store, endpoint, name, version, record, err))
         return false;
-    return model_version_load(store, name, record->version, NULL, out, err);
+    return model_version_load(store, endpoint, name, record->version, NULL, out, err);
 }
 
 static bool run(struct calibrate_command *c, struct error *err) {
@@ -206,7 +206,7 @@ static bool run(struct calibrate_command *c, struct error *err) {
     if (!store_option_open(&c->store, false, &store, err))
         return false;
     struct row_reader *reader = NULL;
-    bool ok = open_version(store, c->model, &parent, &v, err) &&
+    bool ok = open_version(store, c->endpoint, c->model, &parent, &v, err) &&
               (reader = data_option_open(&c->data, true, err)) &&
               calibrate(store, c, v, &parent, reader, err);
     row_reader_free(reader);

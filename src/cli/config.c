@@ -28,18 +28,19 @@ struct checking {
     struct store *store; /* NULL: there is none yet */
 };
 
-static void check_version(struct checking *c, const char *name, unsigned version,
+static void check_version(struct checking *c, const char *endpoint, const char *name, unsigned version,
                           const struct config_place *place) {
     struct version_record record = {0};
     struct error err;
-    if (c->store && !registry_find(c->store, name, version, &record, &err))
+    if (c->store && !registry_find_at(c->store, endpoint, name, version, &record, &err))
         config_problem(c->problems, c->config, place, "%s", err.message);
     version_record_clear(&record);
 }
 
-static void check_target(struct checking *c, const struct config_target *target) {
+static void check_target(struct checking *c, const struct config_endpoint *e,
+                         const struct config_target *target) {
     if (!target->upstream.text)
-        check_version(c, target->model.name, target->model.version, &target->model.place);
+        check_version(c, e->name, target->model.name, target->model.version, &target->model.place);
 }
 
 /* The server would start, and leave that cache off. */
@@ -52,8 +53,8 @@ static void check_tuning(struct checking *c, const struct config_endpoint *e) {
     if (!wanted->text)
         return;
     if (!registry_parse_reference(str_from(wanted->text), name, &version, &err) ||
-        (c->store && (!tuning_version_open(c->store, wanted->text, &tuning, &err) ||
-                      !tuning_version_vectors(c->store, &e->semantic_vectors, vectors, &err) ||
+        (c->store && (!tuning_version_open(c->store, e->name, wanted->text, &tuning, &err) ||
+                      !tuning_version_vectors(c->store, e->name, &e->semantic_vectors, vectors, &err) ||
                       !tuning_version_fits(tuning, wanted->text, vectors, &err))))
         config_problem(c->problems, c->config, &wanted->place, "%s", err.message);
     tuning_unref(tuning);
@@ -70,7 +71,7 @@ static void check_script(struct checking *c, const char *path, const char *funct
 
 static void check_endpoint(struct checking *c, const struct config_endpoint *e) {
     for (size_t i = 0; i < e->rollout_count; i++)
-        check_target(c, &e->rollout[i].target);
+        check_target(c, e, &e->rollout[i].target);
     check_tuning(c, e);
     if (e->rules)
         check_script(c, e->rules, "verify", &e->rules_place);
@@ -79,7 +80,7 @@ static void check_endpoint(struct checking *c, const struct config_endpoint *e) 
     for (size_t i = 0; i < e->fallback_count; i++) {
         const struct config_step *step = &e->fallbacks[i];
         if (step->kind == STEP_MODEL)
-            check_target(c, &step->target);
+            check_target(c, e, &step->target);
         else if (step->kind == STEP_RULES)
             check_script(c, step->rules, e->kind == ENDPOINT_CLASSIFY ? "classify" : "answer",
                          &step->rules_place);

@@ -189,11 +189,18 @@ static struct answer_source *open_endpoint(struct eval_command *c, const char *n
     return NULL;
 }
 
+/* An alias is meant as at the endpoint that is judged. */
+static struct answer_source *open_version(struct eval_command *c, const char *reference, struct error *err) {
+    char of_suite[REFERENCE_MAX], *endpoint = NULL;
+    if (c->suite->endpoint.n > 0 && c->suite->endpoint.n < sizeof of_suite)
+        str_put(c->suite->endpoint, endpoint = of_suite, sizeof of_suite);
+    return source_version(c->store, c->endpoint ? c->endpoint : endpoint, reference, err);
+}
+
 static struct answer_source *open_candidate(struct eval_command *c, struct error *err) {
     if (c->answers)
         return source_recorded(c->answers, c->model ? c->model : c->answers, err);
-    return c->asker && !c->model ? open_endpoint(c, c->endpoint, err)
-                                 : source_version(c->store, c->model, err);
+    return c->asker && !c->model ? open_endpoint(c, c->endpoint, err) : open_version(c, c->model, err);
 }
 
 /* *out NULL: none is wanted. */
@@ -208,7 +215,7 @@ static bool open_baseline(struct eval_command *c, const char *candidate, struct 
     else if (c->baseline_endpoint)
         *out = open_endpoint(c, c->baseline_endpoint, err);
     else if (c->baseline ? strcmp(c->baseline, "none") != 0 : named[0] && c->model && !c->answers)
-        *out = source_version(c->store, c->baseline ? c->baseline : named, err);
+        *out = open_version(c, c->baseline ? c->baseline : named, err);
     else if (!c->baseline && named[0] && c->url && !c->model && !c->answers)
         *out = open_endpoint(c, named, err);
     else

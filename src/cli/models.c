@@ -20,7 +20,7 @@
 
 static const char help[] =
     "Usage: penstock models list [--model NAME] [--limit N] [--after NAME@VERSION]\n"
-    "       penstock models show NAME[@VERSION]\n"
+    "       penstock models show NAME[@VERSION] [--endpoint ENDPOINT]\n"
     "       penstock models add NAME --rules FILE --label LABEL [--label LABEL…]\n"
     "       penstock models add NAME --onnx FILE {--labels FILE | --label LABEL…} [OPTION…]\n"
     "       penstock models add NAME --onnx FILE --vocabulary FILE [--cased] [--first-token] [--output "
@@ -31,13 +31,16 @@ static const char help[] =
     "       penstock models import FILE.tar\n"
     "       penstock models tag NAME[@VERSION] KEY=VALUE… | untag NAME[@VERSION] KEY… | tags "
     "NAME[@VERSION]\n"
-    "       penstock models alias NAME@VERSION ALIAS | unalias NAME ALIAS | aliases [NAME]\n\n"
+    "       penstock models alias NAME@VERSION ALIAS | unalias NAME ALIAS | aliases [NAME] [--endpoint "
+    "ENDPOINT]\n\n"
     "  list     all models and versions, the newest first\n"
     "  show     what a version was made of and how good it was\n"
     "  lineage  its artefact, the dataset it was trained on and that one's manifest, each with its hash\n"
     "  export   versions with their datasets and tags, and prompts, as one archive (docs/registry.md)\n"
     "  import   what an archive holds: all of it or, where anything is wrong, nothing\n" TAGS_HELP
-    "  alias    NAME@ALIAS means that version from now on; rollouts move \"stable\" and \"candidate\"\n"
+    "  alias    NAME@ALIAS means that version from now on; rollouts move \"stable\" and \"candidate\" of "
+    "their\n"
+    "           endpoint\n"
     "  add      a version made of rules: a Lua file with classify(r), see docs/rules.md; or of a classifier "
     "in an\n"
     "           ONNX file, see docs/onnx-models.md, or of XGBoost, see docs/boosted-models.md; \"penstock "
@@ -57,6 +60,7 @@ static const char help[] =
     "vocab.txt\n"
     "      --cased           that vocabulary tells capitals and accents apart\n"
     "      --first-token     a text's vector is its first token's, not the mean of all\n"
+    "      --endpoint NAME   an alias at that endpoint alone (of the model, ending those of endpoints)\n"
     "      --model NAME      only this model's versions\n"
     "      --limit N         so many versions (all)\n"
     "      --after NAME@N    going on behind this one\n"
@@ -89,7 +93,7 @@ struct models_command {
     struct encoder_version encoder;
     bool learned_file; /* --onnx or what belongs to it */
     const char *xgboost;
-    const char *model, *after;
+    const char *model, *after, *endpoint;
     unsigned limit;
     struct archive_words archive;
     bool history, json;
@@ -208,15 +212,16 @@ static bool print_version(struct store *store, const struct version_record *r, s
     return good;
 }
 
-static bool show(struct store *store, const char *reference, bool json, struct error *err) {
+static bool show(struct store *store, const struct models_command *c, const char *reference,
+                 struct error *err) {
     char name[MODEL_NAME_MAX + 1];
     unsigned version;
     struct version_record r = {0};
     if (!registry_parse_reference(str_from(reference), name, &version, err) ||
-        !registry_find(store, name, version, &r, err))
+        !registry_find_at(store, c->endpoint, name, version, &r, err))
         return false;
     bool ok = true;
-    if (json) {
+    if (c->json) {
         AUTO_BUF out = BUF_INIT(OUTPUT_MAX);
         struct json_writer w = JSON_WRITER(&out);
         json_object(&w);
@@ -301,12 +306,12 @@ static bool dispatch(struct store *store, struct models_command *c, enum models_
     const struct tags_command tags = {TAG_MODEL, "model", exists, c->history, c->json};
     switch (verb) {
     case VERB_LIST: return list(store, c, err);
-    case VERB_SHOW: return show(store, words[1], c->json, err);
+    case VERB_SHOW: return show(store, c, words[1], err);
     case VERB_ADD: return add(store, c, words[1], err);
     case VERB_LINEAGE: return models_lineage(store, words[1], c->json, err);
     case VERB_IMPORT: return models_import(store, words[1], c->json, err);
     case VERB_TAGS: return tags_run(store, &tags, words, count, err);
-    case VERB_ALIAS: return models_alias_run(store, words, count, c->json, err);
+    case VERB_ALIAS: return models_alias_run(store, c->endpoint, words, count, c->json, err);
     default: break;
     }
     c->archive.models = words + 1;
@@ -352,7 +357,8 @@ enum {
     OPTION_AFTER,
     OPTION_PROMPT,
     OPTION_FILES,
-    OPTION_HISTORY
+    OPTION_HISTORY,
+    OPTION_ENDPOINT
 };
 
 static bool add_name(const char **list, size_t *count, size_t most, const char *what, const char *value,
@@ -393,6 +399,7 @@ static bool read_other_option(struct models_command *c, int option, const char *
     case OPTION_MODEL: c->model = value; return true;
     case OPTION_LIMIT: return read_limit(c, value, err);
     case OPTION_AFTER: c->after = value; return true;
+    case OPTION_ENDPOINT: c->endpoint = value; return true;
     case OPTION_PROMPT:
         return add_name(c->archive.prompts, &c->archive.prompt_count, ARRAY_COUNT(c->archive.prompts),
                         "prompts", value, err);
@@ -429,6 +436,7 @@ static bool read_option(void *ctx, int option, const char *value, struct error *
 int cli_models(int argc, char **argv) {
     static const struct option options[] = {{"rules", required_argument, NULL, OPTION_RULES},
                                             {"label", required_argument, NULL, OPTION_LABEL},
+                                            {"endpoint", required_argument, NULL, OPTION_ENDPOINT},
                                             {"vocabulary", required_argument, NULL, OPTION_VOCABULARY},
                                             {"cased", no_argument, NULL, OPTION_CASED},
                                             {"first-token", no_argument, NULL, OPTION_FIRST_TOKEN},

@@ -4,6 +4,7 @@
 #include "cli/listing.h"
 #include "cli/store_option.h"
 #include "store/aliases.h"
+#include "store/object_json.h"
 #include "store/registry.h"
 
 #include <stdio.h>
@@ -22,59 +23,71 @@ static bool check_alias(const char *alias, struct error *err) {
                 ALIAS_MAX);
 }
 
-static bool set(struct store *store, const char *reference, const char *alias, struct error *err) {
+static void print_where(const char *model, const char *alias, const char *endpoint) {
+    printf("%s@%s%s%s is ", model, alias, *endpoint ? " at " : "", endpoint);
+}
+
+static bool set(struct store *store, const char *reference, const char *alias, const char *endpoint,
+                struct error *err) {
     char name[MODEL_NAME_MAX + 1];
     unsigned version;
     struct version_record r;
     if (!check_alias(alias, err) || !registry_parse_reference(str_from(reference), name, &version, err) ||
-        !registry_find(store, name, version, &r, err))
+        !registry_find_at(store, *endpoint ? endpoint : NULL, name, version, &r, err))
         return false;
-    bool good = aliases_set(store, r.name, alias, r.version, who_runs(), "", err);
-    if (good)
-        printf("%s@%s is %s@%u.\n", r.name, alias, r.name, r.version);
+    const struct alias a = {.model = r.name, .name = alias, .endpoint = endpoint, .version = r.version};
+    bool good = aliases_set(store, &a, who_runs(), "", err);
+    if (good) {
+        print_where(r.name, alias, endpoint);
+        printf("%s@%u.\n", r.name, r.version);
+    }
     version_record_clear(&r);
     return good;
 }
 
-static bool take_away(struct store *store, const char *name, const char *alias, struct error *err) {
-    unsigned version;
+static bool take_away(struct store *store, const char *name, const char *alias, const char *endpoint,
+                      struct error *err) {
+    const struct alias a = {.model = name, .name = alias, .endpoint = endpoint};
+    bool there;
     if (!check_alias(alias, err) || !reference_check_name(str_from(name), "model", err) ||
-        !aliases_find(store, name, alias, &version, err))
+        !aliases_there(store, &a, &there, err))
         return false;
-    if (!version)
-        return fail(err, ERR_NOT_FOUND, "the model \"%s\" has no alias \"%s\"", name, alias);
-    if (!aliases_set(store, name, alias, 0, who_runs(), "", err))
+    if (!there)
+        return fail(err, ERR_NOT_FOUND, "the model \"%s\" has no alias \"%s\"%s%s", name, alias,
+                    *endpoint ? " at " : "", endpoint);
+    if (!aliases_set(store, &a, who_runs(), "", err))
         return false;
-    printf("%s@%s is no more.\n", name, alias);
+    print_where(name, alias, endpoint);
+    puts("no more.");
     return true;
 }
 
-static void add(const char *model, const char *alias, unsigned version, int64_t changed, void *ctx) {
+static void add(const struct alias *a, void *ctx) {
     struct listing *l = ctx;
-    char time[CLOCK_TEXT_SIZE], reference[REFERENCE_SIZE];
-    clock_format(changed, time);
-    snprintf(reference, sizeof reference, "%s@%u", model, version);
+    char time[CLOCK_TEXT_SIZE];
     if (l->json) {
-        json_object(&l->w);
-        json_field_text(&l->w, "model", model);
-        json_field_text(&l->w, "alias", alias);
-        json_field_text(&l->w, "version", reference);
-        json_field_text(&l->w, "changed", time);
-        json_object_end(&l->w);
+        alias_write(a, &l->w);
         return;
     }
-    table_cell_format(&l->table, "%s@%s", model, alias);
-    table_cell(&l->table, str_from(reference));
+    clock_format(a->changed, time);
+    table_cell_format(&l->table, "%s@%s", a->model, a->name);
+    table_cell(&l->table, *a->endpoint ? str_from(a->endpoint) : STR("-"));
+    table_cell_format(&l->table, "%s@%u", a->model, a->version);
     table_cell(&l->table, str_from(time));
 }
 
-bool models_alias_run(struct store *store, char **words, int count, bool json, struct error *err) {
-    static const char *const heads[] = {"ALIAS", "VERSION", "SINCE"};
+bool models_alias_run(struct store *store, const char *endpoint, char **words, int count, bool json,
+                      struct error *err) {
+    static const char *const heads[] = {"ALIAS", "ENDPOINT", "VERSION", "SINCE"};
     struct listing l;
+    if (endpoint && !reference_check_name(str_from(endpoint), "endpoint", err))
+        return false;
+    const char *where = endpoint ? endpoint : "";
     if (strcmp(words[0], "alias") == 0)
-        return set(store, words[1], words[2], err);
+        return set(store, words[1], words[2], where, err);
     if (strcmp(words[0], "unalias") == 0)
-        return take_away(store, words[1], words[2], err);
+        return take_away(store, words[1], words[2], where, err);
+    const struct alias_filter filter = {.model = count > 1 ? words[1] : NULL, .endpoint = endpoint};
     listing_begin(&l, heads, ARRAY_COUNT(heads), json);
-    return listing_end(&l, aliases_list(store, count > 1 ? words[1] : NULL, add, &l, err));
+    return listing_end(&l, aliases_list(store, &filter, add, &l, err));
 }

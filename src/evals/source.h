@@ -35,8 +35,10 @@ static inline void answer_source_free(struct answer_source *s) {
         s->free(s);
 }
 
-/* "documents@3", or "documents" for the newest; the source has its number. ERR_ARTEFACT, ERR_NOT_FOUND. */
-struct answer_source *source_version(struct store *store, const char *reference, struct error *err) MUST_USE;
+/* "documents@3", "documents" for the newest, or "documents@stable" as it is meant at the endpoint (NULL: at
+ * none); the source has its number. ERR_ARTEFACT, ERR_NOT_FOUND. */
+struct answer_source *source_version(struct store *store, const char *endpoint, const char *reference,
+                                     struct error *err) MUST_USE;
 /* JSON lines {"id","answer","confidence"?,"latency_ms"?,"cost_usd"?,"tool_calls"?,"model"?}; a second line of
  * an ID is its second run. ERR_DATA with file and line. `name`: what the answers are of. */
 struct answer_source *source_recorded(const char *path, const char *name, struct error *err) MUST_USE;

@@ -121,12 +121,13 @@ static bool ask(struct answer_source *source, const struct suite *s, const struc
     return good;
 }
 
-struct answer_source *source_version(struct store *store, const char *reference, struct error *err) {
+struct answer_source *source_version(struct store *store, const char *endpoint, const char *reference,
+                                     struct error *err) {
     char name[MODEL_NAME_MAX + 1];
     unsigned number;
     struct model_version *version;
     if (!registry_parse_reference(str_from(reference), name, &number, err) ||
-        !model_version_load(store, name, number, NULL, &version, err))
+        !model_version_load(store, endpoint, name, number, NULL, &version, err))
         return NULL;
     struct version_source *v = calloc(1, sizeof *v);
     if (!version->backend || !v) {

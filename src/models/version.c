@@ -58,10 +58,10 @@ static bool open_all(struct model_version *v, struct store *store, const struct 
     return ok ? fail(err, ERR_NO_MEMORY, "out of memory") : false;
 }
 
-bool model_version_load(struct store *store, const char *name, unsigned version, struct work_pool *pool,
-                        struct model_version **out, struct error *err) {
+bool model_version_load(struct store *store, const char *endpoint, const char *name, unsigned version,
+                        struct work_pool *pool, struct model_version **out, struct error *err) {
     struct version_record record;
-    if (!registry_find(store, name, version, &record, err))
+    if (!registry_find_at(store, endpoint, name, version, &record, err))
         return false;
     struct model_version *v = calloc(1, sizeof *v);
     if (!v) {

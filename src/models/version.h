@@ -34,10 +34,11 @@ struct work_pool;
 
 /* Loads a version. What is wrong with the artefact (missing, altered, not understood) is no failure
  * here: the version is there, without a backend, and its endpoint takes the fallback chain. Failure:
- * the registry has no such version (ERR_NOT_FOUND) or cannot be read. version 0: the newest. pool NULL: for
- * those who predict on their own thread only; there is no batcher then. */
-bool model_version_load(struct store *store, const char *name, unsigned version, struct work_pool *pool,
-                        struct model_version **out, struct error *err) MUST_USE;
+ * the registry has no such version (ERR_NOT_FOUND) or cannot be read. Endpoint, name and version as
+ * registry_find_at takes them. pool NULL: for those who predict on their own thread only; there is no batcher
+ * then. */
+bool model_version_load(struct store *store, const char *endpoint, const char *name, unsigned version,
+                        struct work_pool *pool, struct model_version **out, struct error *err) MUST_USE;
 struct model_version *model_version_ref(struct model_version *v);
 void model_version_unref(struct model_version *v); /* NULL is fine */
 

@@ -63,11 +63,11 @@ static bool fill(const struct deploy_wish *c, struct rollout_record *r, struct e
 
 /* ---- whether it may ---- */
 
-static bool loads(struct store *store, const struct config_model *m, char reference[ROLLOUT_NAME_MAX + 1],
-                  unsigned *version, struct error *err) {
+static bool loads(struct store *store, const struct config_endpoint *e, const struct config_model *m,
+                  char reference[ROLLOUT_NAME_MAX + 1], unsigned *version, struct error *err) {
     struct model_version *v;
     struct work_pool *pool = work_pool_new(1);
-    bool good = pool && model_version_load(store, m->name, m->version, pool, &v, err);
+    bool good = pool && model_version_load(store, e->name, m->name, m->version, pool, &v, err);
     if (good) {
         *version = v->version;
         snprintf(reference, ROLLOUT_NAME_MAX + 1, "%s", v->reference);
@@ -90,7 +90,7 @@ static bool find_candidate(struct store *store, const struct config *config, con
         return fail(err, ERR_USAGE, "endpoint \"%s\" takes %s", e->name,
                     remote ? "UPSTREAM/MODEL" : "NAME@VERSION of the registry");
     if (!remote)
-        return loads(store, &t.target.model, r->candidate, version, err);
+        return loads(store, e, &t.target.model, r->candidate, version, err);
     for (size_t i = 0; i < config->upstream_count; i++)
         if (strcmp(config->upstreams[i].name, t.target.upstream.text) == 0) {
             str_put(str_from(reference), r->candidate, sizeof r->candidate);

@@ -85,7 +85,7 @@ static bool configured(struct store *s, const struct config_endpoint *e, char *r
                  t->prompt.text ? t->prompt.text : "");
         return true;
     }
-    if (!registry_find_serving(s, t->model.name, t->model.version, &record, err))
+    if (!registry_find_serving(s, e->name, t->model.name, t->model.version, &record, err))
         return false;
     snprintf(reference, size, "%s@%u", record.name, record.version);
     version_record_clear(&record);

@@ -123,11 +123,12 @@ static struct model_version *loaded(const struct snapshot *s, const struct versi
     return NULL;
 }
 
-static struct model_version *get_version(struct build *b, const struct config_model *wanted) {
+static struct model_version *get_version(struct build *b, const char *endpoint,
+                                         const struct config_model *wanted) {
     struct error err;
     struct version_record record;
     struct model_version *v = NULL;
-    if (registry_find_serving(b->from->store, wanted->name, wanted->version, &record, &err)) {
+    if (registry_find_serving(b->from->store, endpoint, wanted->name, wanted->version, &record, &err)) {
         struct model_version *same = loaded(b->s, &record);
         if (!same)
             same = loaded(b->from->previous, &record);
@@ -135,7 +136,7 @@ static struct model_version *get_version(struct build *b, const struct config_mo
         version_record_clear(&record);
         if (same)
             return model_version_ref(same);
-        if (model_version_load(b->from->store, wanted->name, version, b->from->pool, &v, &err))
+        if (model_version_load(b->from->store, endpoint, wanted->name, version, b->from->pool, &v, &err))
             return v;
     }
     config_problem(b->problems, b->from->config, &wanted->place, "%s", err.message);
@@ -246,11 +247,12 @@ static struct remote_model *get_remote(struct build *b, const struct config_targ
     return m;
 }
 
-static bool get_target(struct build *b, const struct config_target *wanted, struct share *out) {
+static bool get_target(struct build *b, const struct config_endpoint *e, const struct config_target *wanted,
+                       struct share *out) {
     if (wanted->upstream.text)
         out->remote = get_remote(b, wanted);
     else
-        out->version = get_version(b, &wanted->model);
+        out->version = get_version(b, e->name, &wanted->model);
     return out->version || out->remote;
 }
 
@@ -259,10 +261,11 @@ struct str share_reference(const struct share *s) {
 }
 
 /* A candidate that cannot be had, as when its file was changed, gets nothing, and the others go on. */
-static bool get_candidate(struct build *b, const struct config_target *wanted, struct share *out) {
+static bool get_candidate(struct build *b, const struct config_endpoint *e,
+                          const struct config_target *wanted, struct share *out) {
     struct config_problems problems = {0}, *kept = b->problems;
     b->problems = &problems;
-    bool good = get_target(b, wanted, out);
+    bool good = get_target(b, e, wanted, out);
     b->problems = kept;
     if (!good)
         log_event(LOG_ERROR, "rollout.candidate_missing", "%s",
@@ -302,7 +305,8 @@ static bool add_rolled(struct build *b, struct endpoint *e, const struct serving
             return false;
         }
         e->weights[i] = now->weights[i];
-        if (i == 1 ? !get_candidate(b, &t.target, &e->shares[1]) : !get_target(b, &t.target, &e->shares[i]))
+        if (i == 1 ? !get_candidate(b, e->config, &t.target, &e->shares[1])
+                   : !get_target(b, e->config, &t.target, &e->shares[i]))
             return i == 1;
         e->share_count++;
     }
@@ -315,7 +319,7 @@ static bool add_configured(struct build *b, struct endpoint *e) {
     bool good = true;
     for (size_t i = 0; i < config->rollout_count; i++) {
         e->weights[e->share_count] = config->rollout[i].weight;
-        if (get_target(b, &config->rollout[i].target, &e->shares[e->share_count]))
+        if (get_target(b, config, &config->rollout[i].target, &e->shares[e->share_count]))
             e->share_count++;
         else
             good = false;
@@ -376,7 +380,7 @@ static bool add_shadow(struct build *b, struct endpoint *e) {
     if (!add_segment(b, e, &r))
         return false;
     if (serving_parse(r.candidate, &e->config->rollout[0].target.model.place, &t, &err)) {
-        if (!get_candidate(b, &t.target, &e->shadow))
+        if (!get_candidate(b, e->config, &t.target, &e->shadow))
             return true; /* said */
         e->mirror = get_mirror(b, &r, &err);
     }
@@ -402,7 +406,7 @@ static bool add_steps(struct build *b, struct endpoint *e) {
         *step =
             (struct step){.config = from, .kind = from->kind, .timeout = from->timeout, .script = NO_SCRIPT};
         if (from->kind == STEP_MODEL) {
-            good &= get_target(b, &from->target, &step->target);
+            good &= get_target(b, config, &from->target, &step->target);
             step->name = share_reference(&step->target);
         } else {
             step->name = str_from(names[from->kind]);
@@ -422,7 +426,7 @@ static bool add_tuning(struct build *b, struct endpoint *e) {
     if (!wanted->text)
         return true;
     e->tuning_name = str_from(wanted->text);
-    bool good = tuning_version_open(b->from->store, wanted->text, &e->tuning, &err);
+    bool good = tuning_version_open(b->from->store, e->config->name, wanted->text, &e->tuning, &err);
     if (!good)
         config_problem(b->problems, b->from->config, &wanted->place, "%s", err.message);
     return good;
@@ -486,7 +490,7 @@ static bool add_vectors(struct build *b, struct endpoint *e) {
     const struct config_vectors *config = &e->config->semantic_vectors;
     char reference[TUNING_VECTORS_SIZE];
     struct error err;
-    if (!tuning_version_vectors(b->from->store, config, reference, &err)) {
+    if (!tuning_version_vectors(b->from->store, e->config->name, config, reference, &err)) {
         config_problem(b->problems, b->from->config, &config->target.model.place, "%s", err.message);
         return false;
     }

@@ -19,19 +19,20 @@ static bool open_record(struct store *store, const struct version_record *record
     return good;
 }
 
-bool tuning_version_open(struct store *store, const char *wanted, struct tuning **out, struct error *err) {
+bool tuning_version_open(struct store *store, const char *endpoint, const char *wanted, struct tuning **out,
+                         struct error *err) {
     struct version_record record;
     char name[MODEL_NAME_MAX + 1];
     unsigned version;
     if (!registry_parse_reference(str_from(wanted), name, &version, err) ||
-        !registry_find(store, name, version, &record, err))
+        !registry_find_at(store, endpoint, name, version, &record, err))
         return false;
     bool good = open_record(store, &record, out, err);
     version_record_clear(&record);
     return good;
 }
 
-bool tuning_version_vectors(struct store *store, const struct config_vectors *v,
+bool tuning_version_vectors(struct store *store, const char *endpoint, const struct config_vectors *v,
                             char reference[TUNING_VECTORS_SIZE], struct error *err) {
     const struct config_target *t = &v->target;
     struct version_record record;
@@ -39,7 +40,7 @@ bool tuning_version_vectors(struct store *store, const struct config_vectors *v,
     if (t->upstream.text)
         snprintf(reference, TUNING_VECTORS_SIZE, "%s/%s", t->upstream.text, t->model.text);
     else if (t->model.text) {
-        if (!registry_find(store, t->model.name, t->model.version, &record, err))
+        if (!registry_find_at(store, endpoint, t->model.name, t->model.version, &record, err))
             return false;
         snprintf(reference, TUNING_VECTORS_SIZE, "%s@%u", record.name, record.version);
         version_record_clear(&record);

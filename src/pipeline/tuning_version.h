@@ -6,12 +6,12 @@
 #include "config/config.h"
 #include "store/store.h"
 
-/* What `wanted` names, NAME or NAME@VERSION. */
-bool tuning_version_open(struct store *store, const char *wanted, struct tuning **out,
+/* What `wanted` names there: NAME, NAME@VERSION or NAME@ALIAS. */
+bool tuning_version_open(struct store *store, const char *endpoint, const char *wanted, struct tuning **out,
                          struct error *err) MUST_USE;
 /* What records and tunings call the vectors that an endpoint compares: "UPSTREAM/MODEL", "NAME@VERSION" of
  * the registry, or "", their wording. */
-bool tuning_version_vectors(struct store *store, const struct config_vectors *v,
+bool tuning_version_vectors(struct store *store, const char *endpoint, const struct config_vectors *v,
                             char reference[TUNING_VECTORS_SIZE], struct error *err) MUST_USE;
 /* Was it made for those? A tuning judges no others. ERR_CONFIG: how they differ and what to do, as the end of
  * a sentence about the cache that names it as `name`. */

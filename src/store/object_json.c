@@ -37,6 +37,18 @@ void version_fields(const struct version_record *r, struct json_writer *w) {
     write_time(w, "created", r->created);
 }
 
+void alias_write(const struct alias *a, struct json_writer *w) {
+    char reference[REFERENCE_SIZE];
+    snprintf(reference, sizeof reference, "%s@%u", a->model, a->version);
+    json_object(w);
+    json_field_text(w, "model", a->model);
+    json_field_text(w, "alias", a->name);
+    json_field_text(w, "endpoint", *a->endpoint ? a->endpoint : NULL);
+    json_field_text(w, "version", reference);
+    write_time(w, "changed", a->changed);
+    json_object_end(w);
+}
+
 const char *dataset_kind_name(enum dataset_kind kind) {
     return kind == DATASET_TABLE ? "table" : "files";
 }

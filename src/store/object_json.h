@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/json.h"
+#include "store/aliases.h"
 #include "store/datasets.h"
 #include "store/evaluations.h"
 #include "store/keys.h"
@@ -14,6 +15,8 @@
 void key_write(const struct key_record *key, const char *text, struct json_writer *w);
 /* name, version, backend, artefact, created */
 void version_fields(const struct version_record *r, struct json_writer *w);
+/* {"model","alias","endpoint","version","changed"}; endpoint null: the model's. */
+void alias_write(const struct alias *a, struct json_writer *w);
 /* name, version, manifest, kind, rows, labels, bytes, source, created */
 void dataset_fields(const struct dataset_record *r, struct json_writer *w);
 const char *dataset_kind_name(enum dataset_kind kind); /* "table", "files" */

@@ -154,31 +154,36 @@ static void read_columns(sqlite3_stmt *q, struct version_record *r) {
 }
 
 /* *version is what the alias means, unless there is a number. */
-static bool resolve(struct store *s, struct str name, struct str alias, unsigned *version,
-                    struct error *err) {
+static bool resolve(struct store *s, struct str name, const char *endpoint, struct str alias,
+                    unsigned *version, struct error *err) {
     char model[MODEL_NAME_MAX + 1], text[ALIAS_MAX + 1];
     if (alias.n == 0 || *version)
         return true;
     str_put(name, model, sizeof model);
     str_put(alias, text, sizeof text);
-    if (!aliases_find(s, model, text, version, err))
+    if (!aliases_find(s, model, endpoint, text, version, err))
         return false;
     return *version ||
            fail(err, ERR_NOT_FOUND,
                 "The model %s has no alias \"%s\"; `penstock models aliases` shows them all.", model, text);
 }
 
-bool registry_find_serving(struct store *s, const char *name, unsigned version, struct version_record *out,
-                           struct error *err) {
-    if (version == 0 && !strchr(name, '@') && !aliases_find(s, name, ALIAS_STABLE, &version, err))
+bool registry_find_serving(struct store *s, const char *endpoint, const char *name, unsigned version,
+                           struct version_record *out, struct error *err) {
+    if (version == 0 && !strchr(name, '@') && !aliases_find(s, name, endpoint, ALIAS_STABLE, &version, err))
         return false;
-    return registry_find(s, name, version, out, err);
+    return registry_find_at(s, endpoint, name, version, out, err);
 }
 
 bool registry_find(struct store *s, const char *name, unsigned version, struct version_record *out,
                    struct error *err) {
+    return registry_find_at(s, NULL, name, version, out, err);
+}
+
+bool registry_find_at(struct store *s, const char *endpoint, const char *name, unsigned version,
+                      struct version_record *out, struct error *err) {
     struct str alias = str_from(name), wanted = str_split(&alias, '@');
-    if (!reference_check_name(wanted, "model", err) || !resolve(s, wanted, alias, &version, err))
+    if (!reference_check_name(wanted, "model", err) || !resolve(s, wanted, endpoint, alias, &version, err))
         return false;
     sqlite3_stmt *q =
         sql_statement(s,

@@ -27,10 +27,13 @@ bool registry_add_version(struct store *s, const char *name, const char *backend
  * ERR_NOT_FOUND names the nearest existing one. */
 bool registry_find(struct store *s, const char *name, unsigned version, struct version_record *out,
                    struct error *err) MUST_USE;
-/* The version that a name without one means to a server: its `stable` once it has such an alias, so that
- * nothing newer serves without a rollout; else the newest. As registry_find otherwise. */
-bool registry_find_serving(struct store *s, const char *name, unsigned version, struct version_record *out,
-                           struct error *err) MUST_USE;
+/* The same at an endpoint, whose own aliases go first; NULL: at none. */
+bool registry_find_at(struct store *s, const char *endpoint, const char *name, unsigned version,
+                      struct version_record *out, struct error *err) MUST_USE;
+/* The version that a name without one means to a server at an endpoint: its `stable` once there is such an
+ * alias, so that nothing newer serves without a rollout; else the newest. As registry_find_at otherwise. */
+bool registry_find_serving(struct store *s, const char *endpoint, const char *name, unsigned version,
+                           struct version_record *out, struct error *err) MUST_USE;
 /* "documents@3", "documents" (newest), or "documents@stable", which is *name as it is, version 0. */
 bool registry_parse_reference(struct str reference, char name[MODEL_NAME_MAX + 1], unsigned *version,
                               struct error *err) MUST_USE;

@@ -101,35 +101,37 @@ static void version_of(const char *reference, char name[REFERENCE_NAME_MAX + 1],
         *version = 0;
 }
 
-static bool set_alias(struct store *s, const char *reference, const char *alias, const char *who,
-                      const char *why, struct error *err) {
+/* At the rollout's endpoint. */
+static bool set_alias(struct store *s, const struct rollout_record *r, const char *reference,
+                      const char *alias, const char *who, const char *why, struct error *err) {
     char name[REFERENCE_NAME_MAX + 1];
-    unsigned version;
-    version_of(reference, name, &version);
-    return !version || aliases_set(s, name, alias, version, who, why, err);
+    struct alias a = {.model = name, .name = alias, .endpoint = r->endpoint};
+    version_of(reference, name, &a.version);
+    return !a.version || aliases_set(s, &a, who, why, err);
 }
 
 /* Another rollout's is left alone. */
-static bool remove_candidate(struct store *s, const char *reference, const char *who, const char *why,
-                             struct error *err) {
+static bool remove_candidate(struct store *s, const struct rollout_record *r, const char *who,
+                             const char *why, struct error *err) {
     char name[REFERENCE_NAME_MAX + 1];
     unsigned version, now;
-    version_of(reference, name, &version);
+    version_of(r->candidate, name, &version);
     if (!version)
         return true;
-    return aliases_find(s, name, ALIAS_CANDIDATE, &now, err) &&
-           (now != version || aliases_set(s, name, ALIAS_CANDIDATE, 0, who, why, err));
+    return aliases_own(s, name, r->endpoint, ALIAS_CANDIDATE, &now, err) &&
+           (now != version ||
+            aliases_set(s, &(struct alias){name, ALIAS_CANDIDATE, r->endpoint, 0, 0}, who, why, err));
 }
 
-/* From the first rollout of a model on somebody says what is stable. */
+/* From its first rollout on somebody says what is stable at the endpoint. */
 static bool begin_aliases(struct store *s, const struct rollout_record *r, struct error *err) {
     char name[REFERENCE_NAME_MAX + 1];
     unsigned version, stable = 0;
     version_of(r->stable, name, &version);
-    if (version && !aliases_find(s, name, ALIAS_STABLE, &stable, err))
+    if (version && !aliases_own(s, name, r->endpoint, ALIAS_STABLE, &stable, err))
         return false;
-    return (stable || set_alias(s, r->stable, ALIAS_STABLE, r->who, r->why, err)) &&
-           set_alias(s, r->candidate, ALIAS_CANDIDATE, r->who, r->why, err);
+    return (stable || set_alias(s, r, r->stable, ALIAS_STABLE, r->who, r->why, err)) &&
+           set_alias(s, r, r->candidate, ALIAS_CANDIDATE, r->who, r->why, err);
 }
 
 /* Stable is what serves everybody: not a candidate that has only a segment, and nothing of a shadow's. */
@@ -138,12 +140,12 @@ static bool move_aliases(struct store *s, const struct rollout_record *r, const 
     bool for_all = !*r->segment, promoted = r->state == ROLLOUT_PROMOTED;
     if (r->state == ROLLOUT_RUNNING || (promoted && !for_all))
         return true;
-    if (promoted && !set_alias(s, r->candidate, ALIAS_STABLE, who, why, err))
+    if (promoted && !set_alias(s, r, r->candidate, ALIAS_STABLE, who, why, err))
         return false;
     if (before->state == ROLLOUT_PROMOTED && r->state == ROLLOUT_ROLLED_BACK &&
-        !set_alias(s, r->stable, ALIAS_STABLE, who, why, err))
+        !set_alias(s, r, r->stable, ALIAS_STABLE, who, why, err))
         return false;
-    return remove_candidate(s, r->candidate, who, why, err);
+    return remove_candidate(s, r, who, why, err);
 }
 
 /* ---- writing ---- */

@@ -1,8 +1,8 @@
 /* Rollouts as they stand: one row each, whose state moves forward; every move is a row of the history too, in
  * the same transaction, so that a crash leaves the one before or the one after. The newest rollout of an
  * endpoint says who serves there, as long as the endpoint's configuration is the one that it began with; a
- * shadow's never does. The aliases of the models (store/aliases.h) move with them. Same threads as the store
- * that is passed. */
+ * shadow's never does. The endpoint's aliases of the models (store/aliases.h) move with them. Same threads as
+ * the store that is passed. */
 #pragma once
 
 #include "base/error.h"

@@ -304,6 +304,30 @@ static const char *const steps[] = {
     "CREATE TABLE cost_days ("
     " day INTEGER NOT NULL, kind INTEGER NOT NULL, name TEXT NOT NULL, requests INTEGER NOT NULL,"
     " cost INTEGER NOT NULL, unpriced INTEGER NOT NULL, PRIMARY KEY (kind, name, day));",
+    /* 18 */
+    /* Aliases of a model at one endpoint (store/aliases.h); "": of the model. What rollouts did so far is
+       said where they did it: of each endpoint the newest one that says who serves, and the ones that run. */
+    "ALTER TABLE aliases RENAME TO aliases_of_models;"
+    "CREATE TABLE aliases ("
+    " model TEXT NOT NULL, alias TEXT NOT NULL, endpoint TEXT NOT NULL, version INTEGER NOT NULL,"
+    " changed INTEGER NOT NULL, PRIMARY KEY (model, alias, endpoint));"
+    "INSERT INTO aliases SELECT model, alias, '', version, changed FROM aliases_of_models;"
+    "DROP TABLE aliases_of_models;"
+    "CREATE TEMP TABLE moved AS"
+    " SELECT endpoint, max(created) AS at, 'stable' AS alias,"
+    " CASE WHEN state = 1 AND segment = '' THEN candidate ELSE stable END AS reference"
+    " FROM rollouts WHERE mirror = 0 GROUP BY endpoint"
+    " UNION ALL SELECT endpoint, max(created), 'candidate', candidate FROM rollouts AS r"
+    " WHERE state = 0 OR (state = 1 AND segment <> '' AND created ="
+    " (SELECT max(created) FROM rollouts WHERE endpoint = r.endpoint AND mirror = 0)) GROUP BY endpoint;"
+    "DELETE FROM moved WHERE reference NOT LIKE '%@%' OR reference LIKE '%/%';"
+    "INSERT INTO aliases SELECT substr(reference, 1, instr(reference, '@') - 1), alias, endpoint,"
+    " CAST(substr(reference, instr(reference, '@') + 1) AS INTEGER), at FROM moved;"
+    "DROP TABLE moved;"
+    /* A candidate is nobody's but an endpoint's; `stable` stays for the endpoints that had no rollout. */
+    "DELETE FROM aliases WHERE endpoint = '' AND alias = 'candidate' AND EXISTS"
+    " (SELECT 1 FROM aliases AS a WHERE a.model = aliases.model AND a.alias = 'candidate'"
+    " AND a.version = aliases.version AND a.endpoint <> '');",
 };
 
 enum { STEP_COUNT = ARRAY_COUNT(steps), AUDIT_STEP = 11 };

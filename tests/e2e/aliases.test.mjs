@@ -22,22 +22,50 @@ test('a name without a version: the newest, until there is a stable one', { time
   await until('words@3', async () => /words@3/.test((await models('list')).stdout));
   for (let i = 0; i < 10; i++) assert.equal((await ask(i)).model, 'words@1', 'nothing newer serves without a rollout');
   await admin.deploy('words', 'words@3');
-  const aliases = async () => Object.fromEntries(JSON.parse((await models('aliases', '--json')).stdout).map(({ alias, version }) => [alias, version]));
-  assert.deepEqual(await aliases(), { stable: 'words@1', candidate: 'words@3' });
+  const aliases = async () =>
+    Object.fromEntries(JSON.parse((await models('aliases', '--json')).stdout).map(({ alias, endpoint, version }) => [[alias, endpoint].join(' '), version]));
+  assert.deepEqual(await aliases(), { 'stable ': 'words@1', 'stable words': 'words@1', 'candidate words': 'words@3' });
   await admin.run(0, 'promote', 'words', '--why', 'good');
   await serves('words@3');
-  assert.deepEqual(await aliases(), { stable: 'words@3' });
+  assert.deepEqual(await aliases(), { 'stable ': 'words@1', 'stable words': 'words@3' });
+  assert.match((await models('show', 'words@stable')).stdout, /^words@3/);
   await admin.run(0, 'rollback', 'words');
   await serves('words@1');
-  assert.deepEqual(await aliases(), { stable: 'words@1' });
+  assert.deepEqual(await aliases(), { 'stable ': 'words@1', 'stable words': 'words@1' });
   const changes = JSON.parse((await admin.run(0, 'history', 'list', '--json')).stdout).filter(({ what }) => what.startsWith('alias.'));
-  assert.deepEqual(changes.map(({ what, after }) => `${what} ${after.alias} ${after.version}`), [
-    'alias.set stable words@1',
-    'alias.removed candidate null',
-    'alias.set stable words@3',
-    'alias.set candidate words@3',
-    'alias.set stable words@1',
+  assert.deepEqual(changes.map(({ what, after }) => `${what} ${after.alias} ${after.version} ${after.endpoint}`), [
+    'alias.set stable words@1 words',
+    'alias.removed candidate null words',
+    'alias.set stable words@3 words',
+    'alias.set candidate words@3 words',
+    'alias.set stable words@1 words',
+    'alias.set stable words@1 null',
   ]);
+});
+
+test('two endpoints with one model, each with its own', { timeout: 120_000 }, async (t) => {
+  const endpoint = (model) => ({ accepts: ['text'], cache: false, rollout: [{ model }] });
+  const configured = (model) => ({ endpoints: { words: endpoint(model), others: endpoint(model) } });
+  const { store, server, admin } = await wordsServer(t, [same, same], configured('words@1'));
+  const serves = (name, model) => until(`${model} at ${name}`, async () => (await server.answer(name, { text: 'even' })).model === model);
+  for (const [name, model] of [['words', 'words@2'], ['others', 'words@3']]) {
+    await admin.deploy(name, model);
+    await admin.run(0, 'promote', name, '--why', 'good');
+    await serves(name, model);
+  }
+  const config = JSON.parse(fs.readFileSync(server.configPath, 'utf8'));
+  await server.reload({ ...config, ...configured('words@stable') }); // past the rollouts: what their aliases say
+  await serves('words', 'words@2');
+  await serves('others', 'words@3');
+  const models = (code, ...args) => command(['models', ...args, '--store', store], { code });
+  assert.match((await models(1, 'show', 'words@stable')).stderr, /words@stable is words@3 at "others", words@2 at "words"; name the endpoint/);
+  assert.match((await models(0, 'show', 'words@stable', '--endpoint', 'words')).stdout, /^words@2/);
+  await models(0, 'alias', 'words@1', 'stable', '--endpoint', 'words');
+  await serves('words', 'words@1');
+  assert.equal((await server.answer('others', { text: 'even' })).model, 'words@3');
+  await models(0, 'alias', 'words@2', 'stable');
+  await serves('words', 'words@2');
+  await serves('others', 'words@2');
 });
 
 test('in the configuration, on the command line, in evaluations', { timeout: 120_000 }, async (t) => {

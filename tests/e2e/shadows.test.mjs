@@ -26,7 +26,7 @@ test('a version as good: what it would have said, and nobody sees it', { timeout
   assert.ok(answers[0].label && answers[0].confidence > 0 && answers[0].same && !answers[0].error && answers[0].request_id);
   assert.deepEqual((await admin.at('words')).models, [{ model: 'words@1', weight: 1 }]);
   const whats = (await admin.history('words')).map(({ what }) => what).filter((what) => what !== 'serving');
-  assert.deepEqual(whats, [state === 'better' ? 'rollout.better' : 'rollout.as_good', 'rollout.started']);
+  assert.deepEqual(whats, ['alias.removed', state === 'better' ? 'rollout.better' : 'rollout.as_good', 'alias.set', 'alias.set', 'rollout.started']);
 });
 
 test('a version that says other things: labels tell of both, and what disagrees is worse', { timeout: 120_000 }, async (t) => {

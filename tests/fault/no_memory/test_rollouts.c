@@ -56,7 +56,7 @@ static long until_done(bool (*work)(void *ctx), void *ctx) {
 
 static unsigned alias(const char *name) {
     unsigned version;
-    assert_true(aliases_find(store, "t", name, &version, &err));
+    assert_true(aliases_find(store, "t", "words", name, &version, &err));
     return version;
 }
 

@@ -337,8 +337,8 @@ static void assert_whole(void) {
     unsigned stable, candidate;
     char expected[64];
     assert_true(history_list(store, &(struct history_filter){.endpoint = "words"}, take_change, &last, &err));
-    assert_true(aliases_find(store, "t", ALIAS_STABLE, &stable, &err));
-    assert_true(aliases_find(store, "t", ALIAS_CANDIDATE, &candidate, &err));
+    assert_true(aliases_find(store, "t", "words", ALIAS_STABLE, &stable, &err));
+    assert_true(aliases_find(store, "t", "words", ALIAS_CANDIDATE, &candidate, &err));
     if (!r.id[0]) { /* before the first */
         assert_string_equal(last.after, "");
         assert_int_equal(stable + candidate, 0);
