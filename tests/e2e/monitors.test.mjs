@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
-import { command, createKey, folder, serve, storeWithModels, train } from './penstock.mjs';
+import { command, createKey, folder, serve, storeWithModels, train, until } from './penstock.mjs';
 import { dice, texts } from './samples.mjs';
 
 const said = texts(400, 5).slice(1).map(([text]) => text);
@@ -35,7 +35,9 @@ test('texts unlike those of training are seen, a restart forgets nothing, and wh
   for (const monitor of ['latency_p95', 'confidence', 'input_drift', 'error_rate', 'fallback_rate'])
     assert.equal(none.found(monitor)?.state, 'no_data', monitor);
   assert.equal(none.found('review_depth').value, 0);
-  await inLanes(300, (i) => server.answer('tickets', { text: said[i % said.length] }));
+  await inLanes(299, (i) => server.answer('tickets', { text: said[i % said.length] }));
+  const { request_id } = await server.answer('tickets', { text: said[0] });
+  await until('the record', async () => (await server.request('POST', '/v1/feedback', { body: { request_id, correct: false }, check: false })).status === 200);
   await server.stop();
 
   server = await again();
@@ -43,6 +45,10 @@ test('texts unlike those of training are seen, a restart forgets nothing, and wh
   assert.equal(usual.found('latency_p95').state, 'good', 'within the limit');
   assert.equal(usual.found('latency_p95').samples, 300);
   assert.ok(usual.found('latency_p95', 'infer').value > 0);
+  const spoken = usual.found('accuracy', 'feedback');
+  assert.deepEqual([spoken?.samples, spoken?.value, spoken?.limit], [1, 0, null]);
+  assert.match(spoken.detail, /^biased: /);
+  assert.equal(usual.found('accuracy').state, 'no_data', 'without audits there is no verdict');
   const before = usual.found('input_drift', 'unseen_words');
   assert.ok(before.samples === 300 && before.value !== null, JSON.stringify(before));
   const roll = dice(3);

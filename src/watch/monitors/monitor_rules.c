@@ -1,6 +1,7 @@
 /* From windows to readings: what each monitor says of an endpoint. */
 #include "watch/monitors/monitored.h"
 
+#include "watch/monitors/accuracy_estimate.h"
 #include "watch/monitors/divergence.h"
 #include "watch/monitors/monitor_series.h"
 
@@ -437,11 +438,44 @@ static void read_queue(struct reader *r) {
                           .to = r->now});
 }
 
-enum { AUDITED_LEAST = 20 };
+static void write_labels(const struct monitor_labels *l, const struct accuracy_estimate *a, char *out,
+                         size_t size) {
+    if (!a->known)
+        snprintf(out, size,
+                 "%llu audits in a week of what nobody spoke of; %d are needed (option review.audit)",
+                 (unsigned long long)l->audited, AUDITED_LEAST);
+    else
+        snprintf(
+            out, size,
+            "+-%.1f points; right: of what people decided %.1f %%, of what feedback spoke of %.1f %% (%llu), "
+            "of the rest, by %llu audits, %.1f %%",
+            100 * a->half, 100 * (l->reviewed ? a->reviewed : 0), 100 * (l->spoken_of ? a->spoken_of : 0),
+            (unsigned long long)l->spoken_of, (unsigned long long)l->audited,
+            100 * (l->audited ? a->audited : 0));
+}
 
-/* Mostly what the model was unsure of is labelled, so the labels' plain share would be too low. Each of both
- * kinds of answers counts as often as there were such answers: those that people decided by their labels, the
- * others by the audit's, which were drawn by chance. */
+/* Shown, and never compared: who speaks up is no random choice. */
+static void read_feedback(struct reader *r, const struct monitor_labels *l,
+                          const struct accuracy_estimate *a) {
+    char detail[READING_DETAIL_SIZE], checked[80] = "";
+    if (!l->spoken_of)
+        return;
+    if (l->checked)
+        snprintf(checked, sizeof checked, "; of %llu that were audited too, %llu agree",
+                 (unsigned long long)l->checked, (unsigned long long)l->agreed);
+    snprintf(detail, sizeof detail,
+             "biased: the plain share of what feedback spoke of, and who speaks up is no random choice%s",
+             checked);
+    say(r, "accuracy",
+        &(struct reading){.part = "feedback",
+                          .state = READING_GOOD,
+                          .value = a->spoken_of,
+                          .expected = NAN,
+                          .limit = NAN,
+                          .samples = l->spoken_of,
+                          .detail = detail});
+}
+
 static void read_labels(struct reader *r) {
     struct monitor_labels l = {0};
     for (size_t i = 0; i < r->facts->label_count; i++)
@@ -449,31 +483,19 @@ static void read_labels(struct reader *r) {
             l = r->facts->labels[i];
     look(r, 7 * DAY_NS);
     const struct window_version *v = main_version(r->w);
-    double unsure = (double)r->w->reviews, sure = (double)r->w->answered - unsure;
-    bool known = l.audited >= AUDITED_LEAST && l.audit_weight > 0 && (unsure <= 0 || l.reviewed > 0);
-    double among_sure = known ? l.audit_weight_right / l.audit_weight : NAN;
-    double among_unsure = l.reviewed ? (double)l.reviewed_right / (double)l.reviewed : 0;
-    double value =
-        known && sure + unsure > 0 ? (sure * among_sure + unsure * among_unsure) / (sure + unsure) : NAN;
-    double half = 1.96 * sqrt(among_sure * (1 - among_sure) / (double)(l.audited ? l.audited : 1));
+    struct accuracy_estimate a = accuracy_estimate_of(&l, r->w->answered, r->w->reviews);
     double expected = v ? v->profile->accuracy : NAN, limit = expected - r->e->limits.accuracy_drop;
     char detail[READING_DETAIL_SIZE];
-    if (known)
-        snprintf(detail, sizeof detail,
-                 "of what went out unseen %.1f %% (+-%.1f) are right by %llu audits, of what people decided "
-                 "%.1f %%",
-                 100 * among_sure, 100 * half, (unsigned long long)l.audited, 100 * among_unsure);
-    else
-        snprintf(detail, sizeof detail, "%llu audits in a week; %d are needed (option review.audit)",
-                 (unsigned long long)l.audited, AUDITED_LEAST);
+    write_labels(&l, &a, detail, sizeof detail);
     say(r, "accuracy",
-        &(struct reading){.state =
-                              isnan(value) || isnan(limit) ? READING_NO_DATA : judge(value + half < limit),
-                          .value = value,
+        &(struct reading){.state = isnan(a.value) || isnan(limit) ? READING_NO_DATA
+                                                                  : judge(a.value + a.half < limit),
+                          .value = a.value,
                           .expected = expected,
                           .limit = limit,
-                          .samples = l.reviewed + l.audited,
+                          .samples = l.reviewed + l.spoken_of + l.audited,
                           .detail = detail});
+    read_feedback(r, &l, &a);
 }
 
 enum { SCORED_LEAST = 30 };

@@ -151,8 +151,9 @@ static bool read_queues(struct monitor_known *k, struct store *s, struct error *
 /* ---- labels ---- */
 
 static struct monitor_labels *labels_of(struct monitor_known *k, struct str endpoint) {
-    if (k->label_count && str_eq(k->labels[k->label_count - 1].endpoint, endpoint))
-        return &k->labels[k->label_count - 1];
+    for (size_t i = 0; i < k->label_count; i++)
+        if (str_eq(k->labels[i].endpoint, endpoint))
+            return &k->labels[i];
     struct monitor_labels *more = realloc(k->labels, (k->label_count + 1) * sizeof *more);
     char *name = more ? str_dup(endpoint) : NULL;
     if (more)
@@ -163,18 +164,33 @@ static struct monitor_labels *labels_of(struct monitor_known *k, struct str endp
     return &k->labels[k->label_count++];
 }
 
-/* Planted items say how good the reviewers are, not the model. */
-static bool read_labels(struct monitor_known *k, struct store *s, int64_t now, struct error *err) {
-    sqlite3_stmt *q = sql_statement(
-        s,
-        "SELECT endpoint, kind, count(*), sum(label = prediction), sum(1 / share),"
-        " sum((label = prediction) / share) FROM review_items WHERE resolved > ? AND gold IS NULL"
-        " AND kind IN (0, 1) GROUP BY endpoint, kind ORDER BY endpoint",
-        err);
+static void take_decided(sqlite3_stmt *q, struct monitor_labels *l) {
+    if (sql_int_at(q, 1) == 0) {
+        l->reviewed = (uint64_t)sql_int_at(q, 2);
+        l->reviewed_right = (uint64_t)sql_int_at(q, 3);
+        return;
+    }
+    l->audited = (uint64_t)sql_int_at(q, 2);
+    l->audit_weight = sqlite3_column_double(q, 4);
+    l->audit_weight_right = sqlite3_column_double(q, 5);
+}
+
+static void take_spoken_of(sqlite3_stmt *q, struct monitor_labels *l) {
+    l->spoken_of = (uint64_t)sql_int_at(q, 1);
+    l->spoken_of_right = sqlite3_column_double(q, 2);
+    l->checked = (uint64_t)sql_int_at(q, 3);
+    l->agreed = (uint64_t)sql_int_at(q, 4);
+}
+
+/* ?1: since when, ?2: until when; the first column is the endpoint. */
+static bool read_said(struct monitor_known *k, struct store *s, int64_t now, const char *sql,
+                      void (*take)(sqlite3_stmt *q, struct monitor_labels *l), struct error *err) {
+    sqlite3_stmt *q = sql_statement(s, sql, err);
     bool row;
     if (!q)
         return false;
     sql_bind_int(q, 1, now - 7 * DAY_NS);
+    sql_bind_int(q, 2, now);
     while (sql_step(s, q, &row, err)) {
         if (!row)
             return true;
@@ -183,16 +199,31 @@ static bool read_labels(struct monitor_known *k, struct store *s, int64_t now, s
             sql_end(q);
             return fail(err, ERR_NO_MEMORY, "Out of memory for the monitors.");
         }
-        if (sql_int_at(q, 1) == 0) {
-            l->reviewed = (uint64_t)sql_int_at(q, 2);
-            l->reviewed_right = (uint64_t)sql_int_at(q, 3);
-        } else {
-            l->audited = (uint64_t)sql_int_at(q, 2);
-            l->audit_weight = sqlite3_column_double(q, 4);
-            l->audit_weight_right = sqlite3_column_double(q, 5);
-        }
+        take(q, l);
     }
     return false;
+}
+
+/* Planted items say how good the reviewers are, not the model. What feedback spoke of is known, so that an
+ * audit of it stands for nothing else. */
+static const char decided[] =
+    "SELECT endpoint, kind, count(*), sum(label = prediction), sum(1 / share),"
+    " sum((label = prediction) / share) FROM review_items AS r WHERE resolved > ?1 AND resolved <= ?2"
+    " AND gold IS NULL AND (kind = 0 OR (kind = 1 AND NOT EXISTS (SELECT 1 FROM feedback AS f"
+    " WHERE f.request_id = r.request_id AND f.correct >= 0 AND f.at > ?1 AND f.at <= ?2)))"
+    " GROUP BY endpoint, kind";
+/* What was sent to people is theirs to decide. Of an audited one the audit's word counts. */
+static const char spoken_of[] =
+    "SELECT s.endpoint, count(*), sum(coalesce(r.label = r.prediction, s.correct)), count(r.label),"
+    " sum((r.label = r.prediction) = s.correct) FROM (SELECT endpoint, request_id, avg(correct) AS correct"
+    " FROM feedback WHERE at > ?1 AND at <= ?2 AND correct >= 0 GROUP BY endpoint, request_id) AS s"
+    " LEFT JOIN review_items AS r ON r.request_id = s.request_id AND r.kind = 1 AND r.gold IS NULL"
+    " WHERE NOT EXISTS (SELECT 1 FROM review_items AS p WHERE p.request_id = s.request_id AND p.kind <> 1"
+    " AND p.gold IS NULL) GROUP BY s.endpoint";
+
+static bool read_labels(struct monitor_known *k, struct store *s, int64_t now, struct error *err) {
+    return read_said(k, s, now, decided, take_decided, err) &&
+           read_said(k, s, now, spoken_of, take_spoken_of, err);
 }
 
 /* ---- scores ---- */

@@ -73,11 +73,14 @@ struct monitor_facts {
         uint64_t calls, failed; /* since the process began */
     } const *upstreams;
     size_t upstream_count;
-    /* What people decided in the last week, by endpoint. */
+    /* What people said in the last week, by endpoint. */
     struct monitor_labels {
         struct str endpoint;
-        uint64_t reviewed, reviewed_right;       /* of what was sent to people */
-        uint64_t audited;                        /* of what went out unseen, drawn by chance … */
+        uint64_t reviewed, reviewed_right; /* of what was sent to people */
+        uint64_t spoken_of;       /* of what went out unseen, what feedback said was right or not … */
+        double spoken_of_right;   /* … half where two speakers differ; an audit's word goes first */
+        uint64_t checked, agreed; /* of these, what was audited too, and with the same result */
+        uint64_t audited;         /* of all others, drawn by chance … */
         double audit_weight, audit_weight_right; /* … each counting for 1 / its chance of being drawn */
     } const *labels;
     size_t label_count;

@@ -280,13 +280,27 @@ static void labels_count_as_often_as_what_they_stand_for(void **state) {
     pass(MINUTE);
     assert_int_equal(state_of("accuracy"), READING_NO_DATA);
     /* 40 labels, half of them right, of the unsure; but nobody was unsure here. */
-    labels = (struct monitor_labels){STR("shop"), 40, 20, 50, 5000, 4800};
+    labels = (struct monitor_labels){.endpoint = STR("shop"),
+                                     .reviewed = 40,
+                                     .reviewed_right = 20,
+                                     .audited = 50,
+                                     .audit_weight = 5000,
+                                     .audit_weight_right = 4800};
     pass(MINUTE);
     assert_int_equal(state_of("accuracy"), READING_GOOD);
     assert_true(fabs(reading("accuracy", "").value - 0.96) < 1e-9);
     labels.audit_weight_right = 2500;
     pass(MINUTE);
     assert_int_equal(state_of("accuracy"), READING_BREACHED); /* 0.5 +- 0.14, where training had 0.9 */
+    /* Of 300 of the 900 it was said, mostly by those who got a wrong answer: they stand for themselves. */
+    labels.spoken_of = 300, labels.spoken_of_right = 30, labels.audit_weight_right = 5000;
+    pass(MINUTE);
+    assert_true(fabs(reading("accuracy", "").value - (30.0 + 600) / 900) < 1e-9);
+    assert_int_equal(reading("accuracy", "").samples, 390);
+    struct reading biased = reading("accuracy", "feedback");
+    assert_int_equal(biased.state, READING_GOOD); /* shown only: there is no limit */
+    assert_true(isnan(biased.limit) && fabs(biased.value - 0.1) < 1e-9);
+    assert_non_null(strstr(biased.detail, "biased"));
 }
 
 static struct monitor_score_sums scored(uint64_t count, double mean) {
