@@ -29,6 +29,19 @@ static bool fill_risk(struct calibrated_policy *p, const struct policy_case *cas
     return true;
 }
 
+/* On rows that the score was not fitted to: these are what traffic is compared with. */
+static void note_scores(struct calibrated_policy *p, const struct policy_case *cases, size_t count) {
+    double sum = 0;
+    p->scores = histogram_linear("confidence", 0.05, 0.05, 19);
+    for (size_t i = 0; i < count; i++) {
+        if (!cases[i].certify)
+            continue;
+        histogram_add(&p->scores, (double)cases[i].score);
+        sum += (double)cases[i].score;
+    }
+    p->mean_score = p->scores.rows ? sum / (double)p->scores.rows : 0;
+}
+
 /* Manifest */
 
 static void write_share(struct json_writer *w, const char *key, double share) {
@@ -57,12 +70,22 @@ static void write_certificate(struct json_writer *w, const struct calibrated_pol
     json_object_end(w);
 }
 
+static void write_scores(struct json_writer *w, const struct calibrated_policy *p) {
+    json_key(w, "confidence");
+    json_object(w);
+    histogram_write_fields(&p->scores, w);
+    write_share(w, "mean", p->mean_score);
+    json_field_int(w, "rows", (int64_t)p->scores.rows);
+    json_object_end(w);
+}
+
 static void write_policy(struct json_writer *w, const struct calibrated_policy *p,
                          const struct model_version *v, const struct policy_rows *rows) {
     json_key(w, "policy");
     json_object(w);
     policy_write(&p->policy, w);
     json_field_text(w, "parent", v->reference);
+    write_scores(w, p);
     write_certificate(w, p, rows);
     json_object_end(w);
 }
@@ -95,6 +118,8 @@ static bool calibrate(struct calibrated_policy *p, const struct model_version *v
         return false;
     struct policy_case *cases = cases_of(&p->policy, rows);
     bool ok = (cases && fill_risk(p, cases, rows->count)) || fail(err, ERR_NO_MEMORY, "out of memory");
+    if (ok)
+        note_scores(p, cases, rows->count);
     ok = ok && policy_choose(&p->certificate, cases, rows->count, &p->wanted, err);
     free(cases);
     if (!ok)

@@ -4,6 +4,7 @@
 
 #include "learn/policy_bound.h"
 #include "learn/policy_fit.h"
+#include "learn/profile.h"
 
 enum { POLICY_SHARES = 8 };
 extern const double policy_shares[POLICY_SHARES]; /* of the table: 0.02 to 0.30 */
@@ -18,6 +19,8 @@ struct calibrated_policy {
     struct policy_certificate certificate;
     struct policy_risk_row risk[POLICY_SHARES];
     struct policy_wanted wanted;
+    struct histogram scores; /* of the certifying rows: how they lie where nothing was fitted to them */
+    double mean_score;
     struct buf manifest; /* JSON text */
 };
 

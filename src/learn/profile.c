@@ -26,10 +26,8 @@ void histogram_add(struct histogram *h, double value) {
     h->rows++;
 }
 
-void histogram_write(const struct histogram *h, struct json_writer *w) {
+void histogram_write_fields(const struct histogram *h, struct json_writer *w) {
     double rows = h->rows ? (double)h->rows : 1;
-    json_key(w, h->name);
-    json_object(w);
     json_key(w, "edges");
     json_array(w);
     for (size_t i = 0; i < h->edge_count; i++)
@@ -40,5 +38,11 @@ void histogram_write(const struct histogram *h, struct json_writer *w) {
     for (size_t i = 0; i <= h->edge_count; i++)
         json_fixed(w, (double)h->counts[i] / rows, 6);
     json_array_end(w);
+}
+
+void histogram_write(const struct histogram *h, struct json_writer *w) {
+    json_key(w, h->name);
+    json_object(w);
+    histogram_write_fields(h, w);
     json_object_end(w);
 }

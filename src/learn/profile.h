@@ -23,4 +23,5 @@ struct histogram histogram_linear(const char *name, double first, double step, s
 /* 1, 2, 4, … */
 struct histogram histogram_doubling(const char *name, size_t count);
 void histogram_add(struct histogram *h, double value);
-void histogram_write(const struct histogram *h, struct json_writer *w); /* key and value */
+void histogram_write(const struct histogram *h, struct json_writer *w);        /* key and value */
+void histogram_write_fields(const struct histogram *h, struct json_writer *w); /* of an object that is open */

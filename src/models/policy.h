@@ -4,9 +4,10 @@
  * "policy":
  *
  *     {"accept", "review", "score": {"terms": […], "weights": […], "reliability": […]}, "parent",
- * "certificate"}
+ *      "confidence": {"edges", "shares", "mean", "rows"}, "certificate"}
  *
- * Without "score" the version's own confidence is the score. Immutable once read; any thread. Some 50 ns. */
+ * "confidence": how the scores of the certifying rows lay (models/reference_profile.h). Without "score" the
+ * version's own confidence is the score. Immutable once read; any thread. Some 50 ns. */
 #pragma once
 
 #include "base/json.h"

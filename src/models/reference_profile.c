@@ -213,6 +213,11 @@ static double middle_of(const struct profile_dimension *d) {
 }
 
 /* A policy puts a score in the confidence's place, so the parent's confidences say nothing about it. */
+static uint64_t rows_of(yyjson_val *object, uint64_t otherwise) {
+    yyjson_val *rows = yyjson_obj_get(object, "rows");
+    return yyjson_is_uint(rows) ? yyjson_get_uint(rows) : otherwise;
+}
+
 static bool read_confidence(struct reference_profile *p, yyjson_val *manifest, struct error *err) {
     yyjson_val *profile = yyjson_obj_get(manifest, "profile"), *policy = yyjson_obj_get(manifest, "policy");
     yyjson_val *own = yyjson_obj_get(yyjson_obj_get(profile, "histograms"), "confidence");
@@ -221,7 +226,8 @@ static bool read_confidence(struct reference_profile *p, yyjson_val *manifest, s
     yyjson_val *histogram = scored ? scored : fitted ? NULL : own;
     if (!add_confidence(p, histogram, err))
         return false;
-    const struct profile_dimension *d = &p->dimensions[DIMENSION_CONFIDENCE];
+    struct profile_dimension *d = &p->dimensions[DIMENSION_CONFIDENCE];
+    d->rows = scored ? rows_of(scored, p->rows) : p->rows;
     p->mean_confidence = scored   ? number_or_nan(scored, "mean")
                          : fitted ? NAN
                                   : number_or_nan(yyjson_obj_get(manifest, "metrics"), "mean_confidence");
@@ -233,14 +239,15 @@ static bool read_confidence(struct reference_profile *p, yyjson_val *manifest, s
 static bool read_all(struct reference_profile *p, yyjson_val *manifest, struct error *err) {
     yyjson_val *profile = yyjson_obj_get(manifest, "profile");
     yyjson_val *features = yyjson_obj_get(profile, "features");
-    yyjson_val *rows = yyjson_obj_get(profile, "rows");
-    p->rows = yyjson_is_uint(rows) ? yyjson_get_uint(rows) : 0;
+    p->rows = rows_of(profile, 0);
     p->accuracy = number_or_nan(yyjson_obj_get(manifest, "metrics"), "accuracy");
     if (!read_confidence(p, manifest, err) || !add_labels(p, yyjson_obj_get(profile, "labels"), err) ||
         !(features ? add_features(p, features, err)
                    : add_text(p, yyjson_obj_get(profile, "histograms"), err)))
         return false;
     for (size_t i = 0; i < p->count; i++) {
+        if (i != DIMENSION_CONFIDENCE)
+            p->dimensions[i].rows = p->rows;
         p->dimensions[i].first = p->counters;
         p->counters += p->dimensions[i].bins + 2;
     }

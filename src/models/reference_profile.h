@@ -35,6 +35,7 @@ struct profile_dimension {
     enum profile_source source;
     bool category;
     bool known;     /* the shares were measured; otherwise there is nothing to compare with */
+    uint64_t rows;  /* that they were measured over; 0: not known */
     uint32_t bins;  /* 1 or more, without the two behind them */
     double *edges;  /* of a number: bins - 1, rising; bin i: edges[i-1] <= value < edges[i] */
     char **names;   /* of categories: bins */

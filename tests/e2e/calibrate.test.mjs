@@ -59,7 +59,7 @@ test('calibrate', { timeout: 240_000 }, async (t) => {
     assert.deepEqual([made.model, made.version, made.parent], ['bank', 2, 'bank@1']);
     assert.equal(made.accept, made.review);
     assert.ok(made.caught_least > 0.2, `at least ${made.caught_least} of the errors are caught`);
-    const server = await serve(t, { endpoints: { bank: { rollout: [{ model: 'bank@2' }], cache: false } } }, { store: at.store });
+    const server = await serve(t, { endpoints: { bank: { rollout: [{ model: 'bank@2' }], cache: false, monitors: { samples: 100 } } } }, { store: at.store });
     const replies = await ask(server, at.unseen);
     const reviewed = replies.filter((reply) => reply.decision === 'review');
     for (const reply of replies)
@@ -85,6 +85,16 @@ test('calibrate', { timeout: 240_000 }, async (t) => {
     assert.equal(policy.parent, 'bank@1');
     assert.equal(policy.certificate.wanted, 'review');
     assert.ok(policy.certificate.rows_certifying > 100 && policy.certificate.rows_choosing > 100);
+    const { edges, shares, mean, rows } = policy.confidence;
+    assert.deepEqual([edges.length, shares.length, rows], [19, 20, policy.certificate.rows_certifying]);
+    assert.ok(Math.abs(shares.reduce((a, b) => a + b) - 1) < 1e-4 && mean > 0.5 && mean < 1, JSON.stringify(policy.confidence));
+  });
+
+  await t.test('what it served is compared with how its scores lay', async () => {
+    const listed = JSON.parse((await command(['monitors', 'list', 'bank', '--store', at.store, '--json'])).stdout);
+    const drift = listed.find(({ monitor }) => monitor === 'confidence_drift'), mean = listed.find(({ monitor }) => monitor === 'confidence_mean');
+    assert.deepEqual([drift.state, mean.state], ['good', 'good'], JSON.stringify([drift, mean]));
+    assert.ok(drift.samples > 100 && drift.value !== null && mean.expected > 0.5, JSON.stringify(drift));
   });
 
   await t.test("an endpoint's own thresholds count before the version's", async (t) => {

@@ -176,10 +176,9 @@ static const char *nothing_known(const struct reader *r, const struct window_ver
 /* True: it drifts. `together`: how many are compared at once. */
 static bool compare(struct reader *r, const char *monitor, const char *part, const struct window_version *v,
                     const struct profile_dimension *d, size_t together, struct divergence *out) {
-    const struct reference_profile *p = v->profile;
     const uint32_t *counts = v->counts + d->first;
     char detail[READING_DETAIL_SIZE];
-    *out = divergence_of(counts, d->shares, d->bins + 2, d->known ? p->rows : 0, !d->category);
+    *out = divergence_of(counts, d->shares, d->bins + 2, d->known ? d->rows : 0, !d->category);
     bool known = out->samples >= (uint64_t)r->e->limits.samples && !isnan(out->js);
     bool breached = known && out->js > r->e->limits.drift && out->p < FALSE_ALARM / (double)together;
     double n = (double)(out->samples ? out->samples : 1);

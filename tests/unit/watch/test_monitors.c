@@ -24,13 +24,7 @@ static struct monitor_facts facts;
 static int64_t now;
 static struct error err;
 
-static struct reference_profile *profile(void) {
-    static const char manifest[] =
-        "{\"metrics\":{\"accuracy\":0.9,\"mean_confidence\":0.9},\"profile\":{\"rows\":10000,"
-        "\"histograms\":{\"confidence\":{\"edges\":[0.5,0.8],\"shares\":[0.1,0.2,0.7]}},"
-        "\"features\":{\"age\":{\"missing\":0.1,\"histogram\":{\"edges\":[10,20],\"shares\":[0.4,0.3,0.3]}},"
-        "\"city\":{\"missing\":0,\"categories\":{\"Bern\":0.5,\"Basel\":0.5}}},"
-        "\"labels\":{\"yes\":0.5,\"no\":0.5}}}";
+static struct reference_profile *read_profile(const char *manifest) {
     struct reference_profile *p;
     yyjson_doc *doc = json_parse(str_from(manifest), &err);
     assert_non_null(doc);
@@ -39,15 +33,28 @@ static struct reference_profile *profile(void) {
     return p;
 }
 
-static void begin(void) {
+static struct reference_profile *profile(void) {
+    static const char manifest[] =
+        "{\"metrics\":{\"accuracy\":0.9,\"mean_confidence\":0.9},\"profile\":{\"rows\":10000,"
+        "\"histograms\":{\"confidence\":{\"edges\":[0.5,0.8],\"shares\":[0.1,0.2,0.7]}},"
+        "\"features\":{\"age\":{\"missing\":0.1,\"histogram\":{\"edges\":[10,20],\"shares\":[0.4,0.3,0.3]}},"
+        "\"city\":{\"missing\":0,\"categories\":{\"Bern\":0.5,\"Basel\":0.5}}},"
+        "\"labels\":{\"yes\":0.5,\"no\":0.5}}}";
+    return read_profile(manifest);
+}
+
+static void begin_with(struct reference_profile *p) {
     m = monitors_new();
     assert_non_null(m);
     handle = monitors_endpoint(m, "shop");
     assert_int_equal(monitors_endpoint(m, "shop"), handle);
     monitors_configure(m, handle, &limits);
-    struct reference_profile *p = profile();
     monitors_watch(m, handle, "m@1", p);
     reference_profile_unref(p);
+}
+
+static void begin(void) {
+    begin_with(profile());
 }
 
 static int setup(void **state) {
@@ -502,6 +509,30 @@ static void what_could_not_be_recorded_is_an_error_too(void **state) {
     assert_true(fabs(r.value - 0.2) < 1e-9);
 }
 
+/* A calibrated version's scores are compared with those of its calibration, not with its parent's. */
+static void scores_are_held_against_the_calibration(void **state) {
+    static const char manifest[] =
+        "{\"profile\":{\"rows\":10000,\"histograms\":{\"confidence\":{\"edges\":[0.5,0.8],"
+        "\"shares\":[0.9,0.1,0]}},\"labels\":{\"yes\":0.5,\"no\":0.5}},"
+        "\"policy\":{\"score\":{},\"confidence\":{\"edges\":[0.5,0.8],\"shares\":[0,0.1,0.9],"
+        "\"mean\":0.85,\"rows\":400}}}";
+    struct reference_profile *p = read_profile(manifest);
+    assert_int_equal(p->dimensions[DIMENSION_CONFIDENCE].rows, 400);
+    assert_int_equal(p->dimensions[DIMENSION_LABEL].rows, 10000);
+    assert_true(fabs(p->mean_confidence - 0.85) < 1e-9);
+    monitors_free(m);
+    begin_with(p);
+    monitors_close(m, now, &facts);
+    send(400, &usual);
+    send(50, &(struct one){.confidence = 0.6, .us = 1000});
+    pass(MINUTE);
+    assert_int_equal(state_of("confidence_drift"), READING_GOOD);
+    send(400, &(struct one){.confidence = 0.4, .us = 1000});
+    pass(MINUTE);
+    assert_int_equal(state_of("confidence_drift"), READING_BREACHED);
+    assert_int_equal(state_of("confidence_mean"), READING_BREACHED);
+}
+
 int main(void) {
 #define PLAYED(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
@@ -519,6 +550,7 @@ int main(void) {
         PLAYED(what_the_store_keeps_brings_the_week_before_back),
         PLAYED(rows_that_the_store_did_not_take_are_given_again),
         PLAYED(any_number_of_labels_is_harmless),
+        PLAYED(scores_are_held_against_the_calibration),
         PLAYED(what_could_not_be_recorded_is_an_error_too),
         cmocka_unit_test(divergences_are_those_of_the_books),
         cmocka_unit_test(quantiles_are_within_their_error),
