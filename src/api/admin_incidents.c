@@ -1,5 +1,5 @@
 /* GET /v1/admin/incidents, /incidents/{id}, /incidents/{id}/export; POST /incidents/{id}/acknowledge,
- * /resolve, /comment */
+ * /escalate, /resolve, /comment */
 #include "api/jobs.h"
 #include "watch/alerts/incident_report.h"
 
@@ -108,6 +108,10 @@ static bool acknowledge(struct api_job *job, struct store *store, struct buf *ou
     return run(job, store, incident_acknowledge, out, err);
 }
 
+static bool escalate(struct api_job *job, struct store *store, struct buf *out, struct error *err) {
+    return run(job, store, incident_escalate, out, err);
+}
+
 static bool resolve(struct api_job *job, struct store *store, struct buf *out, struct error *err) {
     return run(job, store, incident_resolve, out, err);
 }
@@ -139,6 +143,10 @@ static void submit(struct call *c, bool needs_why,
 
 void admin_incident_acknowledge(struct call *c) {
     submit(c, false, acknowledge);
+}
+
+void admin_incident_escalate(struct call *c) {
+    submit(c, true, escalate);
 }
 
 void admin_incident_resolve(struct call *c) {

@@ -88,6 +88,7 @@ void admin_incidents(struct call *c);
 void admin_incident(struct call *c);
 void admin_incident_export(struct call *c);
 void admin_incident_acknowledge(struct call *c);
+void admin_incident_escalate(struct call *c);
 void admin_incident_resolve(struct call *c);
 void admin_incident_comment(struct call *c);
 void monitors_list(struct call *c);

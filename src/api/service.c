@@ -64,6 +64,7 @@ static const struct route routes[] = {
     {METHOD_GET, "/v1/admin/incidents/*", ROLE_REVIEWER, 0, admin_incident},
     {METHOD_GET, "/v1/admin/incidents/*/export", ROLE_REVIEWER, 0, admin_incident_export},
     {METHOD_POST, "/v1/admin/incidents/*/acknowledge", ROLE_ADMIN, SMALL_BODY, admin_incident_acknowledge},
+    {METHOD_POST, "/v1/admin/incidents/*/escalate", ROLE_ADMIN, SMALL_BODY, admin_incident_escalate},
     {METHOD_POST, "/v1/admin/incidents/*/resolve", ROLE_ADMIN, SMALL_BODY, admin_incident_resolve},
     {METHOD_POST, "/v1/admin/incidents/*/comment", ROLE_ADMIN, SMALL_BODY, admin_incident_comment},
     {METHOD_GET, "/v1/admin/requests", ROLE_REVIEWER, 0, admin_requests},

@@ -13,12 +13,14 @@ static const char help[] =
     "Usage: penstock incidents list [ENDPOINT] [--all]\n"
     "       penstock incidents show ID\n"
     "       penstock incidents ack ID [--why TEXT]\n"
+    "       penstock incidents escalate ID --why TEXT\n"
     "       penstock incidents comment ID --why TEXT\n"
     "       penstock incidents resolve ID --why TEXT\n"
     "       penstock incidents export ID > post-mortem.md\n\n"
     "  list      incidents that are not over, the newest first; --all: the others, too\n"
     "  show      one with its alerts and its timeline, as JSON\n"
     "  ack       takes it on: no repeats, no escalation\n"
+    "  escalate  hands it on: whom escalation would tell later is told now\n"
     "  resolve   ends one whose alerts nobody can measure any more; others end by themselves\n"
     "  export    the draft of a post-mortem, in Markdown\n\n"
     "      --why TEXT        for the timeline and the history\n"
@@ -120,6 +122,11 @@ static bool acknowledge(const struct incidents_command *c, const struct store_op
     return act(c, word, s, false, incident_acknowledge, "is taken on", err);
 }
 
+static bool escalate(const struct incidents_command *c, const struct store_option *o, const char *word,
+                     struct store *s, struct error *err) {
+    return act(c, word, s, true, incident_escalate, "is handed on; the server tells those who are next", err);
+}
+
 static bool comment(const struct incidents_command *c, const struct store_option *o, const char *word,
                     struct store *s, struct error *err) {
     return act(c, word, s, true, incident_comment, "has the comment", err);
@@ -135,7 +142,7 @@ static bool run(void *ctx, const struct store_option *o, char **words, int count
         const char *name;
         bool (*run)(const struct incidents_command *c, const struct store_option *o, const char *word,
                     struct store *s, struct error *err);
-    } commands[] = {{"list", list},       {"show", show},       {"ack", acknowledge},
+    } commands[] = {{"list", list},       {"show", show},       {"ack", acknowledge}, {"escalate", escalate},
                     {"comment", comment}, {"resolve", resolve}, {"export", export}};
     struct store *store;
     if (count > 2)
@@ -150,7 +157,8 @@ static bool run(void *ctx, const struct store_option *o, char **words, int count
         return good;
     }
     return fail(err, ERR_USAGE,
-                "\"%.40s\" is no command; expected list, show, ack, comment, resolve or export", words[0]);
+                "\"%.40s\" is no command; expected list, show, ack, escalate, comment, resolve or export",
+                words[0]);
 }
 
 static bool read_option(void *ctx, int option, const char *value, struct error *err) {

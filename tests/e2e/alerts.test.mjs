@@ -191,6 +191,8 @@ test('silences, taking on, escalation, comments, the draft of a post-mortem', { 
   assert.match(draft, /\| Acknowledged \| .* by ada, after/);
   assert.match(draft, /it was the \\<upstream\\>/);
   assert.equal((await s.server.get(`/v1/admin/incidents/${id}/export`)).json.markdown.trim(), draft.trim());
+  assert.match((await run(0, 'incidents', 'escalate', id, '--why', 'over my head', '--by', 'ada')).stdout, /is handed on/);
+  assert.match((await run(0, 'incidents', 'ack', id, '--by', 'bob')).stdout, /is taken on/); // it was nobody's again
 });
 
 test('penstock alerts test says what came back, with and without a server', { timeout: 90_000 }, async (t) => {
@@ -226,6 +228,8 @@ test('wrong words', { timeout: 60_000 }, async (t) => {
     ['GET', '/v1/admin/incidents/nothing', undefined, 404, null],
     ['POST', '/v1/admin/incidents/nothing/acknowledge', undefined, 404, null],
     ['POST', '/v1/admin/incidents/nothing/comment', {}, 400, 'why'],
+    ['POST', '/v1/admin/incidents/nothing/escalate', {}, 400, 'why'],
+    ['POST', '/v1/admin/incidents/nothing/escalate', { why: 'x' }, 404, null],
   ]) {
     const reply = await s.server.request(method, path, { body });
     assert.deepEqual([reply.status, reply.json.error.param], [status, param], `${method} ${path}: ${reply.text}`);

@@ -247,6 +247,18 @@ static bool resolve(struct store *s, struct incident_record *i, const char *who,
     return end_blind(s, i, err) && incidents_put(s, i, err) && note(s, i, "resolved", who, why, err);
 }
 
+/* It has waited for as long as any receiver's delay may be. */
+static bool escalate(struct store *s, struct incident_record *i, const char *who, const char *why,
+                     struct error *err) {
+    if (!still_open(i, err))
+        return false;
+    i->progress.state = INCIDENT_OPEN;
+    i->progress.waited_ns = INT64_MAX / 2;
+    i->acknowledged = 0;
+    i->acknowledged_by[0] = '\0';
+    return incidents_put(s, i, err) && note(s, i, "escalated", who, why, err);
+}
+
 static bool comment(struct store *s, struct incident_record *i, const char *who, const char *text,
                     struct error *err) {
     return note(s, i, "comment", who, text, err);
@@ -272,6 +284,11 @@ bool incident_acknowledge(struct store *s, struct str id, const char *who, const
 bool incident_resolve(struct store *s, struct str id, const char *who, const char *why,
                       struct incident_record *out, struct error *err) {
     return in_transaction(s, id, who, why, resolve, out, err);
+}
+
+bool incident_escalate(struct store *s, struct str id, const char *who, const char *why,
+                       struct incident_record *out, struct error *err) {
+    return in_transaction(s, id, who, why, escalate, out, err);
 }
 
 bool incident_comment(struct store *s, struct str id, const char *who, const char *text,

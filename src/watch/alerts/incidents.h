@@ -51,6 +51,10 @@ bool incident_acknowledge(struct store *s, struct str id, const char *who, const
                           struct incident_record *out, struct error *err) MUST_USE;
 bool incident_resolve(struct store *s, struct str id, const char *who, const char *why,
                       struct incident_record *out, struct error *err) MUST_USE;
+/* Hands it on: it is nobody's again, and the receivers that would be told later are told with the next looks.
+ */
+bool incident_escalate(struct store *s, struct str id, const char *who, const char *why,
+                       struct incident_record *out, struct error *err) MUST_USE;
 bool incident_comment(struct store *s, struct str id, const char *who, const char *text,
                       struct incident_record *out, struct error *err) MUST_USE;
 

@@ -240,6 +240,25 @@ static void taken_on_it_is_quiet_and_cannot_be_ended_while_it_is_seen(void **sta
     assert_string_equal(i.resolved_by, "ada");
 }
 
+static void escalated_by_hand_it_is_told_on_at_once_and_is_nobodys_again(void **state) {
+    struct incident_record i;
+    look_at("shop", "error_rate", READING_BREACHED, 0);
+    assert_false(incident_escalate(store, STR("nothing"), "ada", "too much for me", &i, &err));
+    assert_true(incident_acknowledge(store, str_from(the_alert(true).id), "ada", "", &i, &err));
+    look_at("shop", "error_rate", READING_BREACHED, 60 * MINUTE);
+    assert_told("all:opened bad:opened ");
+    assert_true(incident_escalate(store, str_from(i.id), "ada", "too much for me", &i, &err));
+    assert_int_equal(i.progress.state, INCIDENT_OPEN);
+    assert_string_equal(i.acknowledged_by, "");
+    for (int k = 0; k < 3; k++)
+        look_at("shop", "error_rate", READING_BREACHED, SECOND);
+    assert_told("all:opened bad:opened boss:escalated ");
+    assert_true(incident_acknowledge(store, str_from(i.id), "bob", "", &i, &err));
+    look_at("shop", "error_rate", READING_GOOD, MINUTE);
+    assert_false(incident_escalate(store, str_from(i.id), "ada", "late", &i, &err));
+    assert_int_equal(err.code, ERR_CONFLICT);
+}
+
 /* A look that fails did not happen: not even its first half. */
 static void a_locked_store_loses_nothing(void **state) {
     struct store *other;
@@ -349,6 +368,7 @@ int main(void) {
         TEST(maintenance_lasts_over_midnight),
         TEST(a_monitor_that_is_off_says_nothing),
         TEST(taken_on_it_is_quiet_and_cannot_be_ended_while_it_is_seen),
+        TEST(escalated_by_hand_it_is_told_on_at_once_and_is_nobodys_again),
         TEST(a_locked_store_loses_nothing),
         TEST(more_than_can_be_kept_is_said),
         TEST(the_draft_says_who_did_what),
