@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "pipeline/page_call.h"
 #include "pipeline/stages/stages.h"
+#include "pipeline/upstream.h"
 #include "watch/later_note.h"
 
 #include <stdio.h>
@@ -13,7 +14,17 @@ enum { COOKIE_SIZE = 200 };
 
 static const struct http_header no_store = {STR("cache-control"), STR("no-store")};
 
-/* {"client","role","csrf"}; csrf is empty where no session's cookie will come along. */
+/* What stands before the "/" of a model's name when no model answers, so that the page says so everywhere. */
+static void write_simulators(const struct snapshot *s, struct json_writer *w) {
+    json_key(w, "simulators");
+    json_array(w);
+    for (size_t i = 0; i < s->upstream_count; i++)
+        if (s->upstreams[i]->config->kind == UPSTREAM_SIMULATOR)
+            json_text(w, s->upstreams[i]->config->name);
+    json_array_end(w);
+}
+
+/* {"client","role","csrf",…}; csrf is empty where no session's cookie will come along. */
 static struct str describe(struct call *c, const struct client *client, struct str session) {
     struct buf *out = &c->loop->reply;
     buf_clear(out);
@@ -26,6 +37,7 @@ static struct str describe(struct call *c, const struct client *client, struct s
     json_field_text(&w, "role", role_name(client ? client->role : ROLE_ADMIN));
     json_field_text(&w, "csrf", token);
     json_field_bool(&w, "authentication", c->snapshot->config->auth.required);
+    write_simulators(c->snapshot, &w);
     json_object_end(&w);
     return buf_str(out);
 }

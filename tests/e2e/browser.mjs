@@ -1,7 +1,7 @@
 // Drives the console in Debian's Chromium. A browser's page that reports an error, or breaks the content policy, fails its test.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
-import { atEnd } from './penstock.mjs';
+import { atEnd, until } from './penstock.mjs';
 
 const chromium = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) => fs.existsSync(path));
 const axeSource = new URL('node_modules/axe-core/axe.min.js', import.meta.url);
@@ -26,8 +26,8 @@ export async function launch(t) {
   return browser;
 }
 
-// A fresh visitor: { page, problems }. Its problems must be none at the end; `expected`: what is to be seen in the console of
-// the browser (a refused call is reported there).
+// A fresh visitor: { page, problems, open, expect }. Its problems must be none at the end; `expected`, or what expect() says from
+// then on: what is to be seen in the console of the browser (a refused call is reported there).
 export async function visit(t, server, { width = 1280, height = 900, scheme = 'light', expected = /^$/ } = {}) {
   const context = await (browser?.isConnected() ? browser : await launch(t)).newContext({ viewport: { width, height }, colorScheme: scheme, reducedMotion: 'reduce', locale: 'en-GB', timezoneId: 'Europe/Berlin' });
   const page = await context.newPage();
@@ -41,7 +41,10 @@ export async function visit(t, server, { width = 1280, height = 900, scheme = 'l
   });
   const open = async (hash = '') => {
     await page.goto(`http://127.0.0.1:${server.port}/console${hash}`);
-    await page.locator('h1').first().waitFor().catch((error) => assert.fail(`${hash}: ${error.message}\n${problems.join('\n')}`));
+    // Once signed in, the page that was there before must be gone.
+    const there = (at) => document.querySelector('h1') && (document.getElementById('main')?.dataset.at ?? at).startsWith(at);
+    await until('the page', () => page.evaluate(there, hash.slice(2).split('?')[0]), 15_000).catch((error) => assert.fail(`${hash}: ${error.message}\n${problems.join('\n')}`));
   };
-  return { page, context, problems, open };
+  const expect = (words = /^$/) => (expected = words);
+  return { page, context, problems, open, expect };
 }

@@ -58,9 +58,9 @@ test('in a browser', { skip: absent, timeout: 180_000 }, async (t) => {
   const server = await serve(t, config(store));
   if (!(await hasPage(server))) return t.skip('built without the parts of the console: scripts/packages, then build again');
   await launch(t);
+  const { page, open, expect } = await visit(t, server); // one for all: a window of its own for each costs a second each
 
-  await t.test('a text is tried, and its stages and its record are shown', async (t) => {
-    const { page, open } = await visit(t, server);
+  await t.test('a text is tried, and its stages and its record are shown', async () => {
     await open('#/try/tickets');
     await page.getByLabel('Text').fill('my card was charged twice and I want the amount back');
     await page.keyboard.press('Control+Enter');
@@ -76,8 +76,7 @@ test('in a browser', { skip: absent, timeout: 180_000 }, async (t) => {
     await axe(page);
   });
 
-  await t.test('a file is dropped, read, and reviewed beside what was read in it', async (t) => {
-    const { page, open } = await visit(t, server);
+  await t.test('a file is dropped, read, and reviewed beside what was read in it', async () => {
     await open('#/try/papers');
     await page.getByRole('button', { name: 'File' }).click();
     const drop = async (bytes, name, type) => {
@@ -96,18 +95,18 @@ test('in a browser', { skip: absent, timeout: 180_000 }, async (t) => {
     assert.match(await page.locator('.verdict').innerText(), /billing/);
   });
 
-  await t.test('a file that is none gets the reason, and what to do', async (t) => {
-    const { page, open } = await visit(t, server, { expected: /status of 4/ });
+  await t.test('a file that is none gets the reason, and what to do', async () => {
+    expect(/status of 4/);
     await open('#/try/papers');
     await page.getByRole('button', { name: 'File' }).click();
     await page.locator('input[type=file]').setInputFiles({ name: 'x.pdf', mimeType: 'application/pdf', buffer: Buffer.concat([Buffer.from('7f454c4602010100000000000000000002003e0001000000', 'hex'), Buffer.alloc(400)]) });
     await page.getByRole('button', { name: 'Send' }).click();
     await page.getByRole('alert').getByText('unsupported_file_type').waitFor();
     await axe(page);
+    expect();
   });
 
-  await t.test('a rollout is begun, rolled back, begun again and promoted, each with a reason', async (t) => {
-    const { page, open } = await visit(t, server);
+  await t.test('a rollout is begun, rolled back, begun again and promoted, each with a reason', async () => {
     const serving = async () => (await server.get('/v1/endpoints')).json.data.find(({ name }) => name === 'tickets').rollout.map(({ model }) => model).join();
     const begin = async () => {
       await open('#/rollouts');
@@ -149,8 +148,8 @@ test('in a browser', { skip: absent, timeout: 180_000 }, async (t) => {
     await until('tickets@1 again', async () => (await serving()) === 'tickets@1');
   });
 
-  await t.test('a chat is streamed, and the simulator is called one', async (t) => {
-    const { page, open } = await visit(t, server, { expected: /status of 404/ }); // of a record that is not written yet
+  await t.test('a chat is streamed, and the simulator is called one', async () => {
+    expect(/status of 404/); // of a record that is not written yet
     await open('#/try/assistant');
     await page.getByText('simulator', { exact: true }).waitFor();
     await page.getByLabel('Message').fill('Hello there');
@@ -158,10 +157,15 @@ test('in a browser', { skip: absent, timeout: 180_000 }, async (t) => {
     await page.getByRole('heading', { name: 'Where the time went' }).waitFor();
     assert.match(await page.locator('.said.assistant').innerText(), /Hello there/);
     await axe(page);
+    await server.request('POST', '/v1/admin/rollouts', { body: { endpoint: 'assistant', candidate: 'local/parrot', kind: 'canary', why: 'a drill', override: 'a test' } });
+    for (const [place, name] of [['#/rollouts', 'row'], ['#/overview', 'row'], ['#/endpoints', 'row'], ['#/endpoints/assistant', 'table'], ['#/requests?endpoint=assistant', 'row'], ['#/costs?by=model', 'row']]) {
+      await open(place);
+      await page.getByRole(name).filter({ hasText: 'local/echo' }).first().getByText('simulator', { exact: true }).first().waitFor();
+    }
+    expect();
   });
 
-  await t.test('an endpoint is shown with its stages, and switched to people and back', async (t) => {
-    const { page, open } = await visit(t, server);
+  await t.test('an endpoint is shown with its stages, and switched to people and back', async () => {
     await open('#/overview');
     await page.getByRole('link', { name: 'tickets' }).click();
     await page.getByRole('heading', { name: 'Pipeline' }).waitFor();
@@ -184,10 +188,9 @@ test('in a browser', { skip: absent, timeout: 180_000 }, async (t) => {
     await page.getByRole('cell', { name: '200' }).first().waitFor();
   });
 
-  await t.test('review by the keyboard alone', async (t) => {
+  await t.test('review by the keyboard alone', async () => {
     for (const text of unsure) assert.equal((await server.answer('tickets', { text })).decision, 'review');
     const items = (await server.get('/v1/review')).json.data;
-    const { page, open } = await visit(t, server);
     const status = async (item) => (await server.get(`/v1/review/items/${item.id}`)).json;
     const document = page.locator('pre.document');
     // The item that is shown, once it is another one than `before`.
@@ -234,6 +237,7 @@ test('signing in by key, with roles', { skip: absent, timeout: 120_000 }, async 
     await page.getByLabel(/^API key/).fill(key);
     await page.getByRole('button', { name: 'Sign in' }).click();
   };
+  await server.answer('tickets', { text: unsure[0] }, { key: client });
   const one = await visit(t, server, { expected: refused });
   await one.open('#/review');
   await axe(one.page);
@@ -244,9 +248,9 @@ test('signing in by key, with roles', { skip: absent, timeout: 120_000 }, async 
   await one.page.getByText('ada').waitFor();
   assert.deepEqual(await one.page.evaluate(() => document.cookie), '', 'no script sees the cookie');
   assert.equal((await one.context.cookies()).length, 1);
-  await server.answer('tickets', { text: unsure[0] }, { key: client });
   await one.page.locator('pre.document').waitFor();
   await one.page.keyboard.press('1');
+  await one.page.getByRole('link', { name: 'Overview' }).click(); // who leaves has decided: the label is written at once
   await until('the label', async () => (await server.get('/v1/review?status=resolved', { key: reviewer })).json.data[0]?.reviewer === 'ada');
   await one.page.getByRole('button', { name: 'Sign out' }).click();
   await one.page.getByLabel(/^API key/).waitFor();

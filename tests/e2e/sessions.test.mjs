@@ -34,7 +34,7 @@ test('sessions', { timeout: 60_000 }, async (t) => {
       [admin, 'admin'],
     ]) {
       const { reply, headers, csrf } = await signIn(server, key);
-      assert.deepEqual(reply.json, { client: `the-${role}`, role, csrf, authentication: true });
+      assert.deepEqual(reply.json, { client: `the-${role}`, role, csrf, authentication: true, simulators: [] });
       const attributes = reply.headers['set-cookie'][0];
       for (const wanted of ['; HttpOnly', '; SameSite=Strict', '; Path=/', '; Max-Age=43200'])
         assert.ok(attributes.includes(wanted), `${attributes} lacks ${wanted}`);
@@ -179,7 +179,7 @@ test('sessions end with time', { timeout: 30_000 }, async (t) => {
 
 test('without authentication everybody on the loopback is the administrator', { timeout: 30_000 }, async (t) => {
   const server = await serve(t, {});
-  const local = { client: 'local', role: 'admin', csrf: '', authentication: false };
+  const local = { client: 'local', role: 'admin', csrf: '', authentication: false, simulators: [] };
   assert.deepEqual((await server.get('/console/session')).json, local);
   const signed = await server.request('POST', '/console/session', { body: { key: 'anything' } });
   assert.deepEqual([signed.json, signed.headers['set-cookie']], [local, undefined]);

@@ -6,8 +6,9 @@ export class ApiError extends Error {
   }
 }
 
-// The session's token for calls that change something, and who is told when there is no session any more.
-export const session = { csrf: '', ended: () => {} };
+// The session's token for calls that change something, the upstreams that are simulators, and who is told when there is no
+// session any more.
+export const session = { csrf: '', simulators: [], ended: () => {} };
 
 async function errorOf(reply) {
   const text = await reply.text();

@@ -101,7 +101,7 @@ function Frame({ who, onSignOut }) {
       </div>
       <div>
         ${!who.authentication && html`<div class="note-bar" role="note">Authentication is off: whoever reaches this address may do everything. Penstock allows that on loopback only.</div>`}
-        <main id="main">${page
+        <main id="main" data-at=${path.join('/')}>${page
           ? html`<${page.view} key=${page.path} path=${path.slice(1)} query=${query} who=${who} />`
           : path.length && html`<div class="page"><h1>Nothing here</h1><p>There is no page “${path[0]}” for the role ${who.role}. <a href="#/">To the start</a></p></div>`}
         </main>
@@ -113,7 +113,7 @@ function App() {
   const [state, set] = useState({});
   const load = () => api.get('/console/session').then(
     (who) => {
-      api.session.csrf = who.csrf;
+      Object.assign(api.session, { csrf: who.csrf, simulators: who.simulators });
       set({ who });
     },
     (error) => set(error.status === 401 ? { signIn: true } : { error }),

@@ -3,7 +3,7 @@ import { query as address } from './api.js';
 import { Chart } from './chart.js';
 import { html, useMemo } from './html.js';
 import { useLoad } from './load.js';
-import { Choice, Empty, Loaded, Meter, Page, Sheet, Table, Time } from './parts.js';
+import { Choice, Empty, Loaded, Meter, Model, Page, Sheet, Table, Time } from './parts.js';
 import { number, percent, usd } from './format.js';
 import { go } from './route.js';
 
@@ -22,7 +22,7 @@ function summed(data) {
 }
 
 const columns = (by, whole) => [
-  { head: by[0].toUpperCase() + by.slice(1), cell: (r) => html`<strong>${r.name || 'nobody known'}</strong>` },
+  { head: by[0].toUpperCase() + by.slice(1), cell: (r) => html`<strong>${by === 'model' ? html`<${Model} of=${r.name} />` : r.name || 'nobody known'}</strong>` },
   { head: 'Cost', right: true, cell: (r) => usd(r.cost) },
   { head: 'Of all', right: true, cell: (r) => (whole ? percent((r.cost ?? 0) / whole, 1) : '–') },
   { head: 'Requests', right: true, cell: (r) => number(r.requests) },

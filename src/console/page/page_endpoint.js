@@ -1,7 +1,7 @@
 // One endpoint: its pipeline with what each stage takes, who answers, what it leans on, and how it is set.
 import { html, useState } from './html.js';
 import { useLoad } from './load.js';
-import { Badge, Choice, Decision, Empty, Facts, Health, Loaded, Meter, Page, Serving, Sheet, Table } from './parts.js';
+import { Badge, Choice, Decision, Empty, Facts, Health, Loaded, Meter, Model, Page, Serving, Sheet, Table } from './parts.js';
 import { ms, number, percent } from './format.js';
 import { to } from './route.js';
 import { Switch } from './endpoint_switch.js';
@@ -35,7 +35,7 @@ const Decisions = ({ of }) => {
 };
 
 const versions = [
-  { head: 'Who answers', cell: (v) => html`<strong>${v.model}</strong>${v.loaded === false ? html` <${Badge} kind="bad">not loaded<//><div class="small bad-text">${v.load_error}</div>` : ''}` },
+  { head: 'Who answers', cell: (v) => html`<strong><${Model} of=${v.model} /></strong>${v.loaded === false ? html` <${Badge} kind="bad">not loaded<//><div class="small bad-text">${v.load_error}</div>` : ''}` },
   { head: 'Share', right: true, cell: (v) => percent(v.weight, v.weight * 100 % 1 ? 1 : 0) },
   { head: 'Straight out from', right: true, cell: (v) => percent(v.accept_threshold, 1) },
   { head: 'To a person below', right: true, cell: (v) => percent(v.review_threshold, 1) },
@@ -44,7 +44,7 @@ const versions = [
 
 const breaker = { closed: 'good', 'half-open': 'warn', open: 'bad' };
 const upstreams = [
-  { head: 'Upstream', cell: (u) => html`<strong>${u.name}</strong>` },
+  { head: 'Upstream', cell: (u) => html`<strong><${Model} of=${u.name} /></strong>` },
   { head: 'Breaker', cell: (u) => html`<${Badge} kind=${breaker[u.breaker]}>${u.breaker}<//>` },
   { head: 'Calls', right: true, cell: (u) => number(u.calls) },
   { head: 'Failed', right: true, cell: (u) => number(u.failures) },

@@ -2,7 +2,7 @@
 import { get, query as address } from './api.js';
 import { html, useEffect, useState } from './html.js';
 import { useLoad } from './load.js';
-import { Badge, Decision, Empty, Loaded, Page, Problem, RequestLink, Sheet, Status, Table, Time } from './parts.js';
+import { Badge, Decision, Empty, Loaded, Model, Page, Problem, RequestLink, Sheet, Status, Table, Time } from './parts.js';
 import { decisions, ms, percent, usd } from './format.js';
 import { go } from './route.js';
 import { Story } from './request_story.js';
@@ -15,7 +15,7 @@ const columns = [
   { head: 'Answer', cell: (r) => html`<span class="clip" title=${r.prediction ?? r.error?.message}>${r.prediction ?? html`<span class="quiet">${r.error?.code ?? '–'}</span>`}</span>` },
   { head: 'Confidence', right: true, cell: (r) => percent(r.confidence, 1) },
   { head: 'Decision', cell: (r) => r.decision !== 'none' && html`<${Decision} of=${r.decision} />` },
-  { head: 'Model', cell: (r) => r.model },
+  { head: 'Model', cell: (r) => html`<${Model} of=${r.model} />` },
   { head: 'Client', cell: (r) => r.client },
   { head: 'Took', right: true, cell: (r) => ms(r.latency_ms) },
   { head: 'Cost', right: true, cell: (r) => (r.cost_usd === null ? html`<span class="quiet">unknown</span>` : usd(r.cost_usd)) },

@@ -2,7 +2,7 @@
 import { segment } from './api.js';
 import { html, useEffect, useRef, useState } from './html.js';
 import { useLoad } from './load.js';
-import { Badge, Empty, Facts, Loading, Page, Problem, RequestLink, Sheet, Time } from './parts.js';
+import { Badge, Empty, Facts, Loading, Model, Page, Problem, RequestLink, Sheet, Time } from './parts.js';
 import { bytes, percent } from './format.js';
 import { go, to } from './route.js';
 import { useQueue } from './review_queue.js';
@@ -86,7 +86,7 @@ function Item({ item, queue, field }) {
       <//>
       <${Sheet} title="Why it is here">
         <div class="column"><p>${reasons[item.reason] ?? item.reason}${item.detail ? html`: <span>${item.detail}</span>` : '.'}</p>
-        <${Facts} of=${[['Endpoint', item.endpoint], ['Model', item.model], ['It says', item.prediction && item.prediction.length < 80 ? item.prediction : null],
+        <${Facts} of=${[['Endpoint', item.endpoint], ['Model', item.model && html`<${Model} of=${item.model} />`], ['It says', item.prediction && item.prediction.length < 80 ? item.prediction : null],
           ['Confidence', item.confidence === null ? null : percent(item.confidence, 1)], ['Due', item.due && html`<${Time} at=${item.due} />`], ['Note', item.note],
           ['Request', item.request_id && html`<${RequestLink} id=${item.request_id} />`]]} /></div>
       <//>

@@ -2,7 +2,7 @@
 import { post, query as address, segment } from './api.js';
 import { html, useState } from './html.js';
 import { useLoad } from './load.js';
-import { Badge, Choice, Confirm, Empty, Facts, Loaded, Page, Sheet, Table, Time } from './parts.js';
+import { Badge, Choice, Confirm, Empty, Facts, isSimulated, Loaded, Model, Page, Sheet, Table, Time } from './parts.js';
 import { ms, number, percent, usd } from './format.js';
 import { go, to } from './route.js';
 import { toast } from './toasts.js';
@@ -13,8 +13,8 @@ const State = ({ of }) => html`<${Badge} kind=${kinds[of] ?? 'warn'}>${of}<//>`;
 
 const columns = [
   { head: 'Endpoint', cell: (r) => html`<a class="name" href=${to(['rollouts', r.id])}>${r.endpoint}</a>` },
-  { head: 'From', cell: (r) => r.stable },
-  { head: 'To', cell: (r) => html`<strong>${r.candidate}</strong>` },
+  { head: 'From', cell: (r) => html`<${Model} of=${r.stable} />` },
+  { head: 'To', cell: (r) => html`<strong><${Model} of=${r.candidate} /></strong>` },
   { head: 'Kind', cell: (r) => r.kind },
   { head: 'State', cell: (r) => html`<${State} of=${r.state} />${r.state === 'running' && r.kind !== 'shadow' ? html` <span class="number">${percent(r.weight)}</span>` : ''}` },
   { head: 'Began', cell: (r) => html`<${Time} at=${r.created} />` },
@@ -83,7 +83,7 @@ function One({ id, who }) {
   const r = from.data;
   const latest = !newest.data || newest.data.data[0]?.id === id; // an older one has nothing to go back from
   const ways_on = r && who.role === 'admin' && latest ? possible(r) : [];
-  return html`<${Page} title=${r ? `${r.stable} → ${r.candidate}` : 'Rollout'} lead=${r && html`<span class="row"><${State} of=${r.state} /> ${r.kind} at <a href=${to(['endpoints', r.endpoint])}>${r.endpoint}</a></span>`}
+  return html`<${Page} title=${r ? `${r.stable} → ${r.candidate}` : 'Rollout'} lead=${r && html`<span class="row"><${State} of=${r.state} /> ${r.kind} at <a href=${to(['endpoints', r.endpoint])}>${r.endpoint}</a>${[r.stable, r.candidate].filter(isSimulated).map((model) => html`<span>· <${Model} of=${model} /></span>`)}</span>`}
       actions=${ways_on.map((how) => html`<button class=${how === 'rollback' ? 'danger' : 'first'} onClick=${() => end(how)}>${ways[how][0]}</button>`)}>
     <${Loaded} from=${from} what="rollout">${(found) => html`
       <${Steps} of=${found} />

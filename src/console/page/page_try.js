@@ -2,7 +2,7 @@
 import { get } from './api.js';
 import { html, useEffect, useState } from './html.js';
 import { useLoad } from './load.js';
-import { Empty, Loaded, Page } from './parts.js';
+import { Empty, Loaded, Model, Page } from './parts.js';
 import { go, to } from './route.js';
 import { Chat } from './try_chat.js';
 import { Predict } from './try_predict.js';
@@ -11,7 +11,7 @@ const kinds = { classify: 'predicts', chat: 'answers chats', embed: 'makes vecto
 
 function Endpoint({ endpoint }) {
   return html`<p class="small quiet">${endpoint.description}${endpoint.description ? ' · ' : ''}
-    ${kinds[endpoint.kind]} by ${endpoint.rollout.map(({ model, weight }) => `${model}${endpoint.rollout.length > 1 ? ` (${Math.round(weight * 100)} %)` : ''}`).join(', ')}</p>`;
+    ${kinds[endpoint.kind]} by ${endpoint.rollout.map(({ model, weight }, i) => html`${i ? ', ' : ''}<${Model} of=${model} />${endpoint.rollout.length > 1 ? ` (${Math.round(weight * 100)} %)` : ''}`)}</p>`;
 }
 
 function Chosen({ endpoint, who }) {

@@ -1,4 +1,5 @@
 // What pages are made of: small pieces without state of their own, or with little.
+import { session } from './api.js';
 import { html, useEffect, useRef, useState } from './html.js';
 import { ago, bytes, decisions, ms, number, percent, time } from './format.js';
 import { to } from './route.js';
@@ -37,8 +38,14 @@ const healths = { ok: ['good', 'well'], unknown: ['', 'too few requests to tell'
 export const Health = ({ of, short }) => html`<${Badge} kind=${healths[of.health][0]}>${healths[of.health][1]}<//>
   ${!short && of.reasons.map((reason) => html`<div class="small">${reason}</div>`)}`;
 
+export const isSimulated = (model) => session.simulators.some((upstream) => model === upstream || model?.startsWith(`${upstream}/`));
+
+// A simulator is called one wherever it is met.
+export const Simulator = () => html`<${Badge} kind="warn" title="No model answers here: Penstock's own simulator does.">simulator<//>`;
+export const Model = ({ of }) => html`${of}${isSimulated(of) ? html` <${Simulator} />` : ''}`;
+
 // Who answers, with shares where there are several.
-export const Serving = ({ of }) => of.map(({ model, weight, simulator }) => html`<div>${model}${of.length > 1 ? html` <span class="quiet number">${percent(weight, weight * 100 % 1 ? 1 : 0)}</span>` : ''}${simulator ? html` <${Badge} kind="warn">simulator<//>` : ''}</div>`);
+export const Serving = ({ of }) => of.map(({ model, weight }) => html`<div><${Model} of=${model} />${of.length > 1 ? html` <span class="quiet number">${percent(weight, weight * 100 % 1 ? 1 : 0)}</span>` : ''}</div>`);
 
 export const Loading = ({ what = 'Loading' }) => html`<p class="loading" role="status">${what} …</p>`;
 

@@ -1,7 +1,7 @@
 // One request's whole story: what came of it, where the time went, who asked, what people said of it, and where the model that
 // answered comes from.
 import { html } from './html.js';
-import { Badge, Decision, Facts, Sheet, Status, Time, Waterfall } from './parts.js';
+import { Badge, Decision, Facts, Model, Sheet, Status, Time, Waterfall } from './parts.js';
 import { bytes, decisions, ms, number, percent, usd } from './format.js';
 import { to } from './route.js';
 
@@ -11,7 +11,7 @@ function Outcome({ of: r }) {
       <div class="row verdict"><strong>${r.prediction ?? (r.error ? 'an error' : 'no prediction')}</strong> ${r.decision !== 'none' && html`<${Decision} of=${r.decision} />`} <${Status} of=${r.status} /></div>
       <p class="small quiet">${decisions[r.decision]?.[1] ?? 'nothing was decided'}</p>
       ${r.error && html`<div class="problem"><p><strong>${r.error.code}</strong></p><p>${r.error.message}</p></div>`}
-      <${Facts} of=${[['Model', r.model], ['Confidence', r.confidence === null ? null : percent(r.confidence, 2)], ['Fallback', r.fallback], ['Cache', r.cache], ['Malware scan', r.scan],
+      <${Facts} of=${[['Model', r.model && html`<${Model} of=${r.model} />`], ['Confidence', r.confidence === null ? null : percent(r.confidence, 2)], ['Fallback', r.fallback], ['Cache', r.cache], ['Malware scan', r.scan],
         ['Recognition', r.ocr_confidence === undefined ? null : `confidence ${percent(r.ocr_confidence, 1)} on the worst page`], ['Cost', usd(r.cost_usd)]]} />
     </div>
   <//>`;

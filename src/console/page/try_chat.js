@@ -1,7 +1,7 @@
 // A chat by hand, streamed, with what the request's record says of it afterwards.
 import { call, get } from './api.js';
 import { html, useEffect, useRef, useState } from './html.js';
-import { Badge, Decision, Facts, Problem, RequestLink, Sheet, Waterfall } from './parts.js';
+import { Badge, Decision, Facts, isSimulated, Model, Problem, RequestLink, Sheet, Waterfall } from './parts.js';
 import { ms, number, usd } from './format.js';
 
 // The data of server-sent events, one by one. A frame may come in several pieces.
@@ -50,7 +50,7 @@ async function recordOf(id) {
 const Story = ({ record }) => html`<${Sheet} title="Where the time went" aside=${html`<${Badge}>${ms(record.latency_ms)}<//>`}>
   <div class="column">
     <${Waterfall} stages=${record.stages} total=${record.latency_ms} passing />
-    <${Facts} of=${[['Model', record.model], ['Decision', html`<${Decision} of=${record.decision} />`], ['First token', record.first_token_ms ? ms(record.first_token_ms) : null],
+    <${Facts} of=${[['Model', record.model && html`<${Model} of=${record.model} />`], ['Decision', html`<${Decision} of=${record.decision} />`], ['First token', record.first_token_ms ? ms(record.first_token_ms) : null],
       ['Tokens', record.usage ? `${number(record.usage.input_tokens)} in, ${number(record.usage.output_tokens)} out` : null], ['Cost', usd(record.cost_usd)],
       ['Request', html`<${RequestLink} id=${record.request_id} />`]]} />
   </div>
@@ -87,7 +87,7 @@ export function Chat({ endpoint, who }) {
   const hurry = (event) => event.key === 'Enter' && !event.shiftKey && !event.isComposing && (event.preventDefault(), event.target.form.requestSubmit());
   return html`<div class="halves">
     <div class="sheet column">
-      ${endpoint.rollout.some(({ simulator }) => simulator) && html`<p><${Badge} kind="warn">simulator<//> <span class="small">No model answers here: what is asked is repeated.</span></p>`}
+      ${endpoint.rollout.some(({ model }) => isSimulated(model)) && html`<p class="small">No model answers here: what is asked is repeated.</p>`}
       <div class="talk" role="log" aria-label="The conversation">${messages.map(({ role, content }) => html`<div class="said ${role}"><span class="hidden-text">${role}: </span>${content || '…'}</div>`)}</div>
       <form class="column" onSubmit=${send}>
         <label class="field">Message<textarea ref=${field} name="message" required value=${text} onInput=${(event) => setText(event.target.value)} onKeyDown=${hurry} placeholder="Enter sends, Shift+Enter begins a line"></textarea></label>
