@@ -1,6 +1,6 @@
 // Alerts: what is pending or fires, what is silenced and by whom, and whether the messages came through.
 import { post, remove, segment } from './api.js';
-import { html, useState } from './html.js';
+import { html, useEffect, useState } from './html.js';
 import { useLoad } from './load.js';
 import { Badge, Choice, Confirm, Empty, Loaded, Page, Sheet, Table, Time } from './parts.js';
 import { number } from './format.js';
@@ -63,11 +63,31 @@ const messages = [
   { head: 'State', cell: (m) => html`<${Badge} kind=${deliveries[m.state]}>${m.state}<//>` }, { head: 'Tries', right: true, cell: (m) => number(m.tries) }, { head: 'Answer', cell: (m) => html`<span class="small">${m.status || ''} ${m.answer}</span>` },
 ];
 
-export function Messages({ incident: id }) {
-  const from = useLoad(`/v1/admin/alerts/messages?limit=30${id ? `&incident=${segment(id)}` : ''}`, { every: 10_000 });
-  return html`<${Sheet} title="Messages"><${Loaded} from=${from} what="messages">${({ data }) => (data.length
+// To each receiver, for real: what came of it is in the list below.
+function Trial({ onSent }) {
+  const [busy, set] = useState(false);
+  const send = async () => {
+    set(true);
+    try {
+      const { messages: sent } = await post('/v1/admin/alerts/test', {});
+      toast(`${number(sent)} test ${sent === 1 ? 'message is' : 'messages are'} on the way`);
+      onSent();
+    } catch (error) {
+      toast(`No test message was sent: ${error.message}`, { ms: 12_000 });
+    }
+    set(false);
+  };
+  return html`<button disabled=${busy} onClick=${send}>Send a test message</button>`;
+}
+
+export function Messages({ incident: id, who }) {
+  const [every, look] = useState(10_000);
+  const from = useLoad(`/v1/admin/alerts/messages?limit=30${id ? `&incident=${segment(id)}` : ''}`, { every });
+  useEffect(() => look(from.data?.data.some(({ state }) => state === 'waiting') ? 1000 : 10_000), [from.data]);
+  const trial = !id && who.role === 'admin' && html`<${Trial} onSent=${from.reload} />`;
+  return html`<${Sheet} title="Messages" aside=${trial}><${Loaded} from=${from} what="messages">${({ data }) => (data.length
     ? html`<${Table} caption="Messages" columns=${messages} rows=${data} keyOf=${(m) => m.id} />`
-    : html`<p class="quiet">None was sent. Receivers (webhooks, mail) are set under <code>alerts</code> in the configuration; <code>penstock alerts test</code> sends one for real.</p>`)}<//><//>`;
+    : html`<p class="quiet">None was sent. Receivers (webhooks, mail) are set under <code>alerts</code> in the configuration; a test message shows whether they arrive.</p>`)}<//><//>`;
 }
 
 export function Alerts({ query, who }) {
@@ -82,7 +102,7 @@ export function Alerts({ query, who }) {
       ? html`<${Sheet}><${Table} caption="Alerts" columns=${columns} rows=${data} keyOf=${({ id }) => id} /><//>`
       : html`<${Empty} title=${state === 'all' ? 'No alert so far' : 'Nothing fires'}><p>Alerts come from the <a href="#/monitors">monitors</a>: one that is breached for its time becomes pending, then fires, and tells the receivers.</p><//>`)}<//>
     <${Silences} who=${who} from=${silences} />
-    <${Messages} />
+    <${Messages} who=${who} />
     ${silencing && html`<${SilenceForm} of=${silencing} onClose=${() => silence()} onDone=${() => (silences.reload(), from.reload())} />`}
   <//>`;
 }

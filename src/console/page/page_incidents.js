@@ -1,6 +1,6 @@
 // Incidents: what is wrong for users, who has it, and what was done.
 import { get, post, segment } from './api.js';
-import { html, useState } from './html.js';
+import { html, useEffect, useState } from './html.js';
 import { useLoad } from './load.js';
 import { Badge, Choice, Confirm, Empty, Facts, Loaded, Page, Problem, Sheet, Table, Time } from './parts.js';
 import { go, to } from './route.js';
@@ -24,6 +24,7 @@ const columns = [
 
 const acts = {
   acknowledge: ['Take it on', 'Who escalation would call next is not called; the alerts go on.', false],
+  escalate: ['Escalate', 'It is nobody’s again until somebody takes it on, and the receivers that would be told later are told now.', true],
   comment: ['Write a note', 'It stands in the timeline.', true],
   resolve: ['Resolve', 'It is opened again by the next alert of its kind.', true],
 };
@@ -39,11 +40,15 @@ function Act({ incident, what, onDone, onClose }) {
     <label class="field">${needed ? 'What there is to say' : 'What there is to say, if anything'}<input name="why" required=${needed} maxlength="400" autocomplete="off" /></label><//>`;
 }
 
-// A post-mortem's draft, to be copied from.
+// A post-mortem's draft, to be copied or saved and gone on with.
 function Draft({ id }) {
   const [state, set] = useState({});
-  const load = () => get(address(id, 'export')).then((draft) => set({ draft }), (error) => set({ error }));
-  if (state.draft) return html`<${Sheet} title="Post-mortem, a draft"><pre class="value draft" tabindex="0">${state.draft.markdown}</pre><//>`;
+  const load = () => get(address(id, 'export')).then(({ markdown }) => set({ markdown, file: URL.createObjectURL(new Blob([markdown], { type: 'text/markdown' })) }), (error) => set({ error }));
+  useEffect(() => () => state.file && URL.revokeObjectURL(state.file), [state.file]);
+  const copy = () => navigator.clipboard.writeText(state.markdown).then(() => toast('Copied'), () => toast('The browser did not let it be copied: mark the text, or save it.'));
+  if (state.file)
+    return html`<${Sheet} title="Post-mortem, a draft" aside=${html`<span class="row"><button onClick=${copy}>Copy</button><a class="button" href=${state.file} download=${`incident-${id}.md`}>Save</a></span>`}>
+      <pre class="value draft" tabindex="0" aria-label="The draft">${state.markdown}</pre><//>`;
   return html`${state.error && html`<${Problem} error=${state.error} />`}<div><button onClick=${load}>Draft a post-mortem</button></div>`;
 }
 
@@ -51,7 +56,7 @@ function One({ id, who }) {
   const from = useLoad(address(id), { every: 10_000 });
   const [acting, act] = useState();
   const i = from.data?.incident;
-  const possible = !i || i.state === 'resolved' || who.role !== 'admin' ? [] : i.state === 'open' ? ['acknowledge', 'comment', 'resolve'] : ['comment', 'resolve'];
+  const possible = !i || i.state === 'resolved' || who.role !== 'admin' ? [] : [...(i.state === 'open' ? ['acknowledge'] : []), 'escalate', 'comment', 'resolve'];
   return html`<${Page} title=${i ? headline(i.summary) : 'Incident'} lead=${i && html`<span class="row"><${Class} of=${i.class} /> <${State} of=${i.state} /> ${i.meaning}</span>`}
       actions=${possible.map((what) => html`<button class=${what === 'acknowledge' ? 'first' : ''} onClick=${() => act(what)}>${acts[what][0]}</button>`)}>
     <${Loaded} from=${from} what="incident">${({ alerts, timeline, incident }) => html`
@@ -63,7 +68,7 @@ function One({ id, who }) {
           ['Opened', html`<${Time} at=${incident.opened} />`], ['Taken on', incident.acknowledged && html`<${Time} at=${incident.acknowledged} /> by ${incident.acknowledged_by}`],
           ['Resolved', incident.resolved && html`<${Time} at=${incident.resolved} /> by ${incident.resolved_by}`], ['Messages', incident.notices]]} /><//>
       </div>
-      <${Messages} incident=${id} /><${Draft} id=${id} />`}<//>
+      <${Messages} incident=${id} who=${who} /><${Draft} id=${id} />`}<//>
     ${acting && html`<${Act} incident=${i} what=${acting} onDone=${from.reload} onClose=${() => act()} />`}
   <//>`;
 }
