@@ -53,7 +53,7 @@ test('the page is served to be kept, and closed to everything from elsewhere', a
     assert.equal((await page(server, path)).status, 404, path);
 });
 
-test('in a browser', { skip: absent, timeout: 180_000 }, async (t) => {
+test('in a browser', { skip: absent, timeout: 400_000 }, async (t) => {
   const store = await storeWithModels(t);
   const server = await serve(t, config(store));
   if (!(await hasPage(server))) return t.skip('built without the parts of the console: scripts/packages, then build again');
@@ -226,7 +226,7 @@ test('in a browser', { skip: absent, timeout: 180_000 }, async (t) => {
   });
 });
 
-test('signing in by key, with roles', { skip: absent, timeout: 120_000 }, async (t) => {
+test('signing in by key, with roles', { skip: absent, timeout: 300_000 }, async (t) => {
   const store = await storeWithModels(t);
   const reviewer = await createKey(store, 'ada', 'reviewer'), client = await createKey(store, 'shop', 'client');
   const server = await serve(t, config(store, { auth: { required: true } }));
@@ -263,7 +263,7 @@ test('signing in by key, with roles', { skip: absent, timeout: 120_000 }, async 
   assert.equal(await two.page.getByRole('navigation').getByRole('link').count(), 1, 'a client tries, and sees no more');
 });
 
-test('dark, and at the width of a phone', { skip: absent, timeout: 120_000 }, async (t) => {
+test('dark, and at the width of a phone', { skip: absent, timeout: 300_000 }, async (t) => {
   const store = await storeWithModels(t);
   const server = await serve(t, config(store));
   if (!(await hasPage(server))) return t.skip('built without the parts of the console');

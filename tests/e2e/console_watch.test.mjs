@@ -27,7 +27,7 @@ async function drifted(server) {
 
 const shopFails = (server) => inLanes(20, () => server.request('POST', '/v1/chat/completions', { body: { model: 'shop', messages: [{ role: 'user', content: 'Hello?' }] }, check: false }));
 
-test('what is known, in a browser', { skip: absent, timeout: 180_000 }, async (t) => {
+test('what is known, in a browser', { skip: absent, timeout: 400_000 }, async (t) => {
   const hook = await webhook(t);
   const store = await storeWithModels(t);
   const env = { FIRST: `${hook.url}/first`, BOSS: `${hook.url}/boss` };
