@@ -79,6 +79,19 @@ static void print_promise(const struct policy_report *r) {
         percent(u->reviewed, u->rows), percent(u->caught, u->errors), error_share(u));
 }
 
+static void print_pairs(const struct policy_certificate *c) {
+    printf("\n  For when people cannot keep up (review.overflow), each bound proven at %g %% for all rows "
+           "together:\n  row    straight out   to a person    reviewed     errors among the rest\n"
+           "            from on         below                    seen      at most\n",
+           c->confidence * 100);
+    for (size_t i = 0; i < c->table_count; i++) {
+        const struct policy_measure *m = &c->table[i].measured;
+        printf("  %3zu      %8.4f      %8.4f     %6.1f %%   %6.2f %%   %6.2f %%\n", i + 1, c->table[i].accept,
+               c->table[i].review, percent(m->reviewed, m->rows), error_share(m),
+               100 * c->table[i].error_most);
+    }
+}
+
 void policy_report_print(const struct policy_report *r) {
     const struct policy_wanted *w = &r->policy->wanted;
     if (r->created)
@@ -92,6 +105,7 @@ void policy_report_print(const struct policy_report *r) {
     print_promise(r);
     puts("  Risk against coverage, on the rows for certifying:");
     print_table(stdout, r);
+    print_pairs(&r->policy->certificate);
     if (r->created)
         printf("\n  It serves once the endpoint's rollout names \"%s@%u\".\n", r->version->name, r->created);
 }
@@ -122,6 +136,23 @@ static void write_risk(struct json_writer *w, const struct calibrated_policy *p)
         json_field_fixed(w, "threshold", (double)p->risk[i].threshold, 6);
         write_measure(w, "score", &p->risk[i].score);
         write_measure(w, "own_confidence", &p->risk[i].own);
+        json_object_end(w);
+    }
+    json_array_end(w);
+}
+
+static void write_pairs(struct json_writer *w, const struct policy_certificate *c) {
+    json_key(w, "table");
+    json_array(w);
+    for (size_t i = 0; i < c->table_count; i++) {
+        const struct policy_pair *p = &c->table[i];
+        json_object(w);
+        json_key(w, "accept");
+        json_double(w, p->accept);
+        json_key(w, "review");
+        json_double(w, p->review);
+        json_field_fixed(w, "error_most", p->error_most, 6);
+        write_measure(w, "measured", &p->measured);
         json_object_end(w);
     }
     json_array_end(w);
@@ -164,6 +195,7 @@ bool policy_report_json(const struct policy_report *r, struct error *err) {
     write_measure(&w, "measured", &c->measured);
     write_measure(&w, "unproven", &c->unproven);
     write_risk(&w, r->policy);
+    write_pairs(&w, c);
     json_object_end(&w);
     if (!buf_terminated(&out))
         return fail(err, ERR_NO_MEMORY, "out of memory");

@@ -518,13 +518,15 @@ static void watch(uv_timer_t *timer) {
     struct process *p = timer->data;
     metrics_window_tick(p->window, clock_monotonic());
     bool rolled = rollout_driver_tick(p->rollouts, p->config);
-    review_driver_tick(p->reviews, p->config);
+    struct snapshot *s = engine_snapshot(p->engine);
+    review_driver_tick(p->reviews, s);
+    snapshot_unref(s);
     if (store_changed(p->store) || rolled) {
         reload(p, p->config);
         clear_caches(p);
     }
     audit(p);
-    struct snapshot *s = engine_snapshot(p->engine);
+    s = engine_snapshot(p->engine);
     monitoring_tick(p->monitoring, s);
     snapshot_unref(s);
 }

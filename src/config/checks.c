@@ -108,6 +108,13 @@ void check_vectors(struct loader *l, void *item, const struct option_node *at) {
                        shown);
 }
 
+void check_review(struct loader *l, void *item, const struct option_node *at) {
+    const struct config_review *r = item;
+    if (r->has_overflow_error && r->overflow != OVERFLOW_THRESHOLDS)
+        loader_problem(l, loader_place_in(l, at, "overflow_error"), at,
+                       "\"overflow_error\" needs \"overflow: thresholds\" beside it");
+}
+
 void check_output(struct loader *l, void *item, const struct option_node *at) {
     struct config_output *o = item;
     if (!o->schema && loader_has(l, at, "send_schema"))

@@ -10,6 +10,7 @@ void check_limits(struct loader *l, void *item, const struct option_node *at);
 void check_step(struct loader *l, void *item, const struct option_node *at);
 void check_budget(struct loader *l, void *item, const struct option_node *at);
 void check_upstream(struct loader *l, void *item, const struct option_node *at);
+void check_review(struct loader *l, void *item, const struct option_node *at);
 void check_output(struct loader *l, void *item, const struct option_node *at);
 void check_context(struct loader *l, void *item, const struct option_node *at);
 void check_vectors(struct loader *l, void *item, const struct option_node *at);

@@ -328,6 +328,8 @@ struct config_review {
     int64_t audit_most; /* in an hour, of each loop together */
     double gold;        /* mixed in, as a share of what arrives */
     enum review_overflow overflow;
+    double overflow_error; /* that moved thresholds keep; without it as the version was calibrated for */
+    bool has_overflow_error;
 };
 
 enum action_policy { ACTION_ALONE, ACTION_APPROVAL, ACTION_NEVER };

@@ -200,11 +200,18 @@ static const struct option review_options[] = {
     {.name = "overflow",
      ENUM(enum review_overflow, config_review, overflow, overflows),
      .standard = "none",
-     .help = "What gives where in a day items would wait beyond `deadline`: `none`; `thresholds`: those of "
-             "this file, where stricter, make way for the ones that the version's policy is certified for; "
+     .help = "What gives where in a day items would wait beyond `deadline`: `none`; `thresholds`: they "
+             "move along the version's certified table (`penstock calibrate`) as far as `overflow_error`; "
              "`fallback`: what is not sure goes to the fallbacks instead of people. Until it eases."},
+    {.name = "overflow_error",
+     PERCENT(config_review, overflow_error),
+     MARKED(config_review, has_overflow_error),
+     .standard_said = "as the version was calibrated for",
+     .help = "With `overflow: thresholds`: what may be wrong of what goes out unseen while it lasts. Every "
+             "version that serves needs a certificate with a table."},
 };
-static const struct option_group review_group = {GROUP(review_options, config_review)};
+
+static const struct option_group review_group = {GROUP(review_options, config_review), .check = check_review};
 
 static const struct option monitors_options[] = {
     {.name = "enabled",

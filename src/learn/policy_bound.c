@@ -208,6 +208,28 @@ static bool choose_error(struct policy_certificate *out, const struct choosing *
     return true;
 }
 
+/* The table */
+
+static const double table_shares[POLICY_PAIRS] = {0, 0.02, 0.05, 0.08, 0.10, 0.12, 0.15, 0.20, 0.30};
+
+/* The pairs are fixed before a certifying row is looked at, and each is held to its share of the risk. */
+static void fill_table(struct policy_certificate *out, const struct choosing *c) {
+    for (size_t i = 0; i < POLICY_PAIRS; i++) {
+        size_t most = (size_t)(table_shares[i] * (double)c->n);
+        struct pair p = most ? best_band(c, most) : (struct pair){0, 0};
+        const struct policy_pair *last = out->table_count ? &out->table[out->table_count - 1] : NULL;
+        if (!last || last->accept != p.accept || last->review != p.review)
+            out->table[out->table_count++] = (struct policy_pair){.accept = p.accept, .review = p.review};
+    }
+    double risk = (1 - c->wanted->confidence) / (double)out->table_count;
+    for (size_t i = 0; i < out->table_count; i++) {
+        struct policy_pair *row = &out->table[i];
+        struct policy_measure m = measure(c, (struct pair){row->accept, row->review}, true);
+        row->measured = m;
+        row->error_most = policy_out(&m) ? binomial_upper(m.errors - m.caught, policy_out(&m), 1 - risk) : 1;
+    }
+}
+
 bool policy_choose(struct policy_certificate *out, const struct policy_case *cases, size_t count,
                    const struct policy_wanted *wanted, struct error *err) {
     struct choosing c = {
@@ -229,9 +251,11 @@ bool policy_choose(struct policy_certificate *out, const struct policy_case *cas
                   count, c.n, count - c.n, CHOOSING_LEAST);
     else
         ok = wanted->by_error ? choose_error(&result, &c, err) : choose_review(&result, &c, err);
-    free(c.scores);
-    if (ok)
+    if (ok) {
+        fill_table(&result, &c);
         *out = result;
+    }
+    free(c.scores);
     return ok;
 }
 

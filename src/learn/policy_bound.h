@@ -35,6 +35,15 @@ static inline size_t policy_out(const struct policy_measure *m) {
     return m->rows - m->reviewed;
 }
 
+enum { POLICY_PAIRS = 9 };
+
+/* A pair of thresholds that was chosen for a share of reviews. */
+struct policy_pair {
+    double accept, review;
+    struct policy_measure measured; /* on the certifying rows */
+    double error_most;
+};
+
 struct policy_certificate {
     double accept, review;
     size_t choosing;                /* rows used for choosing */
@@ -47,6 +56,10 @@ struct policy_certificate {
     /* Thresholds that keep to what was wanted on the choosing rows and promise nothing; also on the
      * certifying rows: the difference is what the promise costs. */
     struct policy_measure unproven;
+    /* More pairs, from none to 30 % of reviews, for when there are too few people. Their bounds hold together
+     * at `confidence`, so that whichever is taken later keeps its own. */
+    struct policy_pair table[POLICY_PAIRS];
+    size_t table_count;
 };
 
 /* ERR_DATA: refused. */

@@ -49,6 +49,25 @@ static void write_share(struct json_writer *w, const char *key, double share) {
     json_fixed(w, share, 6);
 }
 
+static void write_table(struct json_writer *w, const struct policy_certificate *c) {
+    json_key(w, "table");
+    json_array(w);
+    for (size_t i = 0; i < c->table_count; i++) {
+        const struct policy_pair *p = &c->table[i];
+        json_object(w);
+        json_key(w, "accept");
+        json_double(w, p->accept);
+        json_key(w, "review");
+        json_double(w, p->review);
+        json_field_int(w, "rows", (int64_t)p->measured.rows);
+        json_field_int(w, "reviewed", (int64_t)p->measured.reviewed);
+        json_field_int(w, "errors", (int64_t)(p->measured.errors - p->measured.caught));
+        write_share(w, "error_most", p->error_most);
+        json_object_end(w);
+    }
+    json_array_end(w);
+}
+
 static void write_certificate(struct json_writer *w, const struct calibrated_policy *p,
                               const struct policy_rows *rows) {
     const struct policy_certificate *c = &p->certificate;
@@ -67,6 +86,7 @@ static void write_certificate(struct json_writer *w, const struct calibrated_pol
     write_share(w, "error_most", c->error_most);
     write_share(w, "caught_least", c->caught_least);
     write_share(w, "reviewed_most", c->reviewed_most);
+    write_table(w, c);
     json_object_end(w);
 }
 

@@ -112,8 +112,11 @@ static bool read_reliability(struct policy *p, yyjson_val *array, size_t labels,
 bool policy_read(struct policy *out, yyjson_val *object, size_t labels, struct error *err) {
     yyjson_val *score = yyjson_obj_get(object, "score");
     struct policy p = {.accept = threshold(object, "accept", 0.85),
-                       .review = threshold(object, "review", 0.60),
-                       .certified = yyjson_is_obj(yyjson_obj_get(object, "certificate"))};
+                       .review = threshold(object, "review", 0.60)};
+    const struct policy_table_row pair = {.accept = p.accept, .review = p.review};
+    *out = p;
+    if (!policy_table_read(&p.table, yyjson_obj_get(object, "certificate"), &pair, err))
+        return false;
     *out = p;
     if (!score)
         return true;

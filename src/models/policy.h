@@ -12,14 +12,15 @@
 
 #include "base/json.h"
 #include "models/backend.h"
+#include "models/policy_table.h"
 
 enum { POLICY_TERMS = 9 };
 extern const char *const policy_term_names[POLICY_TERMS];
 
 struct policy {
-    double accept, review; /* from accept on straight out, below review to a person */
-    bool certified;        /* the thresholds keep a promise that was proven on held-out rows */
-    bool fitted;           /* false: the version's own confidence is the score */
+    double accept, review;     /* from accept on straight out, below review to a person */
+    struct policy_table table; /* what is certified; count 0: nothing */
+    bool fitted;               /* false: the version's own confidence is the score */
     float weights[POLICY_TERMS];
     float *
         reliability; /* of each label, log odds of being right when it is given, less the mean; NULL: zeros */
@@ -39,8 +40,9 @@ float policy_score(const struct policy *p, const struct model_answer *a, const s
 /* Puts the score in the confidence's place, and what is left of 1 to the other labels in proportion. */
 void policy_apply(const struct policy *p, const struct policy_facts *f, struct model_answer *a);
 
-/* Thresholds that are missing or no probabilities are 0.85 and 0.60. ERR_ARTEFACT: a score that this program
- * does not know, with what is wrong; the thresholds are read all the same. `object` NULL: no policy. */
+/* Thresholds that are missing or no probabilities are 0.85 and 0.60. ERR_ARTEFACT: a score or a table that
+ * this program does not know, with what is wrong; the thresholds are read all the same. `object` NULL: no
+ * policy. */
 bool policy_read(struct policy *out, yyjson_val *object, size_t labels, struct error *err) MUST_USE;
 void policy_free(struct policy *p);
 /* The fields "accept", "review" and, where one is fitted, "score" of an object that is open. */

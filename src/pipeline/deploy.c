@@ -5,6 +5,7 @@
 #include "pipeline/deploy_segment.h"
 #include "pipeline/rollouts.h"
 #include "pipeline/serving.h"
+#include "pipeline/thresholds.h"
 #include "store/evaluations.h"
 #include "store/history.h"
 #include "work/pool.h"
@@ -134,6 +135,17 @@ static bool may_start(const struct config_endpoint *e, const struct rollout_reco
     return true;
 }
 
+/* Where thresholds are to move, the candidate must have something to move along. */
+static bool may_overflow(struct store *store, const struct config_endpoint *e, const struct rollout_record *r,
+                         unsigned version, struct error *err) {
+    char model[ROLLOUT_NAME_MAX + 1];
+    if (!version)
+        return true;
+    str_put(str_from(r->candidate), model, sizeof model);
+    *strrchr(model, '@') = '\0';
+    return thresholds_check(store, e, model, version, err);
+}
+
 bool deploy_prepare(const struct deploy_wish *c, struct store *store, const struct config *config,
                     const struct config_endpoint *e, const char *reference, struct rollout_record *r,
                     struct error *err) {
@@ -146,6 +158,7 @@ bool deploy_prepare(const struct deploy_wish *c, struct store *store, const stru
            (!c->segment || deploy_segment_fill(c->segment, config, store, r, err)) &&
            serving_alone(store, e, r->stable, err) &&
            find_candidate(store, config, e, reference, r, &version, err) && may_start(e, r, err) &&
+           (shadow || may_overflow(store, e, r, version, err)) &&
            (!shadow || deploy_shadow_check(config, r, err)) && passes_gate(c, store, r, version, err);
 }
 

@@ -59,8 +59,10 @@ struct outcome {
     enum error_code step_code;
     struct str review_reason; /* with DECISION_REVIEW */
     struct str review_detail;
-    bool spared;              /* the fallbacks are asked instead of people, who cannot keep up */
-    struct str review_action; /* that waits for approval; "" none */
+    const struct policy_table_row *moved; /* what its confidence was held against while the queue outgrows the
+                                           * people; NULL: the thresholds as ever */
+    bool spared;                          /* the fallbacks are asked instead of people, who cannot keep up */
+    struct str review_action;             /* that waits for approval; "" none */
     char review_id[ID_SIZE];
 };
 

@@ -4,6 +4,7 @@
 #include "base/hash.h"
 #include "base/ids.h"
 #include "base/log.h"
+#include "pipeline/thresholds.h"
 #include "review/gold.h"
 #include "review/stats.h"
 #include "store/endpoint_states.h"
@@ -14,6 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What stands before the rows in what is noted. */
+static const char rows_mark[] = ". Thresholds: ";
+
 enum { LOOK_MS = 1000, FORECAST_S = 10, ENDPOINTS_MAX = CONFIG_ENDPOINTS_MAX };
 
 struct queue_watch {
@@ -21,6 +25,7 @@ struct queue_watch {
     struct overflow overflow;
     struct capacity capacity;
     bool known;
+    char rows[256]; /* what moved thresholds are held against, as was noted; "" none */
 };
 
 struct review_driver {
@@ -92,6 +97,8 @@ static struct queue_watch *watch_of(struct review_driver *d, const char *endpoin
         *more = (struct queue_watch){.name = name};
         more->overflow.active = state.value[0] && strcmp(state.value, "none") != 0;
         more->overflow.since = state.at;
+        const char *rows = strstr(state.why, rows_mark);
+        str_put(rows ? str_from(rows + strlen(rows_mark)) : STR(""), more->rows, sizeof more->rows);
     }
     pthread_mutex_unlock(&d->lock);
     if (!more) {
@@ -106,12 +113,14 @@ static const char *const gives[] = {
 
 static bool note(struct review_driver *d, const struct config_endpoint *e, const struct queue_watch *w,
                  struct error *err) {
-    char why[256], wait[64] = "for ever";
+    char why[512], wait[64] = "for ever";
     if (w->capacity.wait_day_ns >= 0)
         snprintf(wait, sizeof wait, "%.1f h", w->capacity.wait_day_ns / 3600e9);
-    snprintf(why, sizeof why,
-             "%.1f items an hour come, %.1f are resolved; in a day %.0f would be open and the last wait %s",
-             w->capacity.arrivals, w->capacity.resolved, w->capacity.depth_day, wait);
+    snprintf(
+        why, sizeof why,
+        "%.1f items an hour come, %.1f are resolved; in a day %.0f would be open and the last wait %s%s%s",
+        w->capacity.arrivals, w->capacity.resolved, w->capacity.depth_day, wait, w->rows[0] ? rows_mark : "",
+        w->rows);
     const char *value = w->overflow.active ? gives[e->review.overflow] : "none";
     log_event(w->overflow.active ? LOG_WARN : LOG_INFO, "review.overflow",
               "The review queue of endpoint \"%s\" %s: %s. What gives: %s.", e->name,
@@ -119,8 +128,21 @@ static bool note(struct review_driver *d, const struct config_endpoint *e, const
     return endpoint_state_set(d->store, e->name, ENDPOINT_OVERFLOW, value, "penstock", why, err);
 }
 
-static bool forecast(struct review_driver *d, const struct config_endpoint *e, int64_t now,
+/* Which rows are in force. True: others than were noted, as after a rollout. */
+static bool take_rows(struct queue_watch *w, const struct endpoint *endpoint) {
+    char now[sizeof w->rows] = "";
+    AUTO_BUF text = BUF_INIT(4096);
+    if (w->overflow.active && endpoint->config->review.overflow == OVERFLOW_THRESHOLDS)
+        thresholds_describe(endpoint, &text);
+    str_put(buf_str(&text), now, sizeof now);
+    bool others = strcmp(now, w->rows) != 0;
+    memcpy(w->rows, now, sizeof now);
+    return others && w->overflow.active;
+}
+
+static bool forecast(struct review_driver *d, const struct endpoint *endpoint, int64_t now,
                      struct error *err) {
+    const struct config_endpoint *e = endpoint->config;
     struct capacity_seen seen;
     struct queue_watch *w = watch_of(d, e->name, err);
     if (!w || !review_seen(d->store, str_from(e->name), now, &seen, err))
@@ -130,10 +152,11 @@ static bool forecast(struct review_driver *d, const struct config_endpoint *e, i
     w->known = true;
     bool changed = overflow_step(&w->overflow, &w->capacity, e->review.deadline, now);
     pthread_mutex_unlock(&d->lock);
+    changed |= take_rows(w, endpoint);
     return !changed || note(d, e, w, err);
 }
 
-void review_driver_tick(struct review_driver *d, const struct config *config) {
+void review_driver_tick(struct review_driver *d, const struct snapshot *now_serving) {
     int64_t now = clock_monotonic(), wall = clock_wall();
     struct error err;
     if (now < d->next_ns)
@@ -142,11 +165,12 @@ void review_driver_tick(struct review_driver *d, const struct config *config) {
     bool forecasts = now >= d->next_forecast_ns;
     if (forecasts)
         d->next_forecast_ns = now + FORECAST_S * NS_PER_SECOND;
-    for (size_t i = 0; i < config->endpoint_count; i++) {
-        plant(d, &config->endpoints[i], wall);
-        if (forecasts && !forecast(d, &config->endpoints[i], wall, &err))
+    for (size_t i = 0; i < now_serving->endpoint_count; i++) {
+        const struct endpoint *e = &now_serving->endpoints[i];
+        plant(d, e->config, wall);
+        if (forecasts && !forecast(d, e, wall, &err))
             log_event(LOG_WARN, "review.forecast_failed",
-                      "The review queue of endpoint \"%s\" cannot be forecast. %s", config->endpoints[i].name,
+                      "The review queue of endpoint \"%s\" cannot be forecast. %s", e->config->name,
                       err.message);
     }
     d->looked = wall;

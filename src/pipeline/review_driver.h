@@ -5,13 +5,12 @@
 #pragma once
 
 #include "base/buf.h"
-#include "config/config.h"
-#include "store/store.h"
+#include "pipeline/snapshot.h"
 
 struct review_driver;
 struct review_driver *review_driver_new(struct store *store) MUST_USE; /* NULL: no memory */
 void review_driver_free(struct review_driver *d);                      /* NULL is fine */
 
-void review_driver_tick(struct review_driver *d, const struct config *config);
+void review_driver_tick(struct review_driver *d, const struct snapshot *now_serving);
 /* For metrics_add_writer. Any thread. */
 void review_driver_metrics(struct buf *out, void *driver);

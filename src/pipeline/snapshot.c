@@ -6,6 +6,7 @@
 #include "pipeline/budgets.h"
 #include "pipeline/segment.h"
 #include "pipeline/serving.h"
+#include "pipeline/thresholds.h"
 #include "pipeline/tuning_version.h"
 #include "store/endpoint_states.h"
 #include "store/keys.h"
@@ -327,6 +328,23 @@ static bool add_configured(struct build *b, struct endpoint *e) {
     return good;
 }
 
+/* Versions that the file names by their number: what starts once does so ever after, whatever a rollout or an
+ * alias makes of it. Of others the log tells when it comes to that. */
+static bool check_tables(struct build *b, const struct endpoint *e) {
+    bool good = true;
+    for (size_t i = 0; i < e->config->rollout_count; i++) {
+        const struct config_model *m = &e->config->rollout[i].target.model;
+        struct error err;
+        if (!m->name || m->version == 0 ||
+            thresholds_check(b->from->store, e->config, m->name, m->version, &err) ||
+            err.code != ERR_CONFLICT)
+            continue;
+        config_problem(b->problems, b->from->config, &m->place, "%s", err.message);
+        good = false;
+    }
+    return good;
+}
+
 static bool add_shares(struct build *b, struct endpoint *e) {
     struct serving now;
     struct error err;
@@ -339,7 +357,7 @@ static bool add_shares(struct build *b, struct endpoint *e) {
         config_problem(b->problems, b->from->config, NULL, "%s", err.message);
         return false;
     }
-    return now.rolled ? add_rolled(b, e, &now) : add_configured(b, e);
+    return check_tables(b, e) && (now.rolled ? add_rolled(b, e, &now) : add_configured(b, e));
 }
 
 static struct mirror *going_on(const struct snapshot *previous, const char *rollout) {
@@ -537,7 +555,8 @@ static uint64_t policy_of(const struct snapshot *s, const struct endpoint *e) {
                             c->output.check,
                             c->output.confidence,
                             (double)c->output.samples,
-                            e->overflow};
+                            e->overflow,
+                            c->review.has_overflow_error ? c->review.overflow_error : -1};
     uint64_t policy = hash64((struct str){(const char *)terms, sizeof terms}, 0);
     policy = hash64(str_from(c->output.confidence_field), policy);
     for (size_t i = 0; i < c->action_count; i++) {

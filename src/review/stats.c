@@ -1,8 +1,12 @@
 #include "review/stats.h"
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "review/audit.h"
+#include "store/endpoint_states.h"
 #include "store/sql.h"
+
+#include <string.h>
 
 #define HOUR_NS (INT64_C(3600) * 1000000000)
 
@@ -163,6 +167,26 @@ static void write_audit(struct json_writer *w, const struct review_estimate *e) 
     json_object_end(w);
 }
 
+/* What gives at the moment, and by which certified row, as the store has it. */
+static bool write_overflow(struct store *s, struct str endpoint, struct json_writer *w, struct error *err) {
+    struct endpoint_state state;
+    char name[256], since[CLOCK_TEXT_SIZE];
+    str_put(endpoint, name, sizeof name);
+    if (!endpoint_state_get(s, name, ENDPOINT_OVERFLOW, &state, err))
+        return false;
+    bool active = state.value[0] && strcmp(state.value, "none") != 0;
+    json_key(w, "overflow");
+    json_object(w);
+    json_field_text(w, "gives", active ? state.value : "none");
+    if (active) {
+        clock_format(state.at, since);
+        json_field_text(w, "since", since);
+        json_field_text(w, "why", state.why);
+    }
+    json_object_end(w);
+    return true;
+}
+
 bool review_stats(struct store *s, struct str endpoint, bool admin, int64_t now, struct buf *out,
                   struct error *err) {
     struct queue queue;
@@ -179,6 +203,8 @@ bool review_stats(struct store *s, struct str endpoint, bool admin, int64_t now,
     json_field_fixed(&w, "oldest_s", (double)seen.oldest_ns / 1e9, 0);
     write_forecast(&w, &seen);
     write_audit(&w, &audit);
+    if (!write_overflow(s, endpoint, &w, err))
+        return false;
     if (admin) {
         json_field_int(&w, "waiting", queue.waiting);
         if (!write_gold(s, endpoint, &w, err) || !write_people(s, endpoint, &w, err))

@@ -10,7 +10,8 @@ bool review_seen(struct store *s, struct str endpoint, int64_t now, struct capac
                  struct error *err) MUST_USE;
 
 /* Writes {"endpoint", "open", "waiting", "audits", "oldest_s", "arrivals_per_hour", "resolved_per_hour",
- * "people", "forecast": {depth_24h, wait_24h_s}, "audit": {labelled, accuracy, low, high}} and, for who runs
+ * "people", "forecast": {depth_24h, wait_24h_s}, "audit": {labelled, accuracy, low, high},
+ * "overflow": {gives, since, why}} and, for who runs
  * the system, "gold" and "reviewers": labels, skips, and of gold items and second opinions how many were
  * judged otherwise, with 95 % intervals. */
 bool review_stats(struct store *s, struct str endpoint, bool admin, int64_t now, struct buf *out,

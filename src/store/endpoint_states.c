@@ -75,7 +75,7 @@ static bool set(struct store *s, const char *endpoint, const char *name, const c
     struct endpoint_state was;
     if (!endpoint_state_get(s, endpoint, name, &was, err))
         return false;
-    return strcmp(was.value, value) == 0 ||
+    return (strcmp(was.value, value) == 0 && strcmp(was.why, why) == 0) ||
            (put(s, endpoint, name, value, who, why, err) &&
             note(s, endpoint, name, was.value[0] ? was.value : "auto", value, who, why, err) &&
             store_note_change(s, err));

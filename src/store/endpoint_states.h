@@ -17,7 +17,7 @@ struct endpoint_state {
 
 bool endpoint_state_get(struct store *s, const char *endpoint, const char *name, struct endpoint_state *out,
                         struct error *err) MUST_USE;
-/* Durable, in the history as `name`, and noticed by a running server. Setting what is set is fine and changes
- * nothing. ERR_INVALID_FIELD: who or why are too long. */
+/* Durable, in the history as `name`, and noticed by a running server. Setting what is set for the same reason
+ * is fine and changes nothing. ERR_INVALID_FIELD: who or why are too long. */
 bool endpoint_state_set(struct store *s, const char *endpoint, const char *name, const char *value,
                         const char *who, const char *why, struct error *err) MUST_USE;

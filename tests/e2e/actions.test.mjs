@@ -12,7 +12,7 @@ import { billingText } from './samples.mjs';
 const rollout = [{ model: 'tickets@1' }];
 const sure = { rollout, accept_threshold: 0, cache: false };
 
-test('approvals of predictions', { timeout: 60_000 }, async (t) => {
+test('approvals of predictions', { timeout: 240_000 }, async (t) => {
   const store = await storeWithModels(t);
   const server = await serve(
     t,
@@ -60,7 +60,7 @@ test('approvals of predictions', { timeout: 60_000 }, async (t) => {
   });
 });
 
-test('tool calls of chats', { timeout: 60_000 }, async (t) => {
+test('tool calls of chats', { timeout: 240_000 }, async (t) => {
   const calls = (name, args) => ({
     id: 'c1',
     object: 'chat.completion',
@@ -155,7 +155,7 @@ test('tool calls of chats', { timeout: 60_000 }, async (t) => {
   });
 });
 
-test('the switch', { timeout: 90_000 }, async (t) => {
+test('the switch', { timeout: 240_000 }, async (t) => {
   const store = await storeWithModels(t);
   const dir = folder(t);
   const lua = path.join(dir, 'rules.lua');
@@ -246,7 +246,7 @@ test('the switch', { timeout: 90_000 }, async (t) => {
   });
 });
 
-test('the random audit', { timeout: 60_000 }, async (t) => {
+test('the random audit', { timeout: 240_000 }, async (t) => {
   const store = await storeWithModels(t);
   const server = await serve(
     t,
@@ -298,7 +298,7 @@ test('the random audit', { timeout: 60_000 }, async (t) => {
 });
 
 // That it begins and ends is a matter of hours, which tests/unit/review plays; here it stands in the store as it then does.
-test('what gives where the queue outgrows the people', { timeout: 60_000 }, async (t) => {
+test('what gives where the queue outgrows the people', { timeout: 240_000 }, async (t) => {
   const store = await storeWithModels(t);
   const dir = folder(t);
   const lua = path.join(dir, 'rules.lua');
@@ -307,13 +307,22 @@ test('what gives where the queue outgrows the people', { timeout: 60_000 }, asyn
   const certified = { ...strict, rollout: [{ model: 'tickets@2' }], review: { overflow: 'thresholds' } };
   const endpoints = {
     certified,
+    moves: { ...certified, review: { overflow: 'thresholds', overflow_error: '5%' } },
     unproven: { ...strict, review: { overflow: 'thresholds' } },
     spared: { ...strict, review: { overflow: 'fallback' }, fallbacks: [{ rules: lua }] },
     bare: { ...strict, review: { overflow: 'fallback' } },
     other: { ...strict, review: { overflow: 'fallback' }, fallbacks: [{ rules: lua }] },
   };
   const sqlite = (sql) => execFileSync('sqlite3', ['-cmd', '.timeout 5000', path.join(store, 'store.db'), sql]);
-  const policy = '{"accept":0.5,"review":0.5,"certificate":{"wanted":"error"}}';
+  const counted = { rows: 1000, reviewed: 10 };
+  const policy = JSON.stringify({
+    accept: 0.5,
+    review: 0.5,
+    certificate: {
+      wanted: 'error', wanted_share: 0.02, error_most: 0.02, rows_certifying: 1000, reviewed: 100,
+      table: [{ accept: 0, review: 0, ...counted, error_most: 0.04 }, { accept: 0.1, review: 0.1, ...counted, error_most: 0.08 }],
+    },
+  });
   sqlite(`UPDATE versions SET manifest = json_set(manifest, '$.policy', json('${policy}')) WHERE version = 2`);
   const server = await serve(t, { endpoints }, { store, dir });
   const ask = (endpoint) => server.answer(endpoint, { text: billingText });
@@ -327,12 +336,22 @@ test('what gives where the queue outgrows the people', { timeout: 60_000 }, asyn
   };
   set({
     certified: 'thresholds',
+    moves: 'thresholds',
     unproven: 'thresholds',
     spared: 'fallback',
     bare: 'fallback',
     other: 'thresholds', // the file says otherwise by now
   });
-  await until('the thresholds to move', async () => (await ask('certified')).decision === 'accepted');
+  const held = await until('the thresholds to move', async () => {
+    const answer = await ask('certified');
+    return answer.decision === 'accepted' && answer;
+  });
+  assert.deepEqual(held.overflow, { row: 0, accept: 0.5, review: 0.5, error_most: 0.02 });
+  // along the table as far as the bound: 4 % are within 5 %, 8 % are not
+  assert.deepEqual((await ask('moves')).overflow, { row: 1, accept: 0, review: 0, error_most: 0.04 });
+  const stats = (await server.get('/v1/review/stats?endpoint=moves')).json.overflow;
+  assert.deepEqual([stats.gives, stats.why], ['thresholds', 'too much']);
+  assert.equal((await server.get('/v1/review/stats?endpoint=bare')).json.overflow.gives, 'fallback');
   assert.equal((await ask('unproven')).decision, 'review', 'beyond what is proven nothing moves');
   const spared = await ask('spared');
   assert.deepEqual([spared.decision, spared.prediction], ['fallback', 'account']);
@@ -340,5 +359,15 @@ test('what gives where the queue outgrows the people', { timeout: 60_000 }, asyn
   assert.equal((await ask('bare')).decision, 'review', 'what no fallback answers goes to people all the same');
   assert.equal((await ask('other')).decision, 'review');
   set({ certified: 'none' });
-  await until('the thresholds to be back', async () => (await ask('certified')).decision === 'review');
+  const back = await until('the thresholds to be back', async () => {
+    const answer = await ask('certified');
+    return answer.decision === 'review' && answer;
+  });
+  assert.equal(back.overflow, undefined);
+
+  // what has nothing to move along is refused, and what serves goes on
+  const asked = { unproven: { ...endpoints.unproven, review: { overflow: 'thresholds', overflow_error: '5%' } } };
+  await server.reload({ ...server.config, endpoints: { ...endpoints, ...asked } });
+  assert.match(JSON.stringify(server.log()), /tickets@1 has no table of certified thresholds/);
+  assert.equal((await ask('unproven')).decision, 'review');
 });

@@ -3,6 +3,7 @@
  * endpoint wants to know; where nobody told it, the answer is not sure. */
 #include "pipeline/actions.h"
 #include "pipeline/stages/stages.h"
+#include "pipeline/thresholds.h"
 #include "pipeline/verifying.h"
 
 static const double chat_accept = CHAT_ACCEPT_STANDARD / 100.0, chat_review = CHAT_REVIEW_STANDARD / 100.0;
@@ -17,25 +18,12 @@ static bool applies(const struct request *r) {
     return has_judge(r) || (held && e->config->kind != ENDPOINT_EMBED);
 }
 
-/* The file's own threshold, unless people cannot keep up: then, where lower, the one that the version's
- * policy is certified for. */
-static double relaxed(const struct request *r, double own, double certified) {
-    bool gives = r->endpoint->overflow == OVERFLOW_THRESHOLDS && !r->chat && r->version->policy.certified;
-    return gives && certified < own ? certified : own;
-}
-
-static double accept_from(const struct request *r) {
+static struct thresholds held_against(const struct request *r) {
     const struct config_endpoint *c = r->endpoint->config;
-    return c->has_accept_threshold ? relaxed(r, c->accept_threshold, r->chat ? 1 : r->version->accept)
-           : r->chat               ? chat_accept
-                                   : r->version->accept;
-}
-
-static double review_below(const struct request *r) {
-    const struct config_endpoint *c = r->endpoint->config;
-    return c->has_review_threshold ? relaxed(r, c->review_threshold, r->chat ? 1 : r->version->review)
-           : r->chat               ? chat_review
-                                   : r->version->review;
+    if (!r->chat)
+        return thresholds_of(r->endpoint, r->version);
+    return (struct thresholds){.accept = c->has_accept_threshold ? c->accept_threshold : chat_accept,
+                               .review = c->has_review_threshold ? c->review_threshold : chat_review};
 }
 
 static enum decision to_review(struct request *r, struct str reason, struct str detail) {
@@ -65,11 +53,13 @@ static enum decision ask_rules(struct request *r) {
 
 static enum decision decide(struct request *r) {
     double confidence = (double)r->outcome.confidence;
+    struct thresholds t = held_against(r);
+    r->outcome.moved = t.row;
     if (confidence < 0)
         return to_review(r, STR("unknown_confidence"), STR("the model did not say how sure it is"));
-    if (confidence >= accept_from(r))
+    if (confidence >= t.accept)
         return DECISION_ACCEPTED;
-    if (confidence < review_below(r))
+    if (confidence < t.review)
         return to_review(r, STR("low_confidence"), STR(""));
     if (r->endpoint->verify_script == NO_SCRIPT)
         return to_review(r, STR("low_confidence"), STR("in the middle band, and the endpoint has no rules"));

@@ -41,6 +41,19 @@ static void write_cost(const struct request *r, struct json_writer *w) {
         json_fixed(w, (double)cost / 1e9, 9);
 }
 
+static void write_moved(const struct request *r, struct json_writer *w) {
+    const struct policy_table_row *row = r->outcome.moved;
+    json_key(w, "overflow");
+    json_object(w);
+    json_field_int(w, "row", row - r->version->policy.table.rows);
+    json_key(w, "accept");
+    json_double(w, row->accept);
+    json_key(w, "review");
+    json_double(w, row->review);
+    json_field_fixed(w, "error_most", row->error_most, 6);
+    json_object_end(w);
+}
+
 static void write_result(const struct request *r, struct buf *out) {
     const struct outcome *o = &r->outcome;
     struct json_writer w = JSON_WRITER(out);
@@ -73,6 +86,8 @@ static void write_result(const struct request *r, struct buf *out) {
         if (o->review_detail.n)
             json_field_str(&w, "review_detail", o->review_detail);
     }
+    if (o->moved)
+        write_moved(r, &w);
     if (r->input.kind == INPUT_FILE)
         write_document(r, &w);
     json_field_ms(&w, "latency_ms", (uint64_t)(r->stage_started - r->started_ns) / 1000);

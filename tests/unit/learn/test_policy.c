@@ -44,6 +44,35 @@ static void test_error_promises_hold(void **state) {
     assert_true(broken <= promised * 10 / 100);
 }
 
+/* Whichever row of the table is taken, also one that was looked for: all of its bounds hold together. */
+static void test_the_table_s_bounds_hold_together(void **state) {
+    size_t made = 0, broken = 0;
+    for (uint64_t seed = 1; seed <= DRAWS; seed++) {
+        struct policy_case *cases = draw(2000, seed);
+        struct policy_wanted wanted = {.share = 0.12, .confidence = 0.95};
+        struct policy_certificate c;
+        struct error err;
+        bool holds = true;
+        if (!policy_choose(&c, cases, 2000, &wanted, &err)) {
+            free(cases);
+            continue;
+        }
+        made++;
+        assert_int_equal(c.table_count, POLICY_PAIRS);
+        assert_true(c.table[0].accept == 0 && c.table[0].measured.reviewed == 0);
+        for (size_t i = 0; i < c.table_count; i++) {
+            const struct policy_pair *row = &c.table[i];
+            assert_true(i == 0 || row->measured.reviewed > row[-1].measured.reviewed);
+            assert_true(row->error_most < 0.6); /* and says something */
+            holds &= (1 - row->accept) / 2 <= row->error_most;
+        }
+        broken += !holds;
+        free(cases);
+    }
+    assert_true(made > DRAWS / 2);
+    assert_true(broken <= made * 10 / 100);
+}
+
 static void test_review_promises_hold(void **state) {
     size_t promised = 0, over = 0, uncaught = 0;
     for (uint64_t seed = 1; seed <= DRAWS; seed++) {
@@ -225,6 +254,7 @@ static void test_trained_rows_are_known_again(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_error_promises_hold),
+        cmocka_unit_test(test_the_table_s_bounds_hold_together),
         cmocka_unit_test(test_review_promises_hold),
         cmocka_unit_test(test_rules_make_a_band),
         cmocka_unit_test(test_what_cannot_be_carried_is_refused),
