@@ -12,6 +12,10 @@ const struct config_action *action_named(const struct config_endpoint *e, struct
  * arena, or a constant. */
 bool action_allowed(const struct config_action *a, yyjson_val *fields, struct arena *arena, struct str *why);
 
-/* What the answer of the request would do: true where nothing of it needs a person. Otherwise the outcome's
- * review_reason ("approval", "never"), review_detail and, for an approval, review_action are set. */
+/* It needs a person: the outcome's review_reason ("approval", "never"), review_detail and, for an approval,
+ * review_action. */
+void action_hold(struct request *r, const struct config_action *a, struct str name, struct str why);
+
+/* What the answer of the request would do: true where nothing of it needs a person. Otherwise it is
+ * held. */
 bool actions_allowed(struct request *r);

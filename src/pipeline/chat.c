@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "chat/prompted.h"
+#include "pipeline/tool_calls.h"
 
 void chat_bill(struct chat *c, const struct price *price, const struct chat_usage *usage) {
     struct chat_spending *s = &c->spent;
@@ -114,6 +115,8 @@ void chat_clear(struct chat *c) {
             chat_request_clear(&c->lanes[i]->prompted);
         }
     buf_free(&c->reply);
+    passing_calls_free(c->passing);
+    c->passing = NULL;
 }
 
 void chat_drained(struct request *r) {

@@ -83,10 +83,11 @@ struct chat {
     unsigned note_count;
     int64_t counted, sized; /* estimates of the input's tokens, uncorrected; 0: not made, or void */
 
-    struct buf reply;        /* the client's: whole, or what of a stream is kept for the cache */
-    bool begun;              /* the client has received a part of its stream */
-    struct chat_facts facts; /* of the answer */
-    int64_t first_token_ns;  /* monotonic; 0: none */
+    struct buf reply;              /* the client's: whole, or what of a stream is kept for the cache */
+    struct passing_calls *passing; /* of an answer with calls that wait: what goes out; NULL: nothing */
+    bool begun;                    /* the client has received a part of its stream */
+    struct chat_facts facts;       /* of the answer */
+    int64_t first_token_ns;        /* monotonic; 0: none */
 
     struct budget_hold hold; /* live: reserved, and to be settled or released */
     struct str question;     /* for the semantic cache; .p NULL: not for it */

@@ -4,6 +4,7 @@
 #include "pipeline/chat_output.h"
 #include "pipeline/reply.h"
 #include "pipeline/stages/stages.h"
+#include "pipeline/tool_calls.h"
 
 #include <stdio.h>
 
@@ -136,7 +137,7 @@ static void write_chat(struct request *r, struct buf *out) {
             (struct http_header){STR("cache-control"), STR("no-cache")};
     }
     if (r->outcome.decision == DECISION_REVIEW && is_withheld(r))
-        write_withheld(r, out);
+        r->chat->passing ? tool_calls_write(r, out) : write_withheld(r, out);
     else
         buf_add_str(out, buf_str(&r->chat->reply));
 }

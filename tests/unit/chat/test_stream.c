@@ -1,5 +1,7 @@
 #include "chat/stream.h"
 
+#include "chat/answer_stream.h"
+
 #include "shapes.h"
 
 #define NOW 1700000000
@@ -425,6 +427,76 @@ static void a_cut_stream_is_not_whole_and_fails_in_the_clients_words(void **stat
     }
 }
 
+static void say_events(struct buf *out, const char *const *events) {
+    for (; *events; events++) {
+        struct str data = quoted(*events);
+        buf_printf(out, "data: %.*s\n\n", STR_ARG(data));
+        unquoted(data);
+    }
+}
+
+static void assert_calls(const struct chat_answer *a) {
+    static const char *const expected[] = {"t1", "f", "{\"a\":1}", "t2", "g", "{}"};
+    size_t at = 0;
+    assert_int_equal(a->choice_count, 1);
+    for (size_t i = 0; i < a->choices[0].count; i++) {
+        const struct chat_block *b = &a->choices[0].blocks[i];
+        if (b->kind != BLOCK_TOOL_CALL)
+            continue;
+        assert_true(at + 3 <= ARRAY_COUNT(expected));
+        assert_true(str_eq(b->id, str_from(expected[at])) && str_eq(b->name, str_from(expected[at + 1])) &&
+                    str_eq(b->text, str_from(expected[at + 2])));
+        at += 3;
+    }
+    assert_int_equal(at, ARRAY_COUNT(expected));
+}
+
+static void a_stream_reads_back_as_its_answer(void **state) {
+    static const enum chat_surface surfaces[] = {CHAT_COMPLETIONS, CHAT_MESSAGES, CHAT_RESPONSES};
+    for (size_t i = 0; i < ARRAY_COUNT(surfaces); i++) {
+        struct played p = play(chat_stream_events, CHAT_COMPLETIONS, surfaces[i], true);
+        struct chat_answer a;
+        struct buf room;
+        struct error err;
+        if (!chat_answer_of_stream(surfaces[i], buf_str(&p.out), NOW, &a, &room, &err))
+            fail_msg("%d: %s", (int)surfaces[i], err.message);
+        assert_calls(&a);
+        chat_answer_clear(&a);
+        buf_free(&room);
+        /* cut anywhere it is no answer */
+        struct str cut = str_slice(buf_str(&p.out), 0, p.out.n / 2);
+        assert_false(chat_answer_of_stream(surfaces[i], cut, NOW, &a, &room, &err));
+        played_free(&p);
+    }
+}
+
+static void what_cannot_be_told_apart_is_no_answer(void **state) {
+    static const char *const back_and_forth[] = {
+        "{'id':'c','choices':[{'index':0,'delta':{'tool_calls':[{'index':0,'id':'a','function':{'name':'f','"
+        "arguments':''}}]}}]}",
+        "{'id':'c','choices':[{'index':0,'delta':{'tool_calls':[{'index':1,'id':'b','function':{'name':'g','"
+        "arguments':'{}'}}]}}]}",
+        "{'id':'c','choices':[{'index':0,'delta':{'tool_calls':[{'index':0,'function':{'arguments':'{}'}}]}}]"
+        "}",
+        "{'id':'c','choices':[{'index':0,'delta':{},'finish_reason':'tool_calls'}]}",
+        "[DONE]",
+        NULL};
+    static const char *const two_choices[] = {
+        "{'id':'c','choices':[{'index':0,'delta':{'content':'x'}}]}",
+        "{'id':'c','choices':[{'index':1,'delta':{'tool_calls':[{'index':0,'id':'a','function':{'name':'f','"
+        "arguments':'{}'}}]}}]}",
+        "{'id':'c','choices':[{'index':0,'delta':{},'finish_reason':'stop'}]}", "[DONE]", NULL};
+    const char *const *all[] = {back_and_forth, two_choices};
+    for (size_t i = 0; i < ARRAY_COUNT(all); i++) {
+        AUTO_BUF stream = BUF_INIT(1 << 16);
+        struct chat_answer a;
+        struct buf room;
+        struct error err;
+        say_events(&stream, all[i]);
+        assert_false(chat_answer_of_stream(CHAT_COMPLETIONS, buf_str(&stream), NOW, &a, &room, &err));
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(messages_become_chunks),
@@ -435,6 +507,8 @@ int main(void) {
         cmocka_unit_test(broken_streams_are_told_and_add_nothing),
         cmocka_unit_test(calls_without_indexes_are_told_apart),
         cmocka_unit_test(a_cut_stream_is_not_whole_and_fails_in_the_clients_words),
+        cmocka_unit_test(a_stream_reads_back_as_its_answer),
+        cmocka_unit_test(what_cannot_be_told_apart_is_no_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
