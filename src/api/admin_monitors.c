@@ -127,6 +127,17 @@ static void write_shares(struct json_writer *w, const char *key, const double *s
     json_array_end(w);
 }
 
+/* Of a reference made of first requests; null: of training. */
+static void write_since(struct json_writer *w, int64_t since) {
+    char text[CLOCK_TEXT_SIZE];
+    if (!since) {
+        json_null(w);
+        return;
+    }
+    clock_format(since, text);
+    json_text(w, text);
+}
+
 static void write_dimension(const struct monitor_comparison *c, void *ctx) {
     struct json_writer *w = ctx;
     const struct profile_dimension *d = c->dimension;
@@ -147,6 +158,9 @@ static void write_dimension(const struct monitor_comparison *c, void *ctx) {
         json_object(w);
         write_shares(w, "shares", d->shares, d->bins);
         json_field_fixed(w, "missing", d->shares[d->bins], 6);
+        json_field_int(w, "rows", (int64_t)d->rows);
+        json_key(w, "since");
+        write_since(w, c->profile->since);
         json_object_end(w);
     } else {
         json_null(w);

@@ -307,6 +307,7 @@ struct config_monitors {
     double accuracy_drop; /* points */
     double score_drop;    /* share of the mean */
     int64_t samples;
+    int64_t reference; /* requests; 0: none is made */
 };
 enum endpoint_accepts { ACCEPTS_TEXT = 1, ACCEPTS_FILE = 2, ACCEPTS_FEATURES = 4 };
 enum endpoint_sticky { STICKY_KEY, STICKY_USER, STICKY_NONE };

@@ -280,6 +280,13 @@ static const struct option monitors_options[] = {
      .unit = "requests",
      .help = "Fewer say nothing about drift, confidence and accuracy: then a longer window is looked at, up "
              "to a week."},
+    {.name = "reference",
+     INTEGER(config_monitors, reference, 0, 100000),
+     .standard = "1000",
+     .unit = "requests",
+     .help = "A version that brought no profile (rules, ONNX, models of upstreams) is compared with so many "
+             "of its first "
+             "requests, after it alone serves the endpoint. 0: with nothing."},
 };
 static const struct option_group monitors_group = {GROUP(monitors_options, config_monitors)};
 

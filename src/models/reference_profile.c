@@ -6,14 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct {
+static const struct named_source {
     const char *name;
     enum profile_source source;
 } of_texts[] = {{"novelty", SOURCE_NOVELTY},
                 {"text_words", SOURCE_WORDS},
                 {"unseen_words", SOURCE_UNSEEN_WORDS},
                 {"unseen_grams", SOURCE_UNSEEN_GRAMS},
-                {"scarcity", SOURCE_SCARCITY}};
+                {"scarcity", SOURCE_SCARCITY}},
+  of_sizes[] = {{"text_bytes", SOURCE_SIZE}, {"input_tokens", SOURCE_SIZE}};
 
 static bool no_memory(struct error *err) {
     return fail(err, ERR_NO_MEMORY, "Out of memory for a reference profile.");
@@ -21,6 +22,11 @@ static bool no_memory(struct error *err) {
 
 static bool contradicts(const struct profile_dimension *d, const char *what, struct error *err) {
     return fail(err, ERR_ARTEFACT, "The reference profile's \"%.80s\" %s.", d->name ? d->name : "", what);
+}
+
+static uint64_t rows_of(yyjson_val *object) {
+    yyjson_val *rows = yyjson_obj_get(object, "rows");
+    return yyjson_is_uint(rows) ? yyjson_get_uint(rows) : 0;
 }
 
 /* ---- one dimension ---- */
@@ -71,6 +77,7 @@ static bool read_number(struct profile_dimension *d, yyjson_val *histogram, doub
     size_t index, max;
     if (!read_edges(d, yyjson_obj_get(histogram, "edges"), err))
         return false;
+    d->rows = rows_of(histogram);
     if (!yyjson_is_arr(shares) || yyjson_arr_size(shares) != d->bins)
         return contradicts(d, "has not one share for each interval", err);
     d->shares = calloc(d->bins + 2, sizeof *d->shares);
@@ -163,20 +170,25 @@ static bool add_features(struct reference_profile *p, yyjson_val *features, stru
     return true;
 }
 
-static bool add_text(struct reference_profile *p, yyjson_val *histograms, struct error *err) {
-    if (!yyjson_obj_get(histograms, "text_words"))
-        return true;
-    for (size_t i = 0; i < ARRAY_COUNT(of_texts); i++) {
-        yyjson_val *histogram = yyjson_obj_get(histograms, of_texts[i].name);
+static bool add_histograms(struct reference_profile *p, yyjson_val *histograms,
+                           const struct named_source *list, size_t count, struct error *err) {
+    for (size_t i = 0; i < count; i++) {
+        yyjson_val *histogram = yyjson_obj_get(histograms, list[i].name);
         if (!histogram)
             continue;
-        struct profile_dimension *d = add(p, str_from(of_texts[i].name), of_texts[i].source);
+        struct profile_dimension *d = add(p, str_from(list[i].name), list[i].source);
         if (!d)
             return no_memory(err);
         if (!read_number(d, histogram, 0, err))
             return false;
     }
     return true;
+}
+
+static bool add_text(struct reference_profile *p, yyjson_val *histograms, struct error *err) {
+    if (yyjson_obj_get(histograms, "text_words"))
+        return add_histograms(p, histograms, of_texts, ARRAY_COUNT(of_texts), err);
+    return add_histograms(p, histograms, of_sizes, ARRAY_COUNT(of_sizes), err);
 }
 
 static uint32_t *slot_of(const struct reference_profile *p, struct str label) {
@@ -213,11 +225,6 @@ static double middle_of(const struct profile_dimension *d) {
 }
 
 /* A policy puts a score in the confidence's place, so the parent's confidences say nothing about it. */
-static uint64_t rows_of(yyjson_val *object, uint64_t otherwise) {
-    yyjson_val *rows = yyjson_obj_get(object, "rows");
-    return yyjson_is_uint(rows) ? yyjson_get_uint(rows) : otherwise;
-}
-
 static bool read_confidence(struct reference_profile *p, yyjson_val *manifest, struct error *err) {
     yyjson_val *profile = yyjson_obj_get(manifest, "profile"), *policy = yyjson_obj_get(manifest, "policy");
     yyjson_val *own = yyjson_obj_get(yyjson_obj_get(profile, "histograms"), "confidence");
@@ -226,8 +233,7 @@ static bool read_confidence(struct reference_profile *p, yyjson_val *manifest, s
     yyjson_val *histogram = scored ? scored : fitted ? NULL : own;
     if (!add_confidence(p, histogram, err))
         return false;
-    struct profile_dimension *d = &p->dimensions[DIMENSION_CONFIDENCE];
-    d->rows = scored ? rows_of(scored, p->rows) : p->rows;
+    const struct profile_dimension *d = &p->dimensions[DIMENSION_CONFIDENCE];
     p->mean_confidence = scored   ? number_or_nan(scored, "mean")
                          : fitted ? NAN
                                   : number_or_nan(yyjson_obj_get(manifest, "metrics"), "mean_confidence");
@@ -239,15 +245,17 @@ static bool read_confidence(struct reference_profile *p, yyjson_val *manifest, s
 static bool read_all(struct reference_profile *p, yyjson_val *manifest, struct error *err) {
     yyjson_val *profile = yyjson_obj_get(manifest, "profile");
     yyjson_val *features = yyjson_obj_get(profile, "features");
-    p->rows = rows_of(profile, 0);
+    p->rows = rows_of(profile);
+    p->since = yyjson_get_sint(yyjson_obj_get(profile, "since"));
     p->accuracy = number_or_nan(yyjson_obj_get(manifest, "metrics"), "accuracy");
     if (!read_confidence(p, manifest, err) || !add_labels(p, yyjson_obj_get(profile, "labels"), err) ||
         !(features ? add_features(p, features, err)
                    : add_text(p, yyjson_obj_get(profile, "histograms"), err)))
         return false;
     for (size_t i = 0; i < p->count; i++) {
-        if (i != DIMENSION_CONFIDENCE)
+        if (p->dimensions[i].rows == 0)
             p->dimensions[i].rows = p->rows;
+        p->size = p->dimensions[i].source == SOURCE_SIZE ? &p->dimensions[i] : p->size;
         p->dimensions[i].first = p->counters;
         p->counters += p->dimensions[i].bins + 2;
     }
@@ -318,6 +326,7 @@ static double seen_in_text(enum profile_source source, const struct model_answer
     case SOURCE_UNSEEN_WORDS: return 1 - (double)a->known_words;
     case SOURCE_UNSEEN_GRAMS: return 1 - (double)a->known_grams;
     case SOURCE_SCARCITY: return (double)a->scarcity;
+    case SOURCE_SIZE:
     case SOURCE_FEATURE: break;
     }
     return 0;
@@ -345,7 +354,7 @@ bool reference_profile_bins(const struct reference_profile *p, const struct prof
         bins[i] = PROFILE_NOT_SEEN;
         if (d->source == SOURCE_FEATURE && i < sight->feature_count)
             bins[i] = (uint16_t)feature_bin(d, &sight->features[i]);
-        else if (d->source != SOURCE_FEATURE && sight->answer)
+        else if (d->source != SOURCE_FEATURE && d->source != SOURCE_SIZE && sight->answer)
             bins[i] = (uint16_t)profile_number_bin(d, seen_in_text(d->source, sight->answer));
         any |= bins[i] != PROFILE_NOT_SEEN;
     }

@@ -1,6 +1,7 @@
 /* How inputs and answers of a version looked when it was made: what traffic is compared with. Read from the
  * manifest ("profile", see learn/profile.h; "policy" has the confidences of a calibrated version), fixed from
- * then on. A version without one is not compared, but its confidences are counted all the same.
+ * then on. A version without one is compared with its own first requests
+ * (watch/monitors/first_reference.h), and until then its confidences are counted all the same.
  *
  * A profile is a list of dimensions: the confidence first, the label second, then the inputs: a tabular
  * version's features in its schema's order, or what a text model sees in a text. Each has bins: intervals of
@@ -27,7 +28,8 @@ enum profile_source {
     SOURCE_WORDS,
     SOURCE_UNSEEN_WORDS,
     SOURCE_UNSEEN_GRAMS,
-    SOURCE_SCARCITY
+    SOURCE_SCARCITY,
+    SOURCE_SIZE /* of the input: bytes of text, or tokens; found by the recorder, not on the loop */
 };
 
 struct profile_dimension {
@@ -46,12 +48,14 @@ struct profile_dimension {
 struct reference_profile {
     atomic_uint refs;
     uint64_t rows;          /* that it was measured over; 0: nothing is known */
+    int64_t since;          /* wall ns: made of the first requests from then on; 0: in training */
     double accuracy;        /* on rows it was not trained on; NAN: not known */
     double mean_confidence; /* likewise */
     size_t count;
     struct profile_dimension *dimensions;
-    uint32_t counters;     /* of all dimensions together */
-    uint32_t *label_slots; /* a hash of the labels' names: label + 1 */
+    struct profile_dimension *size; /* the one of SOURCE_SIZE; NULL: none */
+    uint32_t counters;              /* of all dimensions together */
+    uint32_t *label_slots;          /* a hash of the labels' names: label + 1 */
     uint32_t label_slot_count;
 };
 

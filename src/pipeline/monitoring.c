@@ -80,7 +80,25 @@ static void load(struct monitoring *g) {
     g->loaded = true;
 }
 
+static void load_references(struct monitoring *g) {
+    struct error err;
+    if (!monitors_load_references(g->monitors, g->store, &err))
+        log_event(LOG_ERROR, "monitors.not_loaded",
+                  "Versions without a profile are compared with nothing. %s", err.message);
+}
+
+/* Which version all requests go to, as long as nothing goes wrong. */
+static void say_alone(struct monitoring *g, const struct endpoint *e) {
+    char version[WINDOW_NAME_SIZE] = "";
+    struct str name =
+        e->share_count == 1 && e->switched == SWITCH_AUTO ? share_reference(&e->shares[0]) : STR("");
+    if (name.n < sizeof version)
+        str_put(name, version, sizeof version);
+    monitors_alone(g->monitors, e->monitored, version, clock_wall());
+}
+
 void monitoring_adopt(struct monitoring *g, const struct snapshot *s) {
+    load_references(g);
     monitors_begin_configuring(g->monitors);
     for (size_t i = 0; i < s->endpoint_count; i++) {
         const struct endpoint *e = &s->endpoints[i];
@@ -91,6 +109,7 @@ void monitoring_adopt(struct monitoring *g, const struct snapshot *s) {
                 watch_target(g, e, &e->steps[k].target);
         for (unsigned k = 0; k < e->share_count; k++)
             watch_target(g, e, &e->shares[k]);
+        say_alone(g, e);
     }
     load(g);
 }

@@ -328,6 +328,12 @@ static const char *const steps[] = {
     "DELETE FROM aliases WHERE endpoint = '' AND alias = 'candidate' AND EXISTS"
     " (SELECT 1 FROM aliases AS a WHERE a.model = aliases.model AND a.alias = 'candidate'"
     " AND a.version = aliases.version AND a.endpoint <> '');",
+    /* 19 */
+    /* What versions without a profile are compared with (watch/monitors/first_reference.h); at: fixed, wall
+     * ns. profile: as a manifest has it. Never changed. */
+    "CREATE TABLE monitor_references ("
+    " endpoint TEXT NOT NULL, version TEXT NOT NULL, at INTEGER NOT NULL, profile TEXT NOT NULL,"
+    " PRIMARY KEY (endpoint, version));",
 };
 
 enum { STEP_COUNT = ARRAY_COUNT(steps), AUDIT_STEP = 11 };

@@ -122,6 +122,7 @@ struct event {
     /* Where the input lies in the bins of a version's reference profile, for the monitors
      * (models/reference_profile.h); not kept in records. */
     unsigned monitored;   /* its endpoint's handle (watch/monitors/monitors.h); 0: none */
+    uint32_t input_size;  /* bytes of text, or tokens that a language model read; 0: not known */
     struct str binned_by; /* the version */
     unsigned bin_count;   /* 0: nothing is known */
     uint16_t *bins;       /* in the event's memory */

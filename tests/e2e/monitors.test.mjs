@@ -121,3 +121,34 @@ test('features that shift, are missing or were never seen are told apart, and a 
   assert.match(found('input_drift', 'age').detail, /missing 2\d\.\d % \(2\d\.\d %\)/);
   assert.equal(found('input_drift').state, 'breached');
 });
+
+test('a version that brought no profile is held against its own first requests, also after restarts', async (t) => {
+  const dir = folder(t), store = path.join(dir, 'store'), rules = path.join(dir, 'rules.lua');
+  fs.writeFileSync(rules, 'function classify(r) return r.text:find("invoice") and "billing" or "other", 0.9 end\n');
+  await command(['models', 'add', 'desk', '--rules', rules, '--label', 'billing', '--label', 'other', '--store', store]);
+  const config = { limits: { rate: 100000 }, endpoints: { desk: { rollout: [{ model: 'desk@1' }], cache: false, monitors: { samples: 50, reference: 200 } } } };
+  const again = () => serve(t, config, { store, dir: folder(t) });
+  const send = (server, count, text) => inLanes(count, (i) => server.answer('desk', { text: text(i) }));
+  const usual = (i) => (i % 2 ? `my invoice ${i}` : `hello ${i}`);
+
+  let server = await again();
+  assert.match((await readings(server, 'desk')).found('prediction_drift').detail, /too few answers|so far 0/);
+  await send(server, 220, usual);
+  await server.stop();
+  server = await again();
+  await send(server, 100, usual);
+  await server.stop();
+  server = await again();
+  const good = (await readings(server, 'desk')).found('prediction_drift');
+  assert.deepEqual([good.state, good.samples], ['good', 100], JSON.stringify(good));
+  assert.match(good.detail, /^desk@1 \(reference: first 200 requests since 20\d\d-/);
+  const { json } = await server.get('/v1/admin/monitors/desk?monitor=prediction_drift');
+  const label = json.profile.find(({ role }) => role === 'label');
+  assert.deepEqual([label.reference.rows, label.categories.toSorted()], [200, ['billing', 'other']]);
+  assert.ok(Date.parse(label.reference.since) > Date.now() - 600_000);
+  await send(server, 200, (i) => `my invoice number ${i} ${'is long '.repeat(50)}`);
+  await server.stop();
+  const listed = JSON.parse((await command(['monitors', 'list', 'desk', '--store', store, '--json'])).stdout);
+  const state = (monitor, part = '') => listed.find((one) => one.monitor === monitor && one.part === part)?.state;
+  assert.deepEqual([state('prediction_drift'), state('input_drift', 'text_bytes')], ['breached', 'breached'], JSON.stringify(listed));
+});

@@ -197,6 +197,13 @@ static void add_bins(const struct request *r, struct event *e) {
         e->bin_count = 0;
 }
 
+/* In tokens where a language model counted them. */
+static uint32_t size_of(const struct request *r) {
+    size_t size =
+        r->chat ? (size_t)(r->chat->spent.usage.input > 0 ? r->chat->spent.usage.input : 0) : r->input.text.n;
+    return size > UINT32_MAX ? UINT32_MAX : (uint32_t)size;
+}
+
 /* What event_of will copy into the event's memory. */
 static size_t room_for(const struct request *r, bool review, struct str labels, bool keep) {
     const struct outcome *o = &r->outcome;
@@ -250,6 +257,7 @@ static struct event *event_of(struct request *r) {
     }
     e->monitored = r->endpoint->monitored;
     e->cost_nanodollars = request_cost(r);
+    e->input_size = size_of(r);
     add_bins(r, e);
     if (r->chat) {
         add_language(r, e);

@@ -1,6 +1,7 @@
 /* From windows to readings: what each monitor says of an endpoint. */
 #include "watch/monitors/monitored.h"
 
+#include "base/clock.h"
 #include "watch/monitors/accuracy_estimate.h"
 #include "watch/monitors/divergence.h"
 #include "watch/monitors/monitor_series.h"
@@ -27,6 +28,7 @@ struct reader {
     const struct monitor_facts *facts;
     struct window *w; /* the window at hand */
     bool drifted;     /* the inputs */
+    char gathering[READING_DETAIL_SIZE];
 };
 
 static struct reading *say(struct reader *r, const char *monitor, const struct reading *what) {
@@ -169,21 +171,42 @@ static const struct window_version *look_for_enough(struct reader *r) {
     return NULL;
 }
 
-static const char *nothing_known(const struct reader *r, const struct window_version *v) {
-    return !v ? "too few answers in a week" : "the version has no reference profile of this";
+static const char *nothing_known(struct reader *r, const struct window_version *v) {
+    const struct first_reference *f = r->e->first;
+    if (!v)
+        return "too few answers in a week";
+    if (!f || strcmp(first_reference_version(f), v->name) != 0)
+        return "the version has no reference profile of this";
+    snprintf(r->gathering, sizeof r->gathering,
+             "the version brought no profile: its first %llu requests become one, so far %llu",
+             (unsigned long long)r->e->limits.reference, (unsigned long long)first_reference_count(f));
+    return r->gathering;
+}
+
+/* "tickets@2" and, where it is not that of training, what it is compared with. */
+static void write_reference(const struct window_version *v, char *out, size_t size) {
+    char time[CLOCK_TEXT_SIZE];
+    if (!v->profile->since) {
+        snprintf(out, size, "%s", v->name);
+        return;
+    }
+    clock_format(v->profile->since, time);
+    snprintf(out, size, "%s (reference: first %llu requests since %.16sZ)", v->name,
+             (unsigned long long)v->profile->rows, time);
 }
 
 /* True: it drifts. `together`: how many are compared at once. */
 static bool compare(struct reader *r, const char *monitor, const char *part, const struct window_version *v,
                     const struct profile_dimension *d, size_t together, struct divergence *out) {
     const uint32_t *counts = v->counts + d->first;
-    char detail[READING_DETAIL_SIZE];
+    char detail[READING_DETAIL_SIZE], reference[160];
+    write_reference(v, reference, sizeof reference);
     *out = divergence_of(counts, d->shares, d->bins + 2, d->known ? d->rows : 0, !d->category);
     bool known = out->samples >= (uint64_t)r->e->limits.samples && !isnan(out->js);
     bool breached = known && out->js > r->e->limits.drift && out->p < FALSE_ALARM / (double)together;
     double n = (double)(out->samples ? out->samples : 1);
     snprintf(detail, sizeof detail,
-             "%s: PSI %.3f, KL %.3f, KS %.3f, p %.2g; missing %.1f %% (%.1f %%), unseen %.1f %%", v->name,
+             "%s: PSI %.3f, KL %.3f, KS %.3f, p %.2g; missing %.1f %% (%.1f %%), unseen %.1f %%", reference,
              out->psi, out->kl, isnan(out->ks) ? 0 : out->ks, out->p, 100 * counts[d->bins] / n,
              100 * d->shares[d->bins], 100 * counts[d->bins + 1] / n);
     say(r, monitor,
@@ -227,9 +250,10 @@ static void read_inputs(struct reader *r, const struct window_version *v) {
                     inputs ? "too few inputs in a week" : nothing_known(r, v));
         return;
     }
-    char detail[READING_DETAIL_SIZE];
+    char detail[READING_DETAIL_SIZE * 2], reference[160];
+    write_reference(v, reference, sizeof reference);
     snprintf(detail, sizeof detail, "%zu of %zu inputs drift; furthest off is %.80s (%s)", drifted, inputs,
-             name, v->name);
+             name, reference);
     say(r, "input_drift",
         &(struct reading){.state = judge(drifted > 0),
                           .value = worst.js,
@@ -537,7 +561,7 @@ static void read_scores(struct reader *r) {
 
 void monitored_read(struct monitored *e, int64_t now, const struct monitor_facts *facts,
                     struct window *scratch) {
-    struct reader r = {e, now, facts, scratch, false};
+    struct reader r = {.e = e, .now = now, .facts = facts, .w = scratch};
     if (e->past.made == 0 || now < e->past.made || now - e->past.made >= HOUR_NS)
         read_past(&r);
     look(&r, RECENT_NS);

@@ -9,8 +9,52 @@ static const struct {
     int64_t span, keep_ns;
 } spans[] = {{60, 2 * DAY_NS}, {3600, 70 * DAY_NS}, {86400, 1826 * DAY_NS}};
 
+/* What is there stays: a reference is made once. */
+static bool write_reference(struct store *s, const struct monitor_row *row, struct error *err) {
+    sqlite3_stmt *q = sql_statement(s,
+                                    "INSERT INTO monitor_references (endpoint, version, at, profile)"
+                                    " VALUES (?, ?, ?, ?) ON CONFLICT (endpoint, version) DO NOTHING",
+                                    err);
+    if (!q)
+        return false;
+    sql_bind_str(q, 1, str_from(row->endpoint));
+    sql_bind_str(q, 2, str_from(row->version));
+    sql_bind_int(q, 3, row->at);
+    sql_bind_str(q, 4, buf_str(&row->window));
+    return sql_run(s, q, err);
+}
+
+static void know(struct monitors *m, sqlite3_stmt *q) {
+    char endpoint[WINDOW_NAME_SIZE], version[WINDOW_NAME_SIZE];
+    struct str name = sql_str_at(q, 0), of = sql_str_at(q, 1);
+    if (name.n >= sizeof endpoint || of.n >= sizeof version)
+        return;
+    str_put(name, endpoint, sizeof endpoint);
+    str_put(of, version, sizeof version);
+    monitors_know(m, monitors_find(m, endpoint), version, sql_str_at(q, 2));
+}
+
+bool monitors_load_references(struct monitors *m, struct store *s, struct error *err) {
+    sqlite3_stmt *q =
+        sql_statement(s, "SELECT endpoint, version, profile FROM monitor_references ORDER BY endpoint", err);
+    bool row;
+    if (!q)
+        return false;
+    while (sql_step(s, q, &row, err)) {
+        if (!row)
+            return true;
+        know(m, q);
+    }
+    return false;
+}
+
 bool monitor_rows_write(struct store *s, const struct monitor_row *rows, struct error *err) {
     for (; rows; rows = rows->next) {
+        if (rows->version[0]) {
+            if (!write_reference(s, rows, err))
+                return false;
+            continue;
+        }
         sqlite3_stmt *q =
             sql_statement(s,
                           "INSERT INTO monitor_windows (endpoint, span, at, counts, readings)"

@@ -26,6 +26,9 @@ bool monitor_rows_newest(struct store *s, struct str endpoint, int64_t from,
                          void (*visit)(const struct monitor_kept *row, void *ctx), void *ctx,
                          struct error *err) MUST_USE;
 
+/* Gives m the references that are made of first requests; the endpoints are there already, the versions not
+ * yet. */
+bool monitors_load_references(struct monitors *m, struct store *s, struct error *err) MUST_USE;
 /* Gives m what the last run kept; the endpoints are there already. */
 bool monitors_load(struct monitors *m, struct store *s, int64_t now, struct error *err) MUST_USE;
 

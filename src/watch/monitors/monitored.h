@@ -2,6 +2,7 @@
  * main thread's, but for `live`, which is the recorder's between closings (under the monitors' lock). */
 #pragma once
 
+#include "watch/monitors/first_reference.h"
 #include "watch/monitors/monitors.h"
 #include "watch/monitors/readings.h"
 
@@ -52,12 +53,30 @@ struct monitored {
     struct window live;
     struct window_ring minutes, hours;
     struct monitored_past past;
+    struct first_reference *first; /* being gathered; the recorder's, like `live`. NULL: nothing is */
+    struct known_reference {
+        char version[WINDOW_NAME_SIZE];
+        struct reference_profile *profile;
+    } * known; /* made of first requests */
+    unsigned known_count;
     struct readings readings;
     struct window_version compared; /* with its profile, at the last closing; counts NULL: nothing */
 };
 
 /* Another version's counts from now on. */
 void monitored_compare(struct monitored *e, const struct window_version *v);
+
+/* References made of first requests (first_references.c). */
+struct reference_profile *monitored_known(const struct monitored *e, const char *version); /* NULL: none */
+/* Of the text of a manifest. */
+bool monitored_know(struct monitored *e, const char *version, struct str manifest,
+                    struct error *err) MUST_USE;
+/* That version alone serves from now on, "" none: begins to gather, or stops. */
+void monitored_alone(struct monitored *e, const char *version, int64_t now);
+/* What was gathered is e->first's version's profile from now on; `row` receives it for the store. False: it
+ * cannot be, and nothing is gathered. */
+bool monitored_fix(struct monitored *e, struct monitor_row *row);
+void monitored_forget_references(struct monitored *e);
 
 /* Adds the windows that lie within [from, to] to `into`, hours where they do. */
 void monitored_sum(const struct monitored *e, int64_t from, int64_t to, struct window *into);

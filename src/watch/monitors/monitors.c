@@ -44,6 +44,7 @@ static void monitored_free(struct monitored *e) {
     window_free(&e->live);
     window_ring_free(&e->minutes);
     window_ring_free(&e->hours);
+    monitored_forget_references(e);
     readings_free(&e->readings);
     reference_profile_unref(e->compared.profile);
     free(e->compared.counts);
@@ -112,12 +113,33 @@ void monitors_watch(struct monitors *m, unsigned handle, const char *version,
         return;
     CHECK(handle <= m->count);
     struct monitored *e = m->endpoints[handle - 1];
+    struct reference_profile *known = monitored_known(e, version);
     pthread_mutex_lock(&m->live_lock);
-    bool good = window_watch(&e->live, version, reference_profile_ref(profile));
+    bool good = window_watch(&e->live, version, reference_profile_ref(known ? known : profile));
     pthread_mutex_unlock(&m->live_lock);
     if (!good)
         log_event(LOG_ERROR, "monitors.no_memory", "Version %s of endpoint \"%s\" is not watched.", version,
                   e->name);
+}
+
+void monitors_alone(struct monitors *m, unsigned handle, const char *version, int64_t now) {
+    if (handle == MONITORED_NONE)
+        return;
+    CHECK(handle <= m->count);
+    pthread_mutex_lock(&m->live_lock);
+    monitored_alone(m->endpoints[handle - 1], version, now);
+    pthread_mutex_unlock(&m->live_lock);
+}
+
+void monitors_know(struct monitors *m, unsigned handle, const char *version, struct str manifest) {
+    struct error err;
+    if (handle == MONITORED_NONE)
+        return;
+    CHECK(handle <= m->count);
+    struct monitored *e = m->endpoints[handle - 1];
+    if (!monitored_known(e, version) && !monitored_know(e, version, manifest, &err))
+        log_event(LOG_ERROR, "monitors.damaged", "Version %s of endpoint \"%s\" is compared with nothing. %s",
+                  version, e->name, err.message);
 }
 
 /* ---- the recorder's ---- */
@@ -133,8 +155,12 @@ void monitors_end_notes(struct monitors *m) {
 }
 
 void monitors_note(struct monitors *m, const struct event *e) {
-    if (m && e->monitored != MONITORED_NONE && e->monitored <= m->count)
-        window_add(&m->endpoints[e->monitored - 1]->live, e);
+    if (!m || e->monitored == MONITORED_NONE || e->monitored > m->count)
+        return;
+    struct monitored *of = m->endpoints[e->monitored - 1];
+    window_add(&of->live, e);
+    if (UNLIKELY(of->first != NULL))
+        first_reference_add(of->first, e);
 }
 
 void monitors_refused(struct monitors *m, unsigned handle, enum error_code code, uint64_t count) {
@@ -347,6 +373,23 @@ static void roll_day(struct monitors *m, struct monitored *e, int64_t day) {
         queue_sum(m, e, 86400, NULL);
 }
 
+/* Between two minutes, so that nothing is counted by the old bins. True: it has another profile now. */
+static bool fix_reference(struct monitors *m, struct monitored *e) {
+    struct monitor_row *row = new_row(e, 0, m->opened);
+    bool fixed = false;
+    if (!row)
+        return false;
+    pthread_mutex_lock(&m->live_lock);
+    if (e->first && first_reference_full(e->first))
+        fixed = monitored_fix(e, row);
+    pthread_mutex_unlock(&m->live_lock);
+    if (fixed)
+        queue_row(m, row);
+    else
+        monitor_rows_free(row);
+    return fixed;
+}
+
 static void close_one(struct monitors *m, struct monitored *e, int64_t now,
                       const struct monitor_facts *facts) {
     struct monitor_row *row = new_row(e, 60, m->opened);
@@ -356,6 +399,8 @@ static void close_one(struct monitors *m, struct monitored *e, int64_t now,
         return;
     }
     close_minute(m, e, row);
+    if (fix_reference(m, e) && !window_like(m->scratch, &e->live))
+        log_event(LOG_ERROR, "monitors.no_memory", "Endpoint \"%s\" has few readings for a minute.", e->name);
     roll(m, e, floor_to(now, HOUR_NS));
     roll_day(m, e, floor_to(now, DAY_NS));
     pthread_mutex_lock(&m->readings_lock);
@@ -462,8 +507,10 @@ static void compare_one(const struct window_version *v, size_t at, double *now,
                         void (*visit)(const struct monitor_comparison *c, void *ctx), void *ctx) {
     static const char *const roles[] = {"confidence", "label"};
     const struct profile_dimension *d = &v->profile->dimensions[at];
-    struct monitor_comparison c = {
-        .dimension = d, .role = at < ARRAY_COUNT(roles) ? roles[at] : "input", .now = now};
+    struct monitor_comparison c = {.dimension = d,
+                                   .profile = v->profile,
+                                   .role = at < ARRAY_COUNT(roles) ? roles[at] : "input",
+                                   .now = now};
     for (uint32_t i = 0; i < d->bins + 2; i++)
         c.samples += v->counts[d->first + i];
     for (uint32_t i = 0; i < d->bins + 2; i++)

@@ -50,6 +50,12 @@ void monitors_configure(struct monitors *m, unsigned handle, const struct config
 void monitors_watch(struct monitors *m, unsigned handle, const char *version,
                     struct reference_profile *profile);
 
+/* This version alone serves the endpoint ("": none does). One that brought no profile gets one of its next
+ * requests, as many as `limits` say, and is compared with it from then on. */
+void monitors_alone(struct monitors *m, unsigned handle, const char *version, int64_t now);
+/* A reference that was made so earlier, of this run or another: manifest text. Before monitors_watch. */
+void monitors_know(struct monitors *m, unsigned handle, const char *version, struct str manifest);
+
 /* ---- the recorder's thread ---- */
 
 /* Around any number of notes. NULL is fine. */
@@ -111,6 +117,8 @@ struct monitor_row {
     int64_t at;          /* its beginning, wall ns */
     struct buf window;   /* packed; empty: nothing happened */
     struct buf readings; /* packed (watch/monitors/monitor_series.h), of a minute */
+    char
+        version[WINDOW_NAME_SIZE]; /* not "": `window` is the reference made of its first requests, as text */
 };
 struct monitor_row *monitors_take_rows(struct monitors *m);
 /* They could not be kept and are to be taken again. NULL is fine. */
@@ -129,7 +137,8 @@ bool monitors_read(struct monitors *m, void (*visit)(const struct reading *r, vo
 /* How a version's answers and inputs lay at the last closing, beside its profile. */
 struct monitor_comparison {
     const struct profile_dimension *dimension;
-    const char *role; /* "confidence", "label", "input" */
+    const struct reference_profile *profile; /* that it is of */
+    const char *role;                        /* "confidence", "label", "input" */
     uint64_t samples;
     const double *now; /* shares: dimension->bins + 2 */
 };

@@ -55,6 +55,20 @@ bool window_watch(struct window *w, const char *version, struct reference_profil
     return true;
 }
 
+bool window_compare_with(struct window *w, const char *version, struct reference_profile *profile) {
+    struct window_version *v = find(w, str_from(version));
+    uint32_t *counts = v ? calloc(profile->counters, sizeof *counts) : NULL;
+    if (!counts) {
+        reference_profile_unref(profile);
+        return false;
+    }
+    reference_profile_unref(v->profile);
+    free(v->counts);
+    v->profile = profile;
+    v->counts = counts;
+    return true;
+}
+
 bool window_like(struct window *w, const struct window *like) {
     bool good = true;
     for (unsigned i = 0; i < w->version_count; i++)
@@ -153,6 +167,8 @@ static void add_answer(struct window_version *v, const struct event *e) {
         v->variance += c * (1 - c);
         v->counts[d->first + profile_number_bin(d, c)]++;
     }
+    if (p->size && e->input_size)
+        v->counts[p->size->first + profile_number_bin(p->size, e->input_size)]++;
     if (e->prediction.n == 0)
         return;
     v->counts[p->dimensions[DIMENSION_LABEL].first + reference_profile_label(p, e->prediction)]++;
@@ -161,7 +177,7 @@ static void add_answer(struct window_version *v, const struct event *e) {
 
 static void add_input(struct window_version *v, const struct event *e) {
     const struct reference_profile *p = v->profile;
-    if (e->bin_count != reference_profile_inputs(p))
+    if (e->bin_count != reference_profile_inputs(p) || p->size)
         return;
     for (size_t i = 0; i < e->bin_count; i++) {
         const struct profile_dimension *d = &p->dimensions[DIMENSION_INPUTS + i];

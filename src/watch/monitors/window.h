@@ -44,6 +44,9 @@ struct window {
 /* A version from now on; the profile's reference is taken over. Where there are too many, the one that was
  * watched longest goes. False: out of memory, and the profile is given back. */
 bool window_watch(struct window *w, const char *version, struct reference_profile *profile) MUST_USE;
+/* What a version is compared with from now on, in the place of what it had; it has counted nothing yet. The
+ * profile's reference is taken over. False: it is not watched, or out of memory. */
+bool window_compare_with(struct window *w, const char *version, struct reference_profile *profile) MUST_USE;
 /* w watches what `like` does, and holds nothing. False: out of memory. */
 bool window_like(struct window *w, const struct window *like) MUST_USE;
 void window_clear(struct window *w); /* counts only */

@@ -70,7 +70,8 @@ static int setup(void **state) {
                                       .review_age = DAY,
                                       .accuracy_drop = 0.05,
                                       .score_drop = 0.05,
-                                      .samples = 200};
+                                      .samples = 200,
+                                      .reference = 300};
     facts = (struct monitor_facts){0};
     now = START;
     begin();
@@ -533,6 +534,130 @@ static void scores_are_held_against_the_calibration(void **state) {
     assert_int_equal(state_of("confidence_mean"), READING_BREACHED);
 }
 
+/* ---- versions that brought no profile ---- */
+
+static struct reference_profile *none(void) {
+    struct reference_profile *p;
+    assert_true(reference_profile_read(&p, NULL, &err));
+    return p;
+}
+
+struct other {
+    const char *label;
+    float confidence;
+    uint32_t size;
+};
+
+static void send_other(unsigned count, const struct other *o, unsigned n) {
+    for (unsigned i = 0; i < count; i++) {
+        struct event *e = event_new(64);
+        const struct other *one = &o[i % n];
+        e->monitored = handle;
+        e->status = 200;
+        e->model = STR("m@1");
+        e->prediction = str_from(one->label);
+        e->confidence = one->confidence;
+        e->input_size = one->size;
+        monitors_begin_notes(m);
+        monitors_note(m, e);
+        monitors_end_notes(m);
+        event_free(e);
+    }
+}
+
+static void begin_bare(void) {
+    monitors_free(m);
+    begin_with(none());
+    monitors_alone(m, handle, "m@1", now);
+    monitors_close(m, now, &facts);
+}
+
+static const struct other at_first[] = {{"a", 0.9F, 100}, {"b", 0.8F, 120}, {"a", 0.7F, 90}};
+static const struct other later[] = {{"b", 0.9F, 4000}, {"b", 0.8F, 5000}, {"c", 0.7F, 6000}};
+
+static void assert_drifts(enum reading_state state) {
+    assert_int_equal(state_of("prediction_drift"), state);
+    assert_int_equal(state_of("confidence_drift"), READING_GOOD);
+    assert_int_equal(reading("input_drift", "text_bytes").state, state);
+    assert_int_equal(state_of("input_drift"), state);
+}
+
+static void the_first_requests_are_what_comes_later_is_held_against(void **state) {
+    struct test_folder folder;
+    struct store *store;
+    folder_make(&folder);
+    assert_true(store_open(&store, folder.path, &err));
+    begin_bare();
+    send_other(240, at_first, 3);
+    pass(MINUTE);
+    assert_int_equal(state_of("prediction_drift"), READING_NO_DATA);
+    assert_non_null(
+        strstr(reading("prediction_drift", "").detail, "first 300 requests become one, so far 240"));
+    send_other(100, at_first, 3); /* the last 40 are none of the first 300 */
+    now += MINUTE;
+    monitors_close(m, now, &facts);
+    struct monitor_row *rows = monitors_take_rows(m);
+    assert_true(monitor_rows_write(store, rows, &err));
+    monitor_rows_free(rows);
+    assert_int_equal(state_of("prediction_drift"),
+                     READING_NO_DATA); /* what was counted before has other bins */
+    send_other(300, at_first, 3);
+    pass(MINUTE);
+    assert_drifts(READING_GOOD);
+    assert_non_null(
+        strstr(reading("prediction_drift", "").detail, "m@1 (reference: first 300 requests since 20"));
+    send_other(600, later, 3);
+    pass(MINUTE);
+    assert_drifts(READING_BREACHED);
+    /* Never made again: not by a restart, and not by somebody who served alone before. */
+    monitors_free(m);
+    m = monitors_new();
+    handle = monitors_endpoint(m, "shop");
+    assert_true(monitors_load_references(m, store, &err));
+    monitors_configure(m, handle, &limits);
+    struct reference_profile *bare = none();
+    monitors_watch(m, handle, "m@1", bare);
+    reference_profile_unref(bare);
+    monitors_alone(m, handle, "m@1", now);
+    monitors_close(m, now, &facts);
+    send_other(600, later, 3);
+    pass(MINUTE);
+    assert_drifts(READING_BREACHED);
+    store_close(store);
+    folder_remove(&folder);
+}
+
+/* Neither words instead of labels, nor a version that shares the traffic, nor one with a profile. */
+static void what_cannot_be_a_reference_is_none(void **state) {
+    static char words[600][32];
+    static struct other many[600];
+    begin_bare();
+    for (int i = 0; i < 600; i++) {
+        snprintf(words[i], sizeof words[i], "answer %d", i);
+        many[i] = (struct other){words[i], -1, 0};
+    }
+    send_other(600, many, 600);
+    pass(MINUTE);
+    send_other(600, many, 600);
+    pass(MINUTE);
+    assert_int_equal(state_of("prediction_drift"), READING_NO_DATA);
+    begin_bare();
+    send_other(200, at_first, 3);
+    monitors_alone(m, handle, "", now);
+    send_other(200, at_first, 3);
+    monitors_alone(m, handle, "m@1", now);
+    send_other(200, at_first, 3);
+    pass(MINUTE);
+    assert_non_null(strstr(reading("prediction_drift", "").detail, "so far 200"));
+    monitors_free(m);
+    begin_with(profile());
+    monitors_alone(m, handle, "m@1", now);
+    monitors_close(m, now, &facts);
+    send(400, &usual);
+    pass(MINUTE);
+    assert_null(strstr(reading("prediction_drift", "").detail, "reference"));
+}
+
 int main(void) {
 #define PLAYED(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
@@ -550,6 +675,8 @@ int main(void) {
         PLAYED(what_the_store_keeps_brings_the_week_before_back),
         PLAYED(rows_that_the_store_did_not_take_are_given_again),
         PLAYED(any_number_of_labels_is_harmless),
+        PLAYED(the_first_requests_are_what_comes_later_is_held_against),
+        PLAYED(what_cannot_be_a_reference_is_none),
         PLAYED(scores_are_held_against_the_calibration),
         PLAYED(what_could_not_be_recorded_is_an_error_too),
         cmocka_unit_test(divergences_are_those_of_the_books),

@@ -287,6 +287,7 @@ static const char first_schema[] =
     "DROP TABLE event_pages; DROP TABLE spend; DROP TABLE spend_commits; DROP TABLE prompts;"
     "DROP TABLE responses; DROP TABLE response_items; DROP TABLE conversations;"
     "DROP TABLE shadow_answers; DROP TABLE aliases; DROP TABLE endpoint_versions; DROP TABLE monitor_windows;"
+    "DROP TABLE monitor_references;"
     "DROP TABLE subject_secret; DROP TABLE forgets; DROP TABLE cost_days;"
     "DROP TABLE evaluations; DROP TABLE audit; DROP TABLE audit_head; DROP TABLE feedback; DROP TABLE "
     "rollouts;"
