@@ -357,6 +357,7 @@ static const struct route *find_route(const struct exchange *x, struct str *argu
 
 static bool on_head(void *loop_ctx, struct exchange *x, size_t *body_max) {
     struct loop_state *loop = loop_ctx;
+    engine_renew(loop);
     int64_t now = clock_wall();
     struct str id = request_id(x, now), argument = STR("");
     if (!id.p) {

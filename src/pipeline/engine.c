@@ -14,9 +14,9 @@ enum { REPLY_MAX = 36 << 20 }; /* a whole reply of an upstream, with room for wh
 
 struct engine {
     struct engine_parts parts;
-    pthread_mutex_t lock; /* current, states */
-    struct snapshot *current;
-    struct loop_state **states; /* by loop; NULL while it does not run */
+    pthread_mutex_t lock;             /* current, states */
+    struct snapshot *_Atomic current; /* written under the lock */
+    struct loop_state **states;       /* by loop; NULL while it does not run */
     atomic_uint outstanding;
     atomic_bool draining;
 };
@@ -30,7 +30,7 @@ struct engine *engine_new(const struct engine_parts *parts, struct snapshot *fir
         return NULL;
     }
     e->parts = *parts;
-    e->current = first;
+    atomic_init(&e->current, first);
     e->states = states;
     pthread_mutex_init(&e->lock, NULL);
     return e;
@@ -39,7 +39,7 @@ struct engine *engine_new(const struct engine_parts *parts, struct snapshot *fir
 void engine_free(struct engine *e) {
     if (!e)
         return;
-    snapshot_unref(e->current);
+    snapshot_unref(atomic_load(&e->current));
     pthread_mutex_destroy(&e->lock);
     free(e->states);
     free(e);
@@ -66,7 +66,7 @@ struct loop_state *engine_loop_start(struct engine *e, struct loop *loop) {
         return NULL;
     }
     pthread_mutex_lock(&e->lock);
-    state->snapshot = snapshot_ref(e->current);
+    state->snapshot = snapshot_ref(atomic_load(&e->current));
     e->states[state->index] = state;
     pthread_mutex_unlock(&e->lock);
     return state;
@@ -85,37 +85,46 @@ void engine_loop_stop(struct loop_state *state) {
     free(state);
 }
 
+void engine_renew(struct loop_state *state) {
+    struct engine *e = state->engine;
+    /* As long as it is held here, no other one has its address. */
+    if (atomic_load_explicit(&e->current, memory_order_acquire) == state->snapshot)
+        return;
+    struct snapshot *next = engine_snapshot(e);
+    snapshot_unref(state->snapshot);
+    state->snapshot = next;
+}
+
+/* A loop that nobody asks anything lets go of the one before, too. */
 struct swap {
     struct loop_task task;
     struct loop_state *state;
-    struct snapshot *next;
 };
 
 static void swap(struct loop_task *task) {
     struct swap *s = CONTAINER_OF(task, struct swap, task);
-    snapshot_unref(s->state->snapshot);
-    s->state->snapshot = s->next;
+    engine_renew(s->state);
     free(s);
 }
 
 void engine_publish(struct engine *e, struct snapshot *next) {
     pthread_mutex_lock(&e->lock);
-    snapshot_unref(e->current);
-    e->current = next;
+    struct snapshot *before = atomic_exchange(&e->current, next);
     for (unsigned i = 0; i < e->parts.loops; i++) {
         if (!e->states[i])
             continue;
         struct swap *s = malloc(sizeof *s);
-        CHECK(s); /* some hundred bytes, on an administrator's act */
-        *s = (struct swap){.task.run = swap, .state = e->states[i], .next = snapshot_ref(next)};
+        CHECK(s); /* some bytes, on an administrator's act */
+        *s = (struct swap){.task.run = swap, .state = e->states[i]};
         loop_post(s->state->loop, &s->task);
     }
     pthread_mutex_unlock(&e->lock);
+    snapshot_unref(before);
 }
 
 struct snapshot *engine_snapshot(struct engine *e) {
     pthread_mutex_lock(&e->lock);
-    struct snapshot *s = snapshot_ref(e->current);
+    struct snapshot *s = snapshot_ref(atomic_load(&e->current));
     pthread_mutex_unlock(&e->lock);
     return s;
 }

@@ -54,7 +54,7 @@ struct loop_state {
     struct loop *loop;
     struct http_client *client; /* to upstreams */
     unsigned index;
-    struct snapshot *snapshot; /* for requests that begin now */
+    struct snapshot *snapshot; /* for requests that begin now: engine_renew */
     struct metrics_shard *metrics;
     struct scratch *scratch; /* for predictions on the loop */
     struct buf reply;        /* reused, as `headers` are: good until the loop's next request */
@@ -79,8 +79,11 @@ static inline double engine_chance(struct loop_state *state) {
     return (double)(hash64_u64(state->chance) >> 11) * 0x1p-53;
 }
 
-/* Every request that begins from now on sees `next` (its reference is taken). Main thread. */
+/* Every request that begins from now on, on whichever loop, sees `next` (its reference is taken). Main
+ * thread. */
 void engine_publish(struct engine *e, struct snapshot *next);
+/* Before a request begins on the loop: its snapshot is the one last published. That loop's thread. */
+void engine_renew(struct loop_state *state);
 /* The one last published, with a reference for the caller. Any thread. */
 struct snapshot *engine_snapshot(struct engine *e);
 
