@@ -13,7 +13,7 @@ import { billingText } from './samples.mjs';
 const rollout = [{ model: 'tickets@1' }];
 const sure = { rollout, accept_threshold: 0, cache: false };
 
-test('approvals of predictions', { timeout: 240_000 }, async (t) => {
+test('approvals of predictions', { timeout: 300_000 }, async (t) => {
   const store = await storeWithModels(t);
   const server = await serve(
     t,
@@ -61,7 +61,7 @@ test('approvals of predictions', { timeout: 240_000 }, async (t) => {
   });
 });
 
-test('tool calls of chats', { timeout: 240_000 }, async (t) => {
+test('tool calls of chats', { timeout: 300_000 }, async (t) => {
   const calls = (...list) => ({
     id: 'c1',
     object: 'chat.completion',
@@ -235,7 +235,7 @@ test('tool calls of chats', { timeout: 240_000 }, async (t) => {
   });
 });
 
-test('the switch', { timeout: 240_000 }, async (t) => {
+test('the switch', { timeout: 300_000 }, async (t) => {
   const store = await storeWithModels(t);
   const dir = folder(t);
   const lua = path.join(dir, 'rules.lua');
@@ -326,7 +326,7 @@ test('the switch', { timeout: 240_000 }, async (t) => {
   });
 });
 
-test('the random audit', { timeout: 240_000 }, async (t) => {
+test('the random audit', { timeout: 300_000 }, async (t) => {
   const store = await storeWithModels(t);
   const server = await serve(
     t,
@@ -378,7 +378,7 @@ test('the random audit', { timeout: 240_000 }, async (t) => {
 });
 
 // That it begins and ends is a matter of hours, which tests/unit/review plays; here it stands in the store as it then does.
-test('what gives where the queue outgrows the people', { timeout: 240_000 }, async (t) => {
+test('what gives where the queue outgrows the people', { timeout: 300_000 }, async (t) => {
   const store = await storeWithModels(t);
   const dir = folder(t);
   const lua = path.join(dir, 'rules.lua');

@@ -1,10 +1,11 @@
 // What requests cost by day, and what is left of the budgets: GET /v1/admin/costs.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { createKey, serve, storeWithModels, until } from './penstock.mjs';
+import { createKey, farFromMidnight, serve, storeWithModels, until } from './penstock.mjs';
 import { billingText } from './samples.mjs';
 
-test('costs', { timeout: 60_000 }, async (t) => {
+test('costs', { timeout: 300_000 }, async (t) => {
+  await farFromMidnight();
   const store = await storeWithModels(t);
   const [ann, bob, rita] = [await createKey(store, 'ann'), await createKey(store, 'bob'), await createKey(store, 'rita', 'reviewer')];
   const config = {

@@ -10,7 +10,7 @@ const named = (reply) => `${reply.status} ${reply.json?.error?.code ?? ''}`.trim
 const json = async (...args) => JSON.parse((await command(args)).stdout);
 const promptText = '---\nname: support-reply\nvariables:\n  - {name: question, type: string}\n---\nuser:\n{{question}}\n';
 
-test('administration over HTTP', { timeout: 60_000 }, async (t) => {
+test('administration over HTTP', { timeout: 300_000 }, async (t) => {
   const store = await storeWithModels(t);
   const [client, reviewer, admin] = await Promise.all(
     ['client', 'reviewer', 'admin'].map((role) => createKey(store, `the-${role}`, role)),

@@ -6,7 +6,7 @@ import { billingText } from './samples.mjs';
 
 const named = (reply) => `${reply.status} ${reply.json?.error?.code ?? ''}`.trim();
 
-test('rollouts over HTTP', { timeout: 60_000 }, async (t) => {
+test('rollouts over HTTP', { timeout: 300_000 }, async (t) => {
   const store = await storeWithModels(t);
   const [client, reviewer, admin] = [
     await createKey(store, 'the-client'),

@@ -38,7 +38,7 @@ async function securedMail(t, options) {
   return { pem, mail: await mailServer(t, { certificate, ...options }) };
 }
 
-test('errors reach a webhook, which is told the end, too', { timeout: 60_000 }, async (t) => {
+test('errors reach a webhook, which is told the end, too', { timeout: 300_000 }, async (t) => {
   const hook = await webhook(t);
   const s = await shop(t, { main: { kind: 'webhook', url: '${env:HOOK}', key: '${env:KEY}' } }, { env: { HOOK: hook.url, KEY: 'k3y' }, alerts: { monitors: { error_rate: { enabled: false }, availability_fast: { clear: '200ms' } } }, endpoint: { objectives: { availability: '99%' } } });
   await fail(s);
@@ -60,7 +60,7 @@ test('errors reach a webhook, which is told the end, too', { timeout: 60_000 }, 
   for (const secret of ['T0PS3CR3T', 'k3y']) assert.ok(!s.server.stderr.includes(secret), 'no secret in the log');
 });
 
-test('every shape arrives whole: Slack, PagerDuty, Alertmanager, mail over STARTTLS', { timeout: 60_000 }, async (t) => {
+test('every shape arrives whole: Slack, PagerDuty, Alertmanager, mail over STARTTLS', { timeout: 300_000 }, async (t) => {
   const hook = await webhook(t);
   const { pem, mail } = await securedMail(t, { user: 'alerts', password: 'm4ilw0rd' });
   const env = { SLACK: `${hook.url}/slack`, PAGER: `${hook.url}/pager`, MANAGER: `${hook.url}/manager`, ROUTING: 'r0ut1ngk3y', WHO: 'alerts', WORD: 'm4ilw0rd' };
@@ -89,7 +89,7 @@ test('every shape arrives whole: Slack, PagerDuty, Alertmanager, mail over START
   const [alert] = manager.alerts;
   assert.deepEqual(alert.labels, { alertname: 'availability_fast', endpoint: 'shop', severity: 'P1', owner: 'team-shop' });
   assert.equal(alert.annotations.runbook_url, 'https://penstock.example.com/v1/runbooks/availability_fast');
-  assert.ok(Date.parse(alert.startsAt) > Date.now() - 60_000);
+  assert.ok(Date.parse(alert.startsAt) > Date.now() - 300_000);
 
   const letter = await mail.arrived('opened');
   assert.deepEqual([letter.secure, letter.user, letter.from, letter.to], [true, 'alerts', 'penstock@example.com', ['ada@example.com', 'bob@example.com']]);
@@ -108,20 +108,19 @@ test('every shape arrives whole: Slack, PagerDuty, Alertmanager, mail over START
     assert.match(metrics, new RegExp(`penstock_alert_messages_total\\{receiver="${name}",result="delivered"\\} 1\\n`));
 });
 
-test('receivers that misbehave: everything arrives in the end, in order, and nobody waits for another', { timeout: 90_000 }, async (t) => {
+test('receivers that misbehave: everything arrives in the end, in order, and nobody waits for another', { timeout: 300_000 }, async (t) => {
   const ways = ['hang', { status: 500 }, { status: 429, headers: { 'retry-after': '1' } }, { status: 302, headers: { location: 'http://127.0.0.1:1/' } }, 'close', 'garbage'];
   const bad = await webhook(t, (_, n) => ways[n - 1]);
   const good = await webhook(t);
   const s = await shop(t, { bad: { kind: 'webhook', url: '${env:BAD}', timeout: '300ms' }, good: { kind: 'webhook', url: '${env:GOOD}' }, gone: { kind: 'webhook', url: '${env:GONE}' } },
     { env: { BAD: bad.url, GOOD: good.url, GONE: 'http://127.0.0.1:1/T0PS3CR3T' }, alerts: { give_up: '2s', monitors: { error_rate: { enabled: false } } } });
-  const began = Date.now();
   await fail(s);
-  await good.arrived('opened', undefined, 5000);
-  assert.ok(Date.now() - began < 5000, 'the good one did not wait for the others');
+  const { at } = await good.arrived('opened');
   const lines = () => s.server.log('alert.undelivered').filter(({ message }) => /"bad"/.test(message)).map(({ message }) => message);
   await until('the first complaints', () => lines().length >= 1);
   assert.match(lines()[0], /no answer in time\. It is tried again/);
-  await s.server.logged('alert.lost', ({ message }) => /Receiver "gone" .*the connection was refused\. It is given up/.test(message), 20_000);
+  const lost = await s.server.logged('alert.lost', ({ message }) => /Receiver "gone" .*the connection was refused\. It is given up/.test(message));
+  assert.ok(at <= Date.parse(lost.time), 'the good one did not wait for the others');
   assert.ok(!s.server.stderr.includes('T0PS3CR3T'));
   assert.equal(new Set(bad.got.map((m) => m.headers['idempotency-key'])).size, 1, 'each try has the same key');
   const messages = (await s.server.get('/v1/admin/alerts/messages')).json.data;
@@ -129,7 +128,7 @@ test('receivers that misbehave: everything arrives in the end, in order, and nob
   assert.equal(messages.find(({ receiver }) => receiver === 'good').state, 'delivered');
 });
 
-test('a restart neither loses nor repeats', { timeout: 90_000 }, async (t) => {
+test('a restart neither loses nor repeats', { timeout: 300_000 }, async (t) => {
   let down = true;
   const hook = await webhook(t, () => (down ? { status: 503 } : undefined));
   const dir = folder(t);
@@ -145,6 +144,7 @@ test('a restart neither loses nor repeats', { timeout: 90_000 }, async (t) => {
   for (let i = 0; i < 20; i++) await ask();
   await hook.arrived('a try that fails');
   await first.kill(); // with a message that was not taken
+  await hook.alone();
   down = false;
   hook.got.length = 0;
   const second = await serve(t, config, { dir, env });
@@ -156,7 +156,7 @@ test('a restart neither loses nor repeats', { timeout: 90_000 }, async (t) => {
   assert.equal(hook.got.length, 1, 'told once');
 });
 
-test('silences, taking on, escalation, comments, the draft of a post-mortem', { timeout: 90_000 }, async (t) => {
+test('silences, taking on, escalation, comments, the draft of a post-mortem', { timeout: 300_000 }, async (t) => {
   const hook = await webhook(t);
   const s = await shop(t, { first: { kind: 'webhook', url: '${env:HOOK}' }, boss: { kind: 'webhook', url: '${env:BOSS}', after: '1s', least: 'P1' } },
     { env: { HOOK: `${hook.url}/first`, BOSS: `${hook.url}/boss` }, alerts: { repeat: '2s', monitors: { error_rate: { enabled: false } } } });
@@ -171,7 +171,6 @@ test('silences, taking on, escalation, comments, the draft of a post-mortem', { 
   assert.equal(alert.muted, `silence ${silence}`);
   await run(0, 'alerts', 'unsilence', silence);
   const opened = await hook.arrived('once it ended', (m) => m.url.endsWith('/first') && m.json.notice === 'opened');
-  assert.ok(!hook.got.some((m) => m.url.endsWith('/boss')), 'the boss has time');
   await hook.arrived('escalated', (m) => m.url.endsWith('/boss') && m.json.notice === 'escalated');
   await hook.arrived('repeated', (m) => m.url.endsWith('/first') && m.json.notice === 'repeated');
   const { id } = opened.json.incident;
@@ -179,13 +178,16 @@ test('silences, taking on, escalation, comments, the draft of a post-mortem', { 
   assert.match((await run(0, 'alerts', 'ack', alert.id, '--why', 'on it', '--by', 'ada')).stdout, /is ada's/);
   assert.match((await run(1, 'incidents', 'ack', id)).stderr, /acknowledged by ada already/);
   await run(0, 'incidents', 'comment', id, '--why', 'it was the <upstream>', '--by', 'ada');
-  await sleep(300);
+  const delivered = async () => (await s.server.get('/v1/admin/alerts/messages')).json.data.every(({ state }) => state === 'delivered');
+  await until('what was under way', delivered);
   const before = hook.got.length;
-  await sleep(2500);
+  await sleep(2500); // longer than it takes to repeat
   assert.equal(hook.got.length, before, 'no repeats once somebody is on it');
   const shown = (await s.server.get(`/v1/admin/incidents/${id}`)).json;
   const whats = shown.timeline.map(({ what }) => what);
   for (const what of ['alert.firing', 'notice.opened', 'notice.escalated', 'notice.repeated', 'acknowledged', 'comment']) assert.ok(whats.includes(what), `${what} in ${whats}`);
+  const time = (name) => Date.parse(shown.timeline.find(({ what }) => what === name).at);
+  assert.ok(time('notice.opened') < time('notice.escalated'), 'the boss has time');
   const { stdout: draft } = await run(0, 'incidents', 'export', id);
   assert.match(draft, /^# Post-mortem: shop, P1 unavailable/);
   assert.match(draft, /\| Acknowledged \| .* by ada, after/);
@@ -195,7 +197,7 @@ test('silences, taking on, escalation, comments, the draft of a post-mortem', { 
   assert.match((await run(0, 'incidents', 'ack', id, '--by', 'bob')).stdout, /is taken on/); // it was nobody's again
 });
 
-test('penstock alerts test says what came back, with and without a server', { timeout: 90_000 }, async (t) => {
+test('penstock alerts test says what came back, with and without a server', { timeout: 300_000 }, async (t) => {
   const hook = await webhook(t, (m) => (m.url.endsWith('/bad') ? { status: 404, body: 'no such channel T0PS3CR3T' } : undefined));
   const env = { GOOD: `${hook.url}/good`, BAD: `${hook.url}/bad`, KEY: 'r0ut1ng' };
   const s = await shop(t, { good: { kind: 'slack', url: '${env:GOOD}' }, pager: { kind: 'pagerduty', url: '${env:GOOD}', key: '${env:KEY}' }, bad: { kind: 'slack', url: '${env:BAD}' } }, { env });
@@ -214,7 +216,7 @@ test('penstock alerts test says what came back, with and without a server', { ti
   assert.match((await run(1, 'nobody')).stderr, /no receiver "nobody"/);
 });
 
-test('wrong words', { timeout: 60_000 }, async (t) => {
+test('wrong words', { timeout: 300_000 }, async (t) => {
   const s = await shop(t, {});
   for (const [method, path, body, status, param] of [
     ['POST', '/v1/admin/alerts/silences', { endpoint: 'shop', until: 'tomorrow', why: 'x' }, 400, 'until'],
@@ -247,7 +249,7 @@ test('wrong words', { timeout: 60_000 }, async (t) => {
   await wrong({ maintenance: [{ from: '25:00' }] }, /expected HH:MM/);
 });
 
-test('the fire drill: every monitor reaches a webhook and a mail server, and so does its end', { timeout: 120_000 }, async (t) => {
+test('the fire drill: every monitor reaches a webhook and a mail server, and so does its end', { timeout: 300_000 }, async (t) => {
   const monitors = [...fs.readFileSync(path.join(root, 'src/watch/alerts/alert_rules.c'), 'utf8').matchAll(/^    \{"(\w+)", "([^"]+)", ALERT_(P\d)/gm)];
   assert.ok(monitors.length > 20);
   const hook = await webhook(t);
@@ -262,7 +264,7 @@ test('the fire drill: every monitor reaches a webhook and a mail server, and so 
   const ended = new Promise((done) => child.on('exit', (code) => done(code)));
   atEnd(t, () => child.kill('SIGKILL'));
   const all = (notice, words) =>
-    until(notice, () => monitors.every(([, name]) => hook.got.some((m) => m.json.notice === notice && m.json.incident.endpoint === name) && mail.mails.some((m) => words(name).test(m.headers.subject))), 40_000);
+    until(notice, () => monitors.every(([, name]) => hook.got.some((m) => m.json.notice === notice && m.json.incident.endpoint === name) && mail.mails.some((m) => words(name).test(m.headers.subject))), 120_000);
   await all('opened', (name) => new RegExp(`^\\[P\\d [a-z ]+\\] ${name}: `));
   for (const [, name, title, bad] of monitors) {
     const [told, ...more] = hook.got.filter((m) => m.json.incident.endpoint === name);
@@ -281,7 +283,7 @@ test('the fire drill: every monitor reaches a webhook and a mail server, and so 
   assertNoReport(log);
 });
 
-test('mail servers and addresses that are not to be trusted', { timeout: 60_000 }, async (t) => {
+test('mail servers and addresses that are not to be trusted', { timeout: 300_000 }, async (t) => {
   const hook = await webhook(t), open = await mailServer(t);
   const strange = await securedMail(t), refusing = await securedMail(t, { refuse: '550 5.1.1 nobody here', user: 'u', password: 'right' });
   const letter = (server, more) => ({ kind: 'email', server: server.url, from: 'a@example.com', to: 'b@example.com', timeout: '5s', ...more });

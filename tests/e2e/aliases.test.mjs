@@ -9,7 +9,7 @@ import { command, folder, until } from './penstock.mjs';
 const same = "return r.text:find('odd') and 'odd' or 'even', 0.9";
 const words = (model) => ({ endpoints: { words: { accepts: ['text'], cache: false, rollout: [{ model }] } } });
 
-test('a name without a version: the newest, until there is a stable one', { timeout: 120_000 }, async (t) => {
+test('a name without a version: the newest, until there is a stable one', { timeout: 300_000 }, async (t) => {
   const { store, ask, admin } = await wordsServer(t, [same], words('words'));
   const serves = (version) => until(version, async () => (await ask(1)).model === version);
   const models = (...args) => command(['models', ...args, '--store', store]);
@@ -43,7 +43,7 @@ test('a name without a version: the newest, until there is a stable one', { time
   ]);
 });
 
-test('two endpoints with one model, each with its own', { timeout: 120_000 }, async (t) => {
+test('two endpoints with one model, each with its own', { timeout: 300_000 }, async (t) => {
   const endpoint = (model) => ({ accepts: ['text'], cache: false, rollout: [{ model }] });
   const configured = (model) => ({ endpoints: { words: endpoint(model), others: endpoint(model) } });
   const { store, server, admin } = await wordsServer(t, [same, same], configured('words@1'));
@@ -68,7 +68,7 @@ test('two endpoints with one model, each with its own', { timeout: 120_000 }, as
   await serves('others', 'words@2');
 });
 
-test('in the configuration, on the command line, in evaluations', { timeout: 120_000 }, async (t) => {
+test('in the configuration, on the command line, in evaluations', { timeout: 300_000 }, async (t) => {
   const { store, server, ask } = await wordsServer(t, [same]);
   const run = (code, ...args) => command([...args, '--store', store], { code });
   const config = JSON.parse(fs.readFileSync(server.configPath, 'utf8'));

@@ -32,7 +32,7 @@ function headOf(store) {
   return `${rows.length}:${previous.toString('hex')}`;
 }
 
-test('what is done is in the log, chained, and read by administrators only', { timeout: 60_000 }, async (t) => {
+test('what is done is in the log, chained, and read by administrators only', { timeout: 300_000 }, async (t) => {
   const store = await storeWithModels(t);
   const admin = await createKey(store, 'root', 'admin'), reviewer = await createKey(store, 'ann', 'reviewer'), client = await createKey(store, 'shop');
   const endpoints = { tickets: { rollout: [{ model: 'tickets@1' }], accept_threshold: '100%', review_threshold: '100%' } };
@@ -79,7 +79,7 @@ test('what is done is in the log, chained, and read by administrators only', { t
   assert.equal((await verified(store, '--head', state.head)).intact, true);
 });
 
-test('whoever writes into the log is found out, also while the server runs', { timeout: 60_000 }, async (t) => {
+test('whoever writes into the log is found out, also while the server runs', { timeout: 300_000 }, async (t) => {
   const ways = [
     ["UPDATE audit SET why = 'because' WHERE number = 2", 2, /altered/],
     ['DELETE FROM audit WHERE number = 2', 2, /removed/],

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
-import { command, complete, createKey, folder, serve, sleep, storeWithModels, until } from './penstock.mjs';
+import { command, complete, createKey, folder, serve, storeWithModels, until, within } from './penstock.mjs';
 import { billingText } from './samples.mjs';
 
 const endpoints = {
@@ -12,7 +12,7 @@ const endpoints = {
   reviewed: { rollout: [{ model: 'tickets@1' }], accept_threshold: '100%', review_threshold: '100%' },
 };
 
-test('keys and roles', { timeout: 60_000 }, async (t) => {
+test('keys and roles', { timeout: 300_000 }, async (t) => {
   const store = await storeWithModels(t);
   const client = await createKey(store, 'shop'),
     reviewer = await createKey(store, 'ann', 'reviewer'),
@@ -85,30 +85,27 @@ test('keys and roles', { timeout: 60_000 }, async (t) => {
       assert.equal((await server.get(target)).status, 200, target);
   });
 
-  await t.test(
-    'a key made beside the running server works within a second, and ends within one when revoked',
-    async () => {
-      const started = Date.now();
-      const late = await createKey(store, 'late');
-      await until(
-        'the new key',
-        async () => (await server.predict('tickets', text, { key: late })).status === 200,
-        2000,
-      );
+  await t.test('a key made beside the running server works within a second, and ends within one when revoked', async () => {
+    const turns = (key, wanted) =>
+      until(`${wanted} for the key`, async () => (await server.predict('tickets', text, { key })).status === wanted);
+    let serial = 0;
+    const make = async () => {
+      const name = `late-${serial++}`;
+      return { name, key: await createKey(store, name) };
+    };
+    await within('the new key', 1000, make, ({ key }) => turns(key, 200));
+    let ended;
+    const revoke = async () => {
+      const { name, key } = await make();
+      await turns(key, 200);
       const rows = JSON.parse((await command(['keys', 'list', '--json', '--store', store])).stdout);
-      const id = rows.find((row) => row.client === 'late').id;
-      await command(['keys', 'revoke', id, '--store', store]);
-      const revoked = Date.now();
-      await until(
-        'the end of the key',
-        async () => (await server.predict('tickets', text, { key: late })).status === 401,
-        2000,
-      );
-      assert.ok(Date.now() - revoked < 1500 && revoked - started < 10_000);
-      await server.refused('tickets', text, 401, 'invalid_api_key', { key: late });
-      assert.equal((await server.predict('tickets', text, { key: client })).status, 200, 'the others go on');
-    },
-  );
+      await command(['keys', 'revoke', rows.find((row) => row.client === name).id, '--store', store]);
+      ended = key;
+    };
+    await within('the end of the key', 1000, revoke, () => turns(ended, 401));
+    await server.refused('tickets', text, 401, 'invalid_api_key', { key: ended });
+    assert.equal((await server.predict('tickets', text, { key: client })).status, 200, 'the others go on');
+  });
 
   await t.test('no key is in the store or the log', async () => {
     for (const name of fs.readdirSync(store).filter((file) => file.startsWith('store.db')))
@@ -117,10 +114,11 @@ test('keys and roles', { timeout: 60_000 }, async (t) => {
   });
 });
 
-test('rates', { timeout: 60_000 }, async (t) => {
+test('rates', { timeout: 300_000 }, async (t) => {
   const store = await storeWithModels(t);
   const slow = await createKey(store, 'slow', 'client', '--rate', '2', '--burst', '3'),
-    other = await createKey(store, 'other', 'client', '--rate', '2', '--burst', '3');
+    other = await createKey(store, 'other', 'client', '--rate', '0.01', '--burst', '1000'),
+    patient = await createKey(store, 'patient', 'client', '--rate', '0.01', '--burst', '3');
   const server = await serve(t, { auth: { required: true }, limits: { rate: 1000 }, endpoints }, { store });
   const ask = (key, endpoint = 'tickets') => server.predict(endpoint, { text: billingText }, { key });
 
@@ -129,7 +127,8 @@ test('rates', { timeout: 60_000 }, async (t) => {
       const { status, headers } = await ask(slow);
       assert.equal(status, 200);
       assert.equal(headers['x-ratelimit-limit-requests'], '3');
-      assert.ok(Number(headers['x-ratelimit-remaining-requests']) - left <= 1, 'a slow machine may have got one back');
+      const remaining = Number(headers['x-ratelimit-remaining-requests']);
+      assert.ok(remaining >= left && remaining <= 2, 'a slow machine may have got some back');
       assert.ok(parseFloat(headers['x-ratelimit-reset-requests']) <= 1.5);
     }
     const refused = await until('a refusal', async () => {
@@ -145,42 +144,44 @@ test('rates', { timeout: 60_000 }, async (t) => {
   await t.test(
     'refused requests cost nothing: the rate is there again in time, however many were refused',
     async () => {
-      const end = Date.now() + 2000;
+      const began = Date.now();
       let good = 0,
         refused = 0;
-      while (Date.now() < end) (await ask(slow)).status === 200 ? good++ : refused++;
-      assert.ok(refused > 20, `${refused} refused`);
-      assert.ok(good >= 3 && good <= 6, `${good} passed within 2 s at 2 per second`);
+      // eight at once: some are refused however long the others take
+      while (good < 4 || refused < 20)
+        for (const { status } of await Promise.all(Array.from({ length: 8 }, () => ask(slow))))
+          status === 200 ? good++ : refused++;
+      const most = 3 + (2 * (Date.now() - began)) / 1000;
+      assert.ok(good <= most, `${good} passed, at 2 per second at most ${most} could`);
     },
   );
 
   await t.test('another client has its own', async () => assert.equal((await ask(other)).status, 200));
 
   await t.test('an endpoint may have a rate of its own', async () => {
-    await sleep(600);
     assert.equal((await ask(other, 'narrow')).status, 200);
-    const second = await ask(other, 'narrow');
-    assert.equal(second.status, 429);
+    const second = await until('two within a second', async () =>
+      (await Promise.all([ask(other, 'narrow'), ask(other, 'narrow')])).find(({ status }) => status === 429),
+    );
     assert.equal(second.headers['x-ratelimit-limit-requests'], '1');
     assert.equal((await ask(other)).status, 200);
   });
 
   await t.test('a reload does not give the rate back', async () => {
-    await until('a refusal', async () => (await ask(slow)).status === 429);
+    await until('a refusal', async () => (await ask(patient)).status === 429);
     const whole = structuredClone(server.config);
     whole.endpoints.tickets.description = 'changed';
     await server.reload(whole);
-    const replies = [await ask(slow), await ask(slow), await ask(slow)].map((reply) => reply.status);
-    assert.ok(replies.includes(429), replies.join());
+    assert.equal((await ask(patient)).status, 429);
   });
 });
 
-test('without authentication', { timeout: 30_000 }, async (t) => {
+test('without authentication', { timeout: 300_000 }, async (t) => {
   const dir = folder(t);
   const check = async (listen) => {
     const file = path.join(dir, 'open.yaml');
     fs.writeFileSync(file, JSON.stringify(complete({ server: { listen } }, path.join(dir, 'store'))));
-    return command(['serve', '-c', file], { code: 2, timeout: 20_000 });
+    return command(['serve', '-c', file], { code: 2 });
   };
   await t.test('only on loopback: the server refuses to start otherwise, and says what to do', async () => {
     for (const listen of ['0.0.0.0:0', '*:0', '[::]:0', '192.0.2.1:0'])

@@ -61,7 +61,7 @@ const stump = (changed = {}) => ({
   version: [1, 7, 4],
 });
 
-test('models that XGBoost wrote', { timeout: 120_000 }, async (t) => {
+test('models that XGBoost wrote', { timeout: 300_000 }, async (t) => {
   const store = folder(t);
   const file = (content) => {
     writeFileSync(`${store}/model.json`, typeof content === 'string' ? content : JSON.stringify(content));
@@ -105,7 +105,7 @@ test('models that XGBoost wrote', { timeout: 120_000 }, async (t) => {
   });
 });
 
-test('boosted trees', { timeout: 300_000 }, async (t) => {
+test('boosted trees', { timeout: 600_000 }, async (t) => {
   if (await libraryMissing(t)) return t.skip('XGBoost is not there: scripts/packages');
   const store = folder(t);
   assert.equal(await boosted(store, 'payments', table(1200)), 'payments@1');

@@ -21,7 +21,7 @@ export async function axe(page) {
 let browser;
 export async function launch(t) {
   const { chromium: driver } = playwright.default ?? playwright;
-  browser = await driver.launch({ executablePath: chromium, args: ['--no-sandbox'], timeout: 60_000 });
+  browser = await driver.launch({ executablePath: chromium, args: ['--no-sandbox'], timeout: 180_000 });
   atEnd(t, () => browser.close());
   return browser;
 }
@@ -34,7 +34,7 @@ export async function visit(t, server, { width = 1280, height = 900, scheme = 'l
   const problems = [];
   page.on('pageerror', (error) => problems.push(`error: ${error.message}`));
   page.on('console', (message) => ['error', 'warning'].includes(message.type()) && !expected.test(message.text()) && problems.push(`${message.type()}: ${message.text()}`));
-  page.setDefaultTimeout(15_000);
+  page.setDefaultTimeout(60_000);
   atEnd(t, async () => {
     await context.close();
     assert.deepEqual(problems, [], 'the browser reported problems');

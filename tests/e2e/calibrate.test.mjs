@@ -49,7 +49,7 @@ async function ask(server, rows) {
   return replies.map((reply, i) => ({ ...reply, wrong: reply.prediction !== rows[i].label }));
 }
 
-test('calibrate', { timeout: 240_000 }, async (t) => {
+test('calibrate', { timeout: 480_000 }, async (t) => {
   const csv = shared('banking77', 'train.csv');
   if (!csv) return t.skip('banking77 is not in the shared test data');
   const at = await prepare(t, csv);

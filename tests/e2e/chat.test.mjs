@@ -10,7 +10,7 @@ import { sentence, upstream } from './upstream.mjs';
 
 const eventsOf = (text) => text.split('\n\n').filter(Boolean).map((event) => event.replace(/^data: /, ''));
 
-test('the openai client', { skip, timeout: 60_000 }, async (t) => {
+test('the openai client', { skip, timeout: 300_000 }, async (t) => {
   const { up, server } = await start(t, { more: { vectors: { kind: 'embed', rollout: [{ upstream: 'main', model: 'ok' }] } } });
   const client = new judges.OpenAI({ baseURL: `http://127.0.0.1:${server.port}/v1`, apiKey: 'none', maxRetries: 0 });
   const tools = [{ type: 'function', function: { name: 'weather', parameters: { type: 'object', properties: { city: { type: 'string' } } } } }];
@@ -70,7 +70,7 @@ test('the openai client', { skip, timeout: 60_000 }, async (t) => {
   await server.healthy();
 });
 
-test('what goes through is not touched', { timeout: 30_000 }, async (t) => {
+test('what goes through is not touched', { timeout: 300_000 }, async (t) => {
   const { up, post } = await start(t);
   const body = '{ "messages" : [{"role":"user","content":"a\\u0041 \\" }, ]"}], "seed":12345678901234567890,\n "model":"assistant", "x_own": {"model": "inner", "n": [1.0, 1e3]} }';
   const raw = await post('/v1/chat/completions', body, { headers: { 'content-type': 'application/json' } });
@@ -88,7 +88,7 @@ test('what goes through is not touched', { timeout: 30_000 }, async (t) => {
   assert.equal(up.asked.at(-1).body.stream_options.include_obfuscation, false);
 });
 
-test('what the client sees when the upstream fails', { timeout: 120_000 }, async (t) => {
+test('what the client sees when the upstream fails', { timeout: 300_000 }, async (t) => {
   const scripts = ['error500', 'error502', 'error503', 'rate', 'quota', 'hang', 'reset', 'garbage', 'badjson', 'badutf', 'short', 'twohundred', 'error401', 'error404', 'invalid', 'length'];
   const expected = {
     error503: '503 overloaded', rate: '503 overloaded', hang: '504 deadline_exceeded', invalid: '400 bad_request', length: '400 context_length_exceeded',
@@ -104,7 +104,7 @@ test('what the client sees when the upstream fails', { timeout: 120_000 }, async
       for (const stream of [false, true]) {
         const reply = await ask(script, { stream });
         assert.equal(`${reply.status} ${reply.json.error.code}`, expected[script] ?? '502 upstream_failed', reply.text);
-        assert.match(reply.json.error.message, /Upstream "main"/);
+        assert.match(reply.json.error.message, script === 'hang' ? /Upstream "hasty"/ : /Upstream "main"/);
         if (script === 'error401') assert.doesNotMatch(reply.json.error.message, /scripted/, 'what is said about our key stays here');
         const rescued = await ask(`${script}-rescued`, { stream });
         if (script === 'invalid') {
@@ -120,7 +120,7 @@ test('what the client sees when the upstream fails', { timeout: 120_000 }, async
   await server.healthy();
 });
 
-test('once a stream has begun, a failure is said in the stream', { timeout: 60_000 }, async (t) => {
+test('once a stream has begun, a failure is said in the stream', { timeout: 300_000 }, async (t) => {
   const { server, ask } = await start(t, { more: Object.fromEntries(['cut', 'stall', 'errorevent', 'brokenevent', 'nodone'].map((script) => [script, { kind: 'chat', rollout: [{ upstream: 'main', model: script }], fallbacks: [{ upstream: 'main', model: 'ok' }] }])) });
   for (const script of ['cut', 'stall', 'errorevent', 'brokenevent', 'nodone']) {
     const reply = await ask(script, { stream: true });
@@ -143,7 +143,7 @@ test('once a stream has begun, a failure is said in the stream', { timeout: 60_0
   }
 });
 
-test('retries, breaker and places', { timeout: 60_000 }, async (t) => {
+test('retries, breaker and places', { timeout: 300_000 }, async (t) => {
   await t.test('a failure that passes is not seen', async (t) => {
     const { up, ask } = await start(t, { fails: { once: 'error500+ok', reset: 'reset+ok' } });
     for (const name of ['once', 'reset']) {
@@ -165,18 +165,22 @@ test('retries, breaker and places', { timeout: 60_000 }, async (t) => {
     assert.equal(up.asked.length, 4);
   });
   await t.test('who fails is left alone, tried again, and trusted again', async (t) => {
-    const { up, ask } = await start(t, { fails: { flaky: 'error500+error500+error500+error500+ok' }, upstreamMore: { retry: { attempts: 1 }, breaker: { minimum: 4, errors: '50%', open: '300ms' } } });
+    const { up, ask } = await start(t, { fails: { flaky: 'error500+error500+error500+error500+ok' }, upstreamMore: { retry: { attempts: 1 }, breaker: { minimum: 4, errors: '50%', open: '2s' } } });
     for (let i = 0; i < 4; i++) assert.equal((await ask('flaky')).status, 502);
     const refused = await ask('flaky');
     assert.equal(refused.status, 503);
     assert.match(refused.json.error.message, /left alone/);
     assert.equal(up.asked.length, 4);
-    await sleep(400);
-    for (let i = 0; i < 4; i++) assert.equal((await ask('flaky')).status, 200);
+    await until('another try', async () => (await ask('flaky')).status === 200);
+    for (let i = 0; i < 3; i++) assert.equal((await ask('flaky')).status, 200);
   });
   await t.test('beyond the places callers wait, beyond the queue they are told to come again', async (t) => {
-    const { ask } = await start(t, { fails: { slow: 'late300' }, upstreamMore: { concurrency: 2, queue: 2 } });
-    const replies = await Promise.all(Array.from({ length: 8 }, () => ask('slow')));
+    const { up, ask } = await start(t, { fails: { slow: 'held' }, upstreamMore: { concurrency: 2, queue: 2 } });
+    let answered = 0;
+    const calls = Array.from({ length: 8 }, () => ask('slow').finally(() => answered++));
+    await until('those beyond', () => answered === 4);
+    up.open();
+    const replies = await Promise.all(calls);
     const statuses = replies.map((reply) => reply.status).sort();
     assert.deepEqual(statuses, [200, 200, 200, 200, 503, 503, 503, 503]);
     assert.ok(replies.every((reply) => reply.status === 200 || reply.headers['retry-after']));
@@ -192,13 +196,13 @@ test('retries, breaker and places', { timeout: 60_000 }, async (t) => {
       await until('the call', () => up.asked.length > asked);
       await sleep(50);
       abort.abort();
-      await until('the upstream to notice', () => up.counts.left > left, 3000);
+      await until('the upstream to notice', () => up.counts.left > left);
     }
     await server.healthy();
   });
 });
 
-test('the cache, tenants and keys', { timeout: 60_000 }, async (t) => {
+test('the cache, tenants and keys', { timeout: 300_000 }, async (t) => {
   const store = folder(t);
   const [one, two] = [await createKey(store, 'one'), await createKey(store, 'two')];
   const up = await upstream(t);
@@ -227,7 +231,7 @@ test('the cache, tenants and keys', { timeout: 60_000 }, async (t) => {
   assert.ok(!server.stderr.includes('very-secret'));
 });
 
-test('what cannot be said to the upstream of an endpoint is refused, and nothing else', { timeout: 60_000 }, async (t) => {
+test('what cannot be said to the upstream of an endpoint is refused, and nothing else', { timeout: 300_000 }, async (t) => {
   const up = await upstream(t);
   const server = await serve(t, {
     upstreams: { claude: { kind: 'anthropic', url: up.url } },
@@ -242,7 +246,7 @@ test('what cannot be said to the upstream of an endpoint is refused, and nothing
   await server.healthy();
 });
 
-test('what clients send that is wrong', { timeout: 60_000 }, async (t) => {
+test('what clients send that is wrong', { timeout: 300_000 }, async (t) => {
   const { server, post } = await start(t);
   const wrong = async (path, body, param, status = 400) => {
     const reply = await post(path, body, typeof body === 'string' ? { headers: { 'content-type': 'application/json' } } : {});
@@ -277,7 +281,7 @@ test('what clients send that is wrong', { timeout: 60_000 }, async (t) => {
   await server.healthy();
 });
 
-test('routes by cost and by latency, with the others standing by', { timeout: 60_000 }, async (t) => {
+test('routes by cost and by latency, with the others standing by', { timeout: 300_000 }, async (t) => {
   const up = await upstream(t);
   const [cheap, dear] = ['ok', 'late60'];
   const prices = path.join(folder(t), 'prices.json');
@@ -310,7 +314,7 @@ test('routes by cost and by latency, with the others standing by', { timeout: 60
   assert.equal(record.attempts, 2);
 });
 
-test('budgets: reserved before, settled after, kept over kill -9', { timeout: 60_000 }, async (t) => {
+test('budgets: reserved before, settled after, kept over kill -9', { timeout: 300_000 }, async (t) => {
   const dir = folder(t);
   const store = path.join(dir, 'store');
   const [one, two] = [await createKey(store, 'one'), await createKey(store, 'two')];
@@ -346,7 +350,7 @@ test('budgets: reserved before, settled after, kept over kill -9', { timeout: 60
   for (let i = 0; i < 7; i++) assert.equal((await ask(two)).status, 200, 'and only that');
 });
 
-test('a conversation that outgrows the window', { timeout: 60_000 }, async (t) => {
+test('a conversation that outgrows the window', { timeout: 300_000 }, async (t) => {
   const { up, ask, post } = await start(t, {
     more: {
       strict: { kind: 'chat', rollout: [{ upstream: 'main', model: 'ok' }], context: { window: 200 } },
@@ -388,7 +392,7 @@ test('a conversation that outgrows the window', { timeout: 60_000 }, async (t) =
   assert.ok(up.asked.at(-1).body.messages.length < 25);
 });
 
-test('an upstream that does not take our key', { timeout: 30_000 }, async (t) => {
+test('an upstream that does not take our key', { timeout: 300_000 }, async (t) => {
   const { up, server, ask } = await start(t, { fails: { wrong: 'error401' }, more: { rescued: { kind: 'chat', rollout: [{ upstream: 'main', model: 'error403' }], fallbacks: [{ upstream: 'main', model: 'ok' }] } }, upstreamMore: { breaker: { minimum: 2 } } });
   for (let i = 0; i < 8; i++) {
     const reply = await ask('wrong');
@@ -400,17 +404,17 @@ test('an upstream that does not take our key', { timeout: 30_000 }, async (t) =>
   assert.equal(server.log('upstream.key_refused').length, 1, 'the operator is told, once a minute');
 });
 
-test('one that asks for patience is not waited for where another answers', { timeout: 30_000 }, async (t) => {
+test('one that asks for patience is not waited for where another answers', { timeout: 300_000 }, async (t) => {
   const rescue = (model) => ({ kind: 'chat', rollout: [{ upstream: 'main', model }], fallbacks: [{ upstream: 'main', model: 'ok' }] });
-  const { up, ask } = await start(t, { more: { rescued: rescue('rate5'), soon: rescue('rate1') } });
+  const { up, ask } = await start(t, { more: { rescued: rescue('rate9'), soon: rescue('rate1') } });
   const began = Date.now(), reply = await ask('rescued');
   assert.equal(reply.headers['x-penstock-decision'], 'fallback', reply.text);
-  assert.ok(Date.now() - began < 4000);
+  assert.ok(Date.now() - began < 9000);
   assert.equal((await ask('soon')).headers['x-penstock-decision'], 'fallback');
-  assert.deepEqual(up.asked.map(({ body }) => body.model), ['rate5', 'ok', 'rate1', 'ok'], 'nor asked a second time');
+  assert.deepEqual(up.asked.map(({ body }) => body.model), ['rate9', 'ok', 'rate1', 'ok'], 'nor asked a second time');
 });
 
-test('token counts follow what the provider counts', { timeout: 30_000 }, async (t) => {
+test('token counts follow what the provider counts', { timeout: 300_000 }, async (t) => {
   const { ask } = await start(t, { more: { strict: { kind: 'chat', cache: false, rollout: [{ upstream: 'main', model: 'ok' }], context: { window: 200 } } } });
   const long = { messages: user('what about it? '.repeat(70)) }, short = { messages: user('what about it? '.repeat(20)) };
   assert.equal((await ask('strict', long)).json.error.code, 'context_length_exceeded');
@@ -418,7 +422,7 @@ test('token counts follow what the provider counts', { timeout: 30_000 }, async 
   assert.equal((await ask('strict', long)).status, 200, 'this provider counts a dozen tokens where we estimated some eighty');
 });
 
-test('a conversation whose oldest turns are summarised', { timeout: 60_000 }, async (t) => {
+test('a conversation whose oldest turns are summarised', { timeout: 300_000 }, async (t) => {
   const { up, server, ask, post } = await start(t, {
     more: {
       scribe: { kind: 'chat', rollout: [{ upstream: 'main', model: 'crlf' }] },

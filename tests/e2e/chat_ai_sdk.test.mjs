@@ -23,7 +23,7 @@ const providers = {
 globalThis.AI_SDK_LOG_WARNINGS = false;
 
 for (const kind of ['openai', 'anthropic'])
-  test(`the ai package, upstream ${kind}`, { skip, timeout: 60_000 }, async (t) => {
+  test(`the ai package, upstream ${kind}`, { skip, timeout: 300_000 }, async (t) => {
     const { up, server } = await start(t, { kind, fails: { broken: 'error500', torn: 'cut' } });
     for (const [name, provide] of Object.entries(providers))
       await t.test(name, async (t) => {
@@ -73,7 +73,7 @@ for (const kind of ['openai', 'anthropic'])
     await server.healthy();
   });
 
-test('vectors by the ai package', { skip, timeout: 30_000 }, async (t) => {
+test('vectors by the ai package', { skip, timeout: 300_000 }, async (t) => {
   const { server } = await start(t, { more: { vectors: { kind: 'embed', rollout: [{ upstream: 'main', model: 'ok' }] } } });
   const model = judges.createOpenAI({ baseURL: `http://127.0.0.1:${server.port}/v1`, apiKey: 'none' }).embedding('vectors');
   assert.deepEqual((await judges.embed({ model, value: 'a' })).embedding, [0.25, -0.5, 1]);

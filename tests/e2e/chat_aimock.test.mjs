@@ -35,7 +35,7 @@ async function mocked(t) {
   return { mock, server };
 }
 
-test('an upstream that others wrote', { skip: skipAimock, timeout: 60_000 }, async (t) => {
+test('an upstream that others wrote', { skip: skipAimock, timeout: 300_000 }, async (t) => {
   const { server } = await mocked(t);
   const openai = openaiClient(server), anthropic = anthropicClient(server);
   const messages = user('Who answers?');

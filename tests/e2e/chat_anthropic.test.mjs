@@ -34,7 +34,7 @@ const heard = {
 };
 
 for (const kind of ['openai', 'anthropic'])
-  test(`the anthropic client, upstream ${kind}`, { skip, timeout: 60_000 }, async (t) => {
+  test(`the anthropic client, upstream ${kind}`, { skip, timeout: 300_000 }, async (t) => {
     const { up, server } = await start(t, {
       kind,
       fails: { broken: 'error500', busy: 'error503', rate: 'rate60', long: 'length', ...Object.fromEntries(['cut', 'errorevent', 'nodone', 'stall'].map((script) => [script, script])) },

@@ -39,7 +39,7 @@ function* bodies({ good, fields, inside, tools }) {
 }
 
 for (const kind of ['openai', 'anthropic'])
-  test(`every field with every wrong type, upstream ${kind}`, { timeout: 180_000 }, async (t) => {
+  test(`every field with every wrong type, upstream ${kind}`, { timeout: 360_000 }, async (t) => {
     const { server, post } = await start(t, { kind, limits: { rate: 1_000_000 } });
     for (const [target, api] of Object.entries(apis))
       await t.test(target, async () => {

@@ -6,7 +6,7 @@ import path from 'node:path';
 import test from 'node:test';
 import { anthropicClient, openaiClient, recordOf, start, user } from './chats.mjs';
 import { judges, skip } from './judges.mjs';
-import { command, complete, folder } from './penstock.mjs';
+import { command, complete, folder, until } from './penstock.mjs';
 
 const schema = {
   type: 'object',
@@ -41,7 +41,7 @@ function schemaFile(t, json = schema) {
 const endpoint = (model, output, more = {}) => ({ kind: 'chat', cache: false, rollout: [{ upstream: 'main', model }], output, ...more });
 const contentOf = (reply) => reply.json.choices[0].message.content;
 
-test("a request's own schema", { skip, timeout: 60_000 }, async (t) => {
+test("a request's own schema", { skip, timeout: 300_000 }, async (t) => {
   const check = { check: true };
   const { up, server, ask } = await start(t, {
     says,
@@ -193,7 +193,7 @@ test("a request's own schema", { skip, timeout: 60_000 }, async (t) => {
   await server.healthy();
 });
 
-test("an endpoint's schema", { skip, timeout: 60_000 }, async (t) => {
+test("an endpoint's schema", { skip, timeout: 300_000 }, async (t) => {
   const file = schemaFile(t);
   const open = schemaFile(t, { ...schema, additionalProperties: true });
   const { up, server, ask, post } = await start(t, {
@@ -229,7 +229,7 @@ test("an endpoint's schema", { skip, timeout: 60_000 }, async (t) => {
   await server.healthy();
 });
 
-test("Anthropic's upstreams are asked for schemas in their words", { skip, timeout: 60_000 }, async (t) => {
+test("Anthropic's upstreams are asked for schemas in their words", { skip, timeout: 300_000 }, async (t) => {
   const optional = { ...schema, required: ['city'] };
   const { up, ask } = await start(t, {
     kind: 'anthropic',
@@ -255,7 +255,7 @@ test('a schema that is none is a problem of the configuration', async (t) => {
       endpoints: { city: { kind: 'chat', rollout: [{ upstream: 'main', model: 'm' }], output: { schema: file }, ...more } },
     };
     fs.writeFileSync(config, JSON.stringify(complete(whole, path.join(dir, 'store')), null, 2));
-    const { stderr } = await command(['serve', '-c', config], { code: null, timeout: 20_000 });
+    const { stderr } = await command(['serve', '-c', config], { code: null });
     return stderr;
   };
   assert.match(await problems('{\n"type": "object",\n}'), /penstock\.yaml:\d+:\d+: .*schema\.json:2: not JSON/);
@@ -265,7 +265,7 @@ test('a schema that is none is a problem of the configuration', async (t) => {
 
 const reviews = async (server, more = '') => (await server.get(`/v1/review${more}`)).json;
 
-test('confidence by log-probabilities', { skip, timeout: 60_000 }, async (t) => {
+test('confidence by log-probabilities', { skip, timeout: 300_000 }, async (t) => {
   const output = { confidence: 'logprobs' };
   const dir = folder(t);
   const rules = path.join(dir, 'verify.lua');
@@ -372,7 +372,7 @@ test('confidence by log-probabilities', { skip, timeout: 60_000 }, async (t) => 
   await server.healthy();
 });
 
-test('the probability of one member of the answer', { timeout: 60_000 }, async (t) => {
+test('the probability of one member of the answer', { timeout: 300_000 }, async (t) => {
   const output = { confidence: 'logprobs', confidence_field: 'city' };
   const { up, ask } = await start(t, {
     says: { label: { text: right, logprob: [-5, -0.02] }, ...says }, // the first token ends where the city's name begins
@@ -392,7 +392,7 @@ test('the probability of one member of the answer', { timeout: 60_000 }, async (
   assert.ok(up.asked.every(({ body }) => body.logprobs === true));
 });
 
-test('where a model does not say how sure it is, nobody is', { skip, timeout: 60_000 }, async (t) => {
+test('where a model does not say how sure it is, nobody is', { skip, timeout: 300_000 }, async (t) => {
   const { server, ask } = await start(t, { kind: 'anthropic', more: { claude: endpoint('ok', { confidence: 'logprobs' }) } });
   const reply = await ask('claude');
   assert.deepEqual([reply.status, reply.headers['x-penstock-decision'], reply.headers['x-penstock-confidence']], [200, 'review', undefined]);
@@ -400,7 +400,7 @@ test('where a model does not say how sure it is, nobody is', { skip, timeout: 60
   assert.deepEqual([item.reason, item.confidence], ['unknown_confidence', null]);
 });
 
-test('confidence by log-probabilities of responses', { skip, timeout: 60_000 }, async (t) => {
+test('confidence by log-probabilities of responses', { skip, timeout: 300_000 }, async (t) => {
   const { up, post } = await start(t, { says, upstreamMore: { responses: true }, more: { sure: endpoint('sure', { confidence: 'logprobs' }) } });
   for (const stream of [false, true]) {
     const reply = await post('/v1/responses', { model: 'sure', input: 'How many?', stream });
@@ -412,7 +412,7 @@ test('confidence by log-probabilities of responses', { skip, timeout: 60_000 }, 
   }
 });
 
-test('confidence by agreement', { skip, timeout: 60_000 }, async (t) => {
+test('confidence by agreement', { skip, timeout: 300_000 }, async (t) => {
   const agree = (samples = 3) => ({ confidence: 'agreement', samples });
   const prices = path.join(folder(t), 'prices.json');
   const scripts = ['right+spelled+right', 'right+other+spelled', 'right+other+third', 'right+wrong+spelled', 'wrong+wrong+wrong+right', 'right+error400+right', 'right'];
@@ -458,7 +458,7 @@ test('confidence by agreement', { skip, timeout: 60_000 }, async (t) => {
   await server.healthy();
 });
 
-test('what has been held back can still be had elsewhere', { timeout: 60_000 }, async (t) => {
+test('what has been held back can still be had elsewhere', { timeout: 300_000 }, async (t) => {
   const rules = path.join(folder(t), 'answer.lua');
   fs.writeFileSync(rules, `function answer(r) if r.user == "json" then return '${right}' end return "words" end`);
   const output = { schema: schemaFile(t), send_schema: 'never' }; // the scripts break in the middle of prose
@@ -496,7 +496,7 @@ test('what has been held back can still be had elsewhere', { timeout: 60_000 }, 
   await server.healthy();
 });
 
-test('a late model gets company here, too', { timeout: 60_000 }, async (t) => {
+test('a late model gets company here, too', { timeout: 300_000 }, async (t) => {
   const hedged = (model) => endpoint(model, { check: true }, { hedge: '99%' });
   const { up, server, ask } = await start(t, {
     says,
@@ -516,7 +516,7 @@ test('a late model gets company here, too', { timeout: 60_000 }, async (t) => {
   await server.healthy();
 });
 
-test('budgets reserve for samples, repairs and answers in vain', { timeout: 60_000 }, async (t) => {
+test('budgets reserve for samples, repairs and answers in vain', { timeout: 300_000 }, async (t) => {
   const budgets = [{ scope: 'user', per: 'ever', tokens: 3000 }];
   const { server, ask } = await start(t, {
     says,
@@ -538,16 +538,20 @@ test('budgets reserve for samples, repairs and answers in vain', { timeout: 60_0
   await server.healthy();
 });
 
-test('a client that leaves lets go of samples and repairs', { timeout: 60_000 }, async (t) => {
+test('a client that leaves lets go of samples and repairs', { timeout: 300_000 }, async (t) => {
   const { up, server } = await start(t, {
     says,
     upstreamMore: { first_byte_timeout: '20s' },
     more: { hanging: endpoint('hang', { confidence: 'agreement' }), repairing: endpoint('wrong+hang', { check: true }), late: endpoint('wrong+hang', { check: true }, { deadline: '300ms', infer_timeout: '300ms' }) },
   });
   for (const [model, calls] of [['hanging', 3], ['repairing', 2]]) {
-    const before = up.asked.length;
-    const leaving = server.request('POST', '/v1/chat/completions', { check: false, agent: false, timeout: 400, body: { model, messages: user('?'), response_format } });
+    const before = up.asked.length, { left } = up.counts, abort = new AbortController();
+    const leaving = server.request('POST', '/v1/chat/completions', { check: false, agent: false, signal: abort.signal, body: { model, messages: user('?'), response_format } });
+    leaving.catch(() => {});
+    await until('its calls', () => up.asked.length - before >= calls);
+    abort.abort();
     await assert.rejects(leaving);
+    await until('the upstream to notice', () => up.counts.left - left === (model === 'hanging' ? calls : 1));
     assert.equal(up.asked.length - before, calls, model);
   }
   const late = await server.request('POST', '/v1/chat/completions', { check: false, body: { model: 'late', messages: user('?'), response_format } });

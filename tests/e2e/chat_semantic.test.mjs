@@ -8,7 +8,7 @@ import { upstream } from './upstream.mjs';
 const pairs = shared('pairs', 'sts_cc', 'dev.csv');
 const user = (content) => [{ role: 'user', content }];
 
-test('the semantic cache', { skip: !pairs && 'no pairs in the shared test data', timeout: 300_000 }, async (t) => {
+test('the semantic cache', { skip: !pairs && 'no pairs in the shared test data', timeout: 600_000 }, async (t) => {
   const dir = folder(t);
   const store = path.join(dir, 'store');
   const tuned = await command(['cache', 'tune', 'faq', '--pairs', pairs, '--false-hits', '4%', '--store', store], { timeout: 240_000 });

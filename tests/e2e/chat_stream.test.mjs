@@ -19,7 +19,7 @@ const paths = {
 const torn = ['cut', 'stall', 'errorevent', 'brokenevent', 'halfline', 'badutfevent', 'nodone'];
 
 for (const kind of ['openai', 'anthropic'])
-  test(`a stream that breaks says so in every API, upstream ${kind}`, { timeout: 120_000 }, async (t) => {
+  test(`a stream that breaks says so in every API, upstream ${kind}`, { timeout: 300_000 }, async (t) => {
     const { post, server } = await start(t, { kind, fails: Object.fromEntries(torn.map((script) => [script, script])) });
     for (const [target, { body, ends }] of Object.entries(paths))
       await t.test(target, async () => {
@@ -41,7 +41,7 @@ for (const kind of ['openai', 'anthropic'])
     await server.healthy();
   });
 
-test('odd manners are no failures', { timeout: 60_000 }, async (t) => {
+test('odd manners are no failures', { timeout: 300_000 }, async (t) => {
   const manners = ['usagefirst', 'usagewithend', 'usagealways', 'nousage', 'crlf', 'tight', 'drip', 'slow', 'closing'];
   const { ask, server } = await start(t, { fails: Object.fromEntries(manners.map((script) => [script, script])) });
   for (const model of manners)
@@ -59,7 +59,7 @@ test('odd manners are no failures', { timeout: 60_000 }, async (t) => {
   await server.healthy();
 });
 
-test('a connection that the upstream closed unsaid is not seen', { timeout: 30_000 }, async (t) => {
+test('a connection that the upstream closed unsaid is not seen', { timeout: 300_000 }, async (t) => {
   const { ask, up } = await start(t, { upstreamMore: { retry: { attempts: 1 } }, fails: { closing: 'closing' }, server: { loops: 1 } });
   for (let i = 0; i < 20; i++) assert.equal((await ask('closing', { n: 1, seed: i })).status, 200);
   assert.ok(up.asked.length >= 20 && up.asked.length <= 40);
@@ -79,7 +79,7 @@ function authority(t) {
   return { ca: path.join(dir, 'ca.pem'), tls: { key: read('key.pem'), cert: read('cert.pem') } };
 }
 
-test('an upstream with TLS and an authority of its own', { timeout: 30_000 }, async (t) => {
+test('an upstream with TLS and an authority of its own', { timeout: 300_000 }, async (t) => {
   const { ca, tls } = authority(t);
   await t.test('is trusted where the configuration says so', async (t) => {
     const { ask } = await start(t, { tls, upstreamMore: { ca } });

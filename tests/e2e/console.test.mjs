@@ -53,7 +53,7 @@ test('the page is served to be kept, and closed to everything from elsewhere', a
     assert.equal((await page(server, path)).status, 404, path);
 });
 
-test('in a browser', { skip: absent, timeout: 400_000 }, async (t) => {
+test('in a browser', { skip: absent, timeout: 600_000 }, async (t) => {
   const store = await storeWithModels(t);
   const server = await serve(t, config(store));
   if (!(await hasPage(server))) return t.skip('built without the parts of the console: scripts/packages, then build again');

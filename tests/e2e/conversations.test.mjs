@@ -11,7 +11,7 @@ import { sentence, upstream } from './upstream.mjs';
 const textOf = ({ content }) => (typeof content === 'string' ? content : content.map(({ text }) => text).join(''));
 const said = ({ body }) => body.messages.map((message) => `${message.role}: ${textOf(message)}`);
 
-test('a conversation goes on by its last response', { skip, timeout: 60_000 }, async (t) => {
+test('a conversation goes on by its last response', { skip, timeout: 300_000 }, async (t) => {
   const claude = await upstream(t);
   const kept = (target, more) => ({ kind: 'chat', conversations: '1h', rollout: [target], ...more });
   const { up, server, post } = await start(t, {
@@ -117,7 +117,7 @@ test('a conversation goes on by its last response', { skip, timeout: 60_000 }, a
   await server.healthy();
 });
 
-test('nobody else finds it, and it outlives the process', { timeout: 60_000 }, async (t) => {
+test('nobody else finds it, and it outlives the process', { timeout: 300_000 }, async (t) => {
   const dir = folder(t), store = path.join(dir, 'store');
   const keys = { a: await createKey(store, 'a'), b: await createKey(store, 'b') };
   const up = await upstream(t);
@@ -140,7 +140,7 @@ test('nobody else finds it, and it outlives the process', { timeout: 60_000 }, a
   assert.deepEqual(said(up.asked.at(-1)), ['user: One?', `assistant: ${sentence}`, 'user: Two?']);
 });
 
-test('what was acknowledged is there after kill -9 under load', { timeout: 60_000 }, async (t) => {
+test('what was acknowledged is there after kill -9 under load', { timeout: 300_000 }, async (t) => {
   const store = path.join(folder(t), 'store'), up = await upstream(t);
   const config = { upstreams: { main: { kind: 'openai', url: up.url } }, endpoints: { talk: { kind: 'chat', conversations: '1h', rollout: [{ upstream: 'main', model: 'ok' }] } } };
   const acknowledged = [], server = await serve(t, config, { store });
@@ -160,7 +160,7 @@ test('what was acknowledged is there after kill -9 under load', { timeout: 60_00
   for (const id of acknowledged) assert.equal((await again.get(`/v1/responses/${id}`)).status, 200, id);
 });
 
-test('the simulator, where nothing is kept, does not pass over a conversation', { timeout: 30_000 }, async (t) => {
+test('the simulator, where nothing is kept, does not pass over a conversation', { timeout: 300_000 }, async (t) => {
   const endpoint = (more) => ({ kind: 'chat', rollout: [{ upstream: 'sim', model: 'sim' }], ...more });
   const server = await serve(t, { upstreams: { sim: { kind: 'simulator' } }, endpoints: { brief: endpoint(), talk: endpoint({ conversations: '1h' }) } });
   const ask = (model, rest) => server.request('POST', '/v1/responses', { body: { model, input: 'One?', ...rest }, check: false });

@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
-import { atEnd, command, serve, sleep, storeWithModels, until } from './penstock.mjs';
+import { atEnd, command, serve, storeWithModels, until } from './penstock.mjs';
 import { webhook } from './receivers.mjs';
 import { billingText } from './samples.mjs';
 import { upstream } from './upstream.mjs';
@@ -38,7 +38,7 @@ function fill(file) {
   }
 }
 
-test('a full disk', { timeout: 180_000 }, async (t) => {
+test('a full disk', { timeout: 300_000 }, async (t) => {
   const store = await storeWithModels(t);
   const disk = smallDisk(t);
   if (!disk) return t.skip('mounting a small tmpfs is not permitted');
@@ -71,7 +71,6 @@ test('a full disk', { timeout: 180_000 }, async (t) => {
         if (reply.status === 200) answered.push(reply.json);
         return reply.status !== 200 && reply;
       },
-      20_000,
     );
     assert.equal(`${refused.status} ${refused.json.error.code}`, '503 storage_unavailable', refused.text);
     assert.ok(Number(refused.headers['retry-after']) >= 1);
@@ -82,7 +81,6 @@ test('a full disk', { timeout: 180_000 }, async (t) => {
         if (reply.status === 200) answered.push(reply.json);
         return reply.status !== 200 && reply;
       },
-      20_000,
     );
     assert.equal(`${plain.status} ${plain.json.error.code}`, '503 storage_unavailable', plain.text);
     assert.equal((await server.get('/healthz')).status, 200);
@@ -102,12 +100,11 @@ test('a full disk', { timeout: 180_000 }, async (t) => {
 
   await t.test('once there is room it goes on by itself, and nothing acknowledged is lost', async () => {
     fs.rmSync(ballast);
-    await until('the recovery', async () => (await ask('reviewed', Math.random())).status === 200, 15_000);
+    await until('the recovery', async () => (await ask('reviewed', Math.random())).status === 200);
     await until('readiness', async () => (await server.get('/readyz')).status === 200);
     assert.equal((await ask('tickets', Math.random())).status, 200);
-    await sleep(150);
     for (const { request_id: id } of [before, ...answered])
-      assert.equal((await server.get(`/v1/requests/${id}`)).status, 200, id);
+      await until(`the record ${id}`, async () => (await server.get(`/v1/requests/${id}`)).status === 200);
     for (const { review_id: id } of [before, ...answered.filter((answer) => answer.review_id)])
       assert.equal((await server.get(`/v1/review/${id}`)).status, 200, id);
   });
@@ -124,7 +121,7 @@ test('a full disk', { timeout: 180_000 }, async (t) => {
   });
 });
 
-test('conversations on a full disk', { timeout: 90_000 }, async (t) => {
+test('conversations on a full disk', { timeout: 300_000 }, async (t) => {
   const disk = smallDisk(t);
   if (!disk) return t.skip('mounting a small tmpfs is not permitted');
   const up = await upstream(t);
@@ -145,7 +142,6 @@ test('conversations on a full disk', { timeout: 90_000 }, async (t) => {
       if (reply.status === 200) acknowledged.push(reply.json.id);
       return reply.status !== 200 && reply;
     },
-    20_000,
   );
   assert.equal(`${refused.status} ${refused.json.error.code}`, '503 storage_unavailable', refused.text);
   assert.ok(Number(refused.headers['retry-after']) >= 1);
@@ -153,6 +149,6 @@ test('conversations on a full disk', { timeout: 90_000 }, async (t) => {
   const again = await until('the recovery', async () => {
     const reply = await ask(acknowledged.at(-1));
     return reply.status === 200 && reply;
-  }, 15_000);
+  });
   for (const id of [...acknowledged, again.json.id]) assert.equal((await server.get(`/v1/responses/${id}`)).status, 200, `${id} was acknowledged and is there`);
 });

@@ -6,7 +6,7 @@ import test from 'node:test';
 import { wordsServer } from './operator.mjs';
 import { folder, until } from './penstock.mjs';
 
-test('versions of an endpoint, what differs, and which one was in force', { timeout: 120_000 }, async (t) => {
+test('versions of an endpoint, what differs, and which one was in force', { timeout: 300_000 }, async (t) => {
   const rules = path.join(folder(t), 'rules.lua');
   fs.writeFileSync(rules, 'function verify(r) return true end');
   const { server, admin } = await wordsServer(t, []);

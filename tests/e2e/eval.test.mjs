@@ -39,7 +39,7 @@ function elementsOf(xml) {
   return seen;
 }
 
-test('versions', { timeout: 240_000 }, async (t) => {
+test('versions', { timeout: 480_000 }, async (t) => {
   const store = await storeWithModels(t);
   const { dir, write, json } = files(t);
   const roll = dice(3);
@@ -178,14 +178,14 @@ test('versions', { timeout: 240_000 }, async (t) => {
     const started = Date.now();
     const { stdout } = await evaluate(2, suite, '--url', 'http://127.0.0.1:1', '--no-store');
     assert.match(stdout, /not enough data: 0 answered cases/);
-    assert.ok(Date.now() - started < 30_000);
+    assert.ok(Date.now() - started < 120_000);
   });
 });
 
 // One case for each number, with something of its own.
 const many = (count, make) => Array.from({ length: count }, (_, i) => make(i));
 
-test('language models', { timeout: 120_000 }, async (t) => {
+test('language models', { timeout: 300_000 }, async (t) => {
   const says = {
     fine: { text: 'Certainly.\n{"reason":"it greets","pass":true,"score":0.9}' },
     harsh: { text: '{"reason":"it is rude","pass":false,"score":0.1}' },
@@ -281,7 +281,7 @@ test('language models', { timeout: 120_000 }, async (t) => {
 
 // Answers of old models to sums, with the word of people on each (data/README.md of the shared test data).
 const sums = shared('gsm8k', 'recorded_model_solutions.jsonl');
-test('recorded answers of real models', { skip: !sums && 'the shared test data are absent', timeout: 60_000 }, async (t) => {
+test('recorded answers of real models', { skip: !sums && 'the shared test data are absent', timeout: 300_000 }, async (t) => {
   const { dir, write, json } = files(t);
   const rows = fs.readFileSync(sums, 'utf8').trim().split('\n').map((line) => JSON.parse(line));
   const lines = (make) => rows.map((row, i) => JSON.stringify({ id: `sum ${i}`, ...make(row) })).join('\n');

@@ -17,7 +17,7 @@ function write(dir, name, bytes) {
   return path.join(dir, name);
 }
 
-test('files as cases', { timeout: 120_000 }, async (t) => {
+test('files as cases', { timeout: 300_000 }, async (t) => {
   const store = await storeWithModels(t), dir = folder(t);
   for (const [i, [text, label]] of texts(24, 5).slice(1).entries())
     write(dir, `pages/${label}/${i}.${i % 3 ? 'pdf' : 'txt'}`, i % 3 ? pdf([text]) : text);
@@ -61,7 +61,7 @@ test('files as cases', { timeout: 120_000 }, async (t) => {
   });
 });
 
-test('pictures without a text go by their looks', { timeout: 120_000 }, async (t) => {
+test('pictures without a text go by their looks', { timeout: 300_000 }, async (t) => {
   const dir = folder(t), store = path.join(dir, 'store');
   for (let i = 0; i < 12; i++) {
     const part = i < 8 ? 'train' : 'cases';

@@ -25,7 +25,7 @@ test('the files in deploy/ are what the program prints', async () => {
   assert.equal(source('deploy/grafana-dashboard.json'), await exported('grafana'));
 });
 
-test('rules and dashboard ask for families that a server has', { timeout: 60_000 }, async (t) => {
+test('rules and dashboard ask for families that a server has', { timeout: 300_000 }, async (t) => {
   const { server, ask } = await start(t, {});
   await ask('assistant');
   const { text } = await server.get('/metrics', { check: false });
@@ -43,7 +43,7 @@ test('rules and dashboard ask for families that a server has', { timeout: 60_000
   assert.deepEqual([new Set(ids).size, new Set(places).size], [ids.length, ids.length], 'panels lie side by side');
 });
 
-test('promtool takes the rules, and they fire when they should', { timeout: 60_000, skip: hasPromtool ? false : 'promtool is not here (Debian: prometheus)' }, async (t) => {
+test('promtool takes the rules, and they fire when they should', { timeout: 300_000, skip: hasPromtool ? false : 'promtool is not here (Debian: prometheus)' }, async (t) => {
   const dir = folder(t), rules = path.join(dir, 'rules.yml'), file = path.join(dir, 'test.yml');
   fs.writeFileSync(rules, await exported('prometheus-rules'));
   assert.match(promtool('check', 'rules', rules), /SUCCESS: \d+ rules found/);
@@ -91,7 +91,7 @@ test('promtool takes the rules, and they fire when they should', { timeout: 60_0
   promtool('test', 'rules', file);
 });
 
-test('every monitor has its runbook, and every command in them exists', { timeout: 120_000 }, async (t) => {
+test('every monitor has its runbook, and every command in them exists', { timeout: 300_000 }, async (t) => {
   const named = new Set([...ruleNames(), 'test']);
   assert.ok(named.size > 20);
   for (const [, name] of source('src/watch/monitors/monitor_rules.c').matchAll(/(?:say\w*|compare)\(r, "(\w+)"/g)) named.add(name);

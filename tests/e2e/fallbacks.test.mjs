@@ -19,7 +19,7 @@ function classify(r)
   return nil
 end`;
 
-test('fallbacks', { timeout: 90_000 }, async (t) => {
+test('fallbacks', { timeout: 300_000 }, async (t) => {
   const store = await storeWithModels(t);
   const dir = folder(t);
   const rules = path.join(dir, 'classify.lua');
@@ -44,6 +44,7 @@ test('fallbacks', { timeout: 90_000 }, async (t) => {
           rollout: [{ model: 'tickets@1' }],
           accept_threshold: 0,
           text_max: '9MB',
+          deadline: '60s',
           cache_ttl: '1s',
           fallbacks: [{ cache: 'stale' }, { error: true }],
         },

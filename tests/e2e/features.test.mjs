@@ -4,7 +4,7 @@ import test from 'node:test';
 import { folder, serve, train } from './penstock.mjs';
 import { table } from './samples.mjs';
 
-test('features', { timeout: 90_000 }, async (t) => {
+test('features', { timeout: 300_000 }, async (t) => {
   const store = folder(t);
   assert.equal(await train(store, 'payments', table(), '--folds', '2'), 'payments@1');
   const server = await serve(

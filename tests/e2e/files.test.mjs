@@ -22,7 +22,7 @@ function jpegHead(width, height) {
   return Buffer.concat([jpegStart, frame]);
 }
 
-test('hostile files', { timeout: 150_000 }, async (t) => {
+test('hostile files', { timeout: 300_000 }, async (t) => {
   const store = await storeWithModels(t);
   const papers = { accepts: ['text', 'file'], rollout: [{ model: 'tickets@1' }], accept_threshold: 0, deadline: '30s' };
   const server = await serve(

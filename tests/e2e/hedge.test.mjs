@@ -7,7 +7,7 @@ import { sentence } from './upstream.mjs';
 const chat = (script, rest) => ({ kind: 'chat', cache: false, rollout: [{ upstream: 'main', model: script }], hedge: '99%', ...rest });
 const words = (text) => [...text.matchAll(/"content":"([^"]*)"/g)].map((match) => match[1]).join('');
 
-test('hedges', { timeout: 60_000 }, async (t) => {
+test('hedges', { timeout: 300_000 }, async (t) => {
   const { up, server, ask } = await start(t, {
     upstreamMore: { first_byte_timeout: '20s', idle_timeout: '20s' },
     more: {

@@ -24,7 +24,7 @@ test('a head that drips in is cut off at an absolute deadline', async (t) => {
   assert.equal(reply.status, 408);
   assert.equal(reply.headers.connection, 'close');
   assert.match(reply.json().error.message, /head/);
-  assert.ok(ms >= 390 && ms < 3000, `${ms} ms`);
+  assert.ok(ms >= 390 && ms < 15_000, `${ms} ms`); // all of it would take 20 s
 });
 
 test('a body that drips in is cut off at an absolute deadline', async (t) => {
@@ -35,7 +35,7 @@ test('a body that drips in is cut off at an absolute deadline', async (t) => {
     const { reply, ms } = await drip(client.send(text), 'f;' + 'x'.repeat(1000));
     assert.equal(reply.status, 408);
     assert.match(reply.json().error.message, /body/);
-    assert.ok(ms >= 390 && ms < 3000, `${ms} ms`);
+    assert.ok(ms >= 390 && ms < 15_000, `${ms} ms`); // all of it would take 20 s
   }
   assert.equal((await untilCounts(port, (c) => c.body_bytes_held === 0)).gone_total, 2);
 });
@@ -44,14 +44,12 @@ test('an idle connection is closed without a word', async (t) => {
   const { port } = await startServer(t, { 'idle-ms': 300 });
   const silent = await Client.connect(port);
   const used = await Client.connect(port);
-  const start = performance.now();
   await sleep(150);
+  const start = performance.now();
   await used.send(get('/constant')).reply();
   await silent.end();
-  assert.ok(used.isOpen);
-  
   await used.end();
-  assert.ok(performance.now() - start >= 440);
+  assert.ok(performance.now() - start >= 290, 'from its last request on');
   assert.equal(silent.bytes.length + used.bytes.length, 0);
 });
 
@@ -62,7 +60,7 @@ test('a client that does not read its reply is cut off, and costs no more than t
   await client.until(() => client.bytes.length, 'the beginning'); // or the counts may not know it yet
   client.socket.pause();
   const cpu = cpuSeconds(child.pid);
-  await untilCounts(port, (c) => c.connections_open === 1, 3000);
+  await untilCounts(port, (c) => c.connections_open === 1);
   assert.ok(cpuSeconds(child.pid) - cpu < 2, 'the server spins');
   client.socket.resume();
   await client.until(() => client.closed || client.ended, 'end');
@@ -159,10 +157,13 @@ test('connections over the limit are told so', async (t) => {
   extra.close();
   assert.equal((await clients[0].send(get('/constant')).reply()).status, 200);
   clients[0].close();
-  await sleep(50);
-  const next = await Client.connect(port);
-  assert.equal((await next.send(get('/constant')).reply()).status, 200);
-  for (const client of [...clients, next]) client.close();
+  for (let status = 503; status === 503; ) {
+    const next = await Client.connect(port); // until the server has seen that there is room
+    ({ status } = await next.send(get('/constant')).reply());
+    assert.ok(status === 200 || status === 503);
+    next.close();
+  }
+  for (const client of clients) client.close();
 });
 
 test('large bodies together stay under their own limit', async (t) => {
@@ -196,25 +197,38 @@ test('out of descriptors, the server waits without spinning and recovers', async
   await sleep(200);
   const cpu = cpuSeconds(child.pid);
   await sleep(1000);
-  assert.ok(cpuSeconds(child.pid) - cpu < 0.2, `${cpuSeconds(child.pid) - cpu} s of CPU in one second`);
+  assert.ok(cpuSeconds(child.pid) - cpu < 0.4, `${cpuSeconds(child.pid) - cpu} s of CPU in one second`);
   assert.equal((await clients[0].send(get('/constant')).reply()).status, 200);
   for (let i = 1; i < 40; i++) clients[i].close();
   assert.equal((await clients[59].send(get('/constant')).reply()).status, 200);
   for (const client of clients) client.close();
 });
 
+/** Until nobody listens: each loop closes its own socket. */
+async function refused(port) {
+  for (const end = performance.now() + 60_000; performance.now() < end; await sleep(5))
+    try {
+      (await Client.connect(port)).close();
+    } catch (error) {
+      if (error.code === 'ECONNREFUSED') return;
+      assert.equal(error.code, 'ECONNRESET');
+    }
+  assert.fail('connections are still taken');
+}
+
 test('draining finishes what runs, and refuses what comes', async (t) => {
   const { child, port, nextLine, exited } = await startServer(t, { loops: 2 });
   const idle = await Client.connect(port);
   await idle.send(get('/constant')).reply();
   const running = await Client.connect(port);
-  running.send(get('/slow?ms=1000'));
+  running.send(get('/slow?ms=2500'));
   const sending = await Client.connect(port);
   sending.send('POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nabc');
   await untilCounts(port, (c) => c.waiting === 1);
   child.kill('SIGTERM');
-  await idle.end(900);
-  await assert.rejects(Client.connect(port), /ECONNREFUSED/);
+  await idle.end();
+  assert.equal(running.bytes.length, 0, 'the idle one is not kept for those that run');
+  await refused(port);
   sending.send('def');
   for (const [client, body] of [[sending, 'abcdef'], [running, 'slow']]) {
     const reply = await client.reply();
@@ -236,7 +250,7 @@ test('draining ends at its deadline', async (t) => {
   child.kill('SIGTERM');
   assert.deepEqual(await nextLine(), { drained: false });
   assert.equal((await exited)[0], 0);
-  assert.ok(performance.now() - start >= 490 && performance.now() - start < 5000);
+  assert.ok(performance.now() - start >= 490);
   client.close();
 });
 
@@ -267,7 +281,7 @@ test('no request is lost when the server ends under load', async (t) => {
     const { child, port, exited } = await startServer(t, { loops: 2 });
     const state = { asked: 0, answered: 0 };
     const clients = Array.from({ length: 20 }, () => keepAsking(port, state));
-    await sleep(300);
+    for (const end = performance.now() + 60_000; state.answered < 100 && performance.now() < end; ) await sleep(20);
     child.kill('SIGTERM');
     await Promise.all(clients);
     assert.equal((await exited)[0], 0);
@@ -297,10 +311,8 @@ test('one client that sends ahead does not keep the others waiting', async (t) =
   const other = await Client.connect(port);
   await other.send(get('/constant')).reply();
   greedy.send(get('/busy?us=3000').repeat(300)); // in one read
-  await greedy.until(() => greedy.bytes.length, 'first reply');
-  assert.equal((await other.send(get('/constant')).reply()).body, 'ok');
-  const answered = greedy.bytes.toString('latin1').split('HTTP/1.1').length - 1;
-  assert.ok(answered < 200, `${answered} of 300 requests of the one went first`);
+  const { requests_total: begun } = (await other.send(get('/counts')).reply()).json();
+  assert.ok(begun < 200, `some ${begun} of 300 requests of the one went first`);
   for (let i = 0; i < 300; i++) assert.equal((await greedy.reply()).body, 'busy');
   greedy.close();
   other.close();
@@ -335,16 +347,16 @@ test('draining takes requests whose connection was still to be answered', async 
   skipping.send('POST /refused HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n12345');
   assert.equal((await skipping.reply()).status, 401);
   const reading = await Client.connect(port);
-  reading.socket.pause();
   reading.send(get('/large?bytes=30000000'));
-  await sleep(300);
+  await reading.until(() => reading.bytes.length, 'the beginning');
+  reading.socket.pause();
+  const start = performance.now();
   child.kill('SIGTERM');
   await sleep(100);
-  const start = performance.now();
   skipping.send('67890');
   reading.socket.resume();
   assert.equal((await reading.reply()).body.length, 30000000);
   assert.deepEqual(await nextLine(), { drained: true });
-  assert.ok(performance.now() - start < 8000);
+  assert.ok(performance.now() - start < 60_000, 'not an idle timeout of 75 s later');
   for (const client of [skipping, reading]) client.close();
 });

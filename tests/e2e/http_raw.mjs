@@ -87,7 +87,7 @@ export class Client {
     return this;
   }
 
-  async until(condition, what, ms = 10000) {
+  async until(condition, what, ms = 60_000) {
     const end = performance.now() + ms;
     while (!condition()) {
       if (performance.now() > end) throw new Error(`no ${what} within ${ms} ms; got ${JSON.stringify(this.bytes.toString('latin1', 0, 300))}`);
@@ -176,7 +176,7 @@ export const get = (target, ...headers) => ['GET ' + target + ' HTTP/1.1', 'Host
 export const counts = async (port) => (await ask(port, get('/counts', 'Connection: close'))).json();
 
 /** Until the server's counts fulfil the condition. */
-export async function untilCounts(port, condition, ms = 10000) {
+export async function untilCounts(port, condition, ms = 60_000) {
   const end = performance.now() + ms;
   for (;;) {
     const now = await counts(port);

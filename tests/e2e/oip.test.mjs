@@ -43,7 +43,7 @@ const config = (more = {}) => ({
   },
 });
 
-test("NVIDIA's client", { skip: noJudge, timeout: 120_000 }, async (t) => {
+test("NVIDIA's client", { skip: noJudge, timeout: 300_000 }, async (t) => {
   const server = await serve(t, config(), { store: await storeWithModels(t) });
   await t.test('what there is', async () => {
     const [live, ready, about, model, pinned, none, one] = await ask(
@@ -114,7 +114,7 @@ test("NVIDIA's client", { skip: noJudge, timeout: 120_000 }, async (t) => {
   });
 });
 
-test('the same pipeline as the other surface', { timeout: 120_000 }, async (t) => {
+test('the same pipeline as the other surface', { timeout: 300_000 }, async (t) => {
   const server = await serve(t, { ...config(), log: { requests: true } }, { store: await storeWithModels(t) });
   const record = (id) =>
     until(`the record ${id}`, async () => {
@@ -184,7 +184,7 @@ test('the same pipeline as the other surface', { timeout: 120_000 }, async (t) =
   });
 });
 
-test('what is wrong, and what it gets', { timeout: 120_000 }, async (t) => {
+test('what is wrong, and what it gets', { timeout: 300_000 }, async (t) => {
   const server = await serve(t, { ...config(), server: { body_max: '64KiB' } }, { store: await storeWithModels(t) });
   const one = (tensor) => ({ inputs: [{ ...texts(charged), ...tensor }] });
   await t.test('shapes and types are named', async () => {
@@ -260,7 +260,7 @@ test('what is wrong, and what it gets', { timeout: 120_000 }, async (t) => {
   });
 });
 
-test('what others than the model say', { timeout: 120_000 }, async (t) => {
+test('what others than the model say', { timeout: 300_000 }, async (t) => {
   const store = await storeWithModels(t);
   const dir = folder(t);
   const rules = path.join(dir, 'classify.lua');
@@ -343,9 +343,9 @@ test('what others than the model say', { timeout: 120_000 }, async (t) => {
   });
 });
 
-test('keys and rates', { timeout: 60_000 }, async (t) => {
+test('keys and rates', { timeout: 300_000 }, async (t) => {
   const store = await storeWithModels(t);
-  const key = await createKey(store, 'scorer', 'client', '--rate', '1', '--burst', '4');
+  const key = await createKey(store, 'scorer', 'client', '--rate', '0.01', '--burst', '4');
   const server = await serve(t, { ...config(), auth: { required: true } }, { store });
   for (const path of ['/v2', '/v2/models/plain', '/v2/models/nothing', '/v2/models/stats']) {
     const reply = await server.get(path);
@@ -365,7 +365,7 @@ test('keys and rates', { timeout: 60_000 }, async (t) => {
   assert.match(over.json.error, /over its rate/);
 });
 
-test('features', { timeout: 120_000 }, async (t) => {
+test('features', { timeout: 300_000 }, async (t) => {
   const store = folder(t);
   await train(store, 'payments', table(), '--folds', '2');
   const server = await serve(t, { endpoints: { payments: { accepts: 'features', rollout: [{ model: 'payments' }], accept_threshold: 0 } } }, { store });
@@ -387,7 +387,7 @@ test('features', { timeout: 120_000 }, async (t) => {
   await refused(server, 'payments', { inputs: tensors.map((tensor, i) => (i ? tensor : { ...tensor, shape: [2, 1], data: tensor.data.slice(1) })) }, 400, /has 3 rows, "\w+" has 2/);
 });
 
-test('a model in an ONNX file, by its own tensors', { timeout: 120_000 }, async (t) => {
+test('a model in an ONNX file, by its own tensors', { timeout: 300_000 }, async (t) => {
   const program = path.join(build, 'tests/unit/models/onnx-models');
   if (!fs.existsSync(program)) return t.skip(`${program} is not built`);
   const dir = folder(t);

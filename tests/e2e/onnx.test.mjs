@@ -24,7 +24,7 @@ async function runtimeMissing(t, dir) {
   }
 }
 
-test('models in ONNX files', { timeout: 120_000 }, async (t) => {
+test('models in ONNX files', { timeout: 300_000 }, async (t) => {
   const program = path.join(build, 'tests/unit/models/onnx-models');
   if (!existsSync(program)) return t.skip(`${program} is not built`);
   const dir = await models(t);

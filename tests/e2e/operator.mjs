@@ -30,7 +30,7 @@ export async function keepAsking(one, done, lanes = 8) {
   const seen = [];
   let over = false;
   await Promise.all([
-    until('the rollout', async () => (await sleep(200), (over = await done())), 90_000).finally(() => (over = true)),
+    until('the rollout', async () => (await sleep(200), (over = await done())), 240_000).finally(() => (over = true)),
     ...Array.from({ length: lanes }, async () => {
       while (!over) seen.push(await one(seen.length));
     }),

@@ -29,7 +29,7 @@ function assertAnswer(answer, { endpoint, model, labels, type }) {
 
 const ticketLabels = ['billing', 'delivery', 'technical'];
 
-test('predictions', { timeout: 120_000 }, async (t) => {
+test('predictions', { timeout: 300_000 }, async (t) => {
   const store = await storeWithModels(t);
   const server = await serve(
     t,

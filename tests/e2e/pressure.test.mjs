@@ -1,7 +1,7 @@
 // Too much, too slow, gone: deadlines, full queues and clients that leave while their file is read.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { serve, sleep, storeWithModels, until } from './penstock.mjs';
+import { serve, storeWithModels, until } from './penstock.mjs';
 import { billingText, png, scribbles } from './samples.mjs';
 
 const image = { headers: { 'content-type': 'image/png' } };
@@ -10,7 +10,7 @@ let serial = 0;
 const long = () => scribbles(800, 600, ++serial);
 const short = () => scribbles(400, 240, ++serial);
 
-test('pressure', { timeout: 120_000 }, async (t) => {
+test('pressure', { timeout: 300_000 }, async (t) => {
   const store = await storeWithModels(t);
   const scans = {
     accepts: ['text', 'file'],
@@ -40,7 +40,7 @@ test('pressure', { timeout: 120_000 }, async (t) => {
   await t.test('what is read of a page by the deadline is answered, and said to be a part', async () => {
     // On a machine that is busy with other things the answer may come too late: then it is the 504 below.
     let reply;
-    for (let i = 0; i < 5 && reply?.status !== 200; i++) {
+    for (let i = 0; i < 20 && reply?.status !== 200; i++) {
       reply = await server.predict('patient', scribbles(1200, 1600, ++serial), image);
       if (reply.status !== 200) assert.equal(reply.json.error.code, 'deadline_exceeded', reply.text);
     }
@@ -50,11 +50,12 @@ test('pressure', { timeout: 120_000 }, async (t) => {
   });
 
   await t.test("beyond the endpoint's deadline: 504, which says where the time went", async () => {
-    const before = server.predict('scans', long(), { ...image, agent: false });
-    await sleep(100); // the only parser has it now
-    const started = Date.now();
+    const busy = server.parsing();
+    let over = false;
+    const before = server.predict('scans', long(), { ...image, agent: false }).finally(() => (over = true));
+    await busy(); // the only parser has it now
     const error = await server.refused('hurried', short(), 504, 'deadline_exceeded', image);
-    assert.ok(Date.now() - started < 3000);
+    assert.ok(!over, 'nobody waited for a free parser');
     assert.match(error.message, /300 ms.*"read"|time was over before a parser process was free/);
     assert.equal((await record(error.request_id)).error.code, 'deadline_exceeded');
     assert.equal((await server.answer('hurried', { text: billingText })).decision, 'accepted');
@@ -75,20 +76,25 @@ test('pressure', { timeout: 120_000 }, async (t) => {
   await t.test('a client that leaves while its file is read frees the parser, and is recorded', async () => {
     const id = `left-${process.pid}`;
     const headers = { ...image.headers, 'x-request-id': id };
-    await assert.rejects(server.predict('scans', long(), { headers, agent: false, signal: AbortSignal.timeout(300) }));
+    const busy = server.parsing(),
+      leaving = new AbortController();
+    const left = assert.rejects(server.predict('scans', long(), { headers, agent: false, signal: leaving.signal }));
+    await busy();
+    leaving.abort();
+    await left;
     const kept = await record(id);
-    const started = Date.now();
     assert.deepEqual([kept.status, kept.decision, kept.error.code], [499, 'rejected', 'cancelled']);
     assert.match(kept.error.message, /left.*"(extract|read)"/);
     assert.equal((await server.predict('scans', short(), image)).status, 200);
-    assert.ok(Date.now() - started < 30_000);
   });
 
   await t.test('texts are answered while the parsers are busy', async () => {
-    const slow = server.predict('scans', short(), image);
-    await sleep(50);
-    for (let i = 0; i < 20; i++)
-      assert.ok((await server.answer('scans', { text: `${billingText} ${i}` })).latency_ms < 1000);
+    const busy = server.parsing();
+    let over = false;
+    const slow = server.predict('scans', long(), { ...image, agent: false }).finally(() => (over = true));
+    await busy();
+    for (let i = 0; i < 20; i++) await server.answer('scans', { text: `${billingText} ${i}` });
+    assert.ok(!over, 'they did not wait for it');
     assert.equal((await slow).status, 200);
   });
 

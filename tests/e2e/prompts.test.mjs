@@ -31,7 +31,7 @@ async function storeWithPrompt(t) {
   return { store, add, file };
 }
 
-test('penstock prompts', { timeout: 60_000 }, async (t) => {
+test('penstock prompts', { timeout: 300_000 }, async (t) => {
   const { store, add, file } = await storeWithPrompt(t);
   const prompts = (...args) => command(['prompts', ...args, '--store', store]);
   assert.equal(await add(template()), 'support-reply@1 (it was there already)');
@@ -56,7 +56,7 @@ test('penstock prompts', { timeout: 60_000 }, async (t) => {
   assert.match((await command(['prompts', 'add', file, '--store', store], { code: 1 })).stderr, /nobody.* is not declared/);
 });
 
-test('an endpoint with a prompt', { skip, timeout: 60_000 }, async (t) => {
+test('an endpoint with a prompt', { skip, timeout: 300_000 }, async (t) => {
   const { store, add } = await storeWithPrompt(t);
   const prompted = (target = {}, rest = {}) => ({ kind: 'chat', rollout: [{ upstream: 'main', model: 'ok', prompt: 'support-reply@1', ...target }], ...rest });
   const claude = await upstream(t);
@@ -157,7 +157,7 @@ test('an endpoint with a prompt', { skip, timeout: 60_000 }, async (t) => {
   await server.healthy();
 });
 
-test('a repair is asked with the prompt, the next candidate with its own', { timeout: 30_000 }, async (t) => {
+test('a repair is asked with the prompt, the next candidate with its own', { timeout: 300_000 }, async (t) => {
   const { store } = await storeWithPrompt(t);
   const { up, post } = await start(t, {
     store: { path: store },
@@ -174,7 +174,7 @@ test('a repair is asked with the prompt, the next candidate with its own', { tim
   assert.equal(asked.length, 3);
 });
 
-test('a prompt that is not there', { timeout: 30_000 }, async (t) => {
+test('a prompt that is not there', { timeout: 300_000 }, async (t) => {
   const { store } = await storeWithPrompt(t);
   const config = path.join(folder(t), 'penstock.yaml');
   fs.writeFileSync(config, JSON.stringify({ auth: { required: false }, server: { listen: '127.0.0.1:0' }, store: { path: store }, upstreams: { main: { kind: 'openai', url: 'http://127.0.0.1:1/v1' } }, endpoints: { support: { kind: 'chat', rollout: [{ upstream: 'main', model: 'ok', prompt: 'suport-reply' }] } } }));

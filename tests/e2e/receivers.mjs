@@ -6,7 +6,7 @@ import tls from 'node:tls';
 import { atEnd, until } from './penstock.mjs';
 
 // `answer(call, number)`: {status, headers, body}, undefined for 200, or 'hang', 'close', 'garbage'. `got`: the calls, each
-// {method, url, headers, text, json}.
+// {method, url, headers, text, json, at}. `alone`: until nobody is connected, so that all that was sent is in `got`.
 export async function webhook(t, answer = () => undefined) {
   const got = [];
   const sockets = new Set();
@@ -46,7 +46,8 @@ export async function webhook(t, answer = () => undefined) {
     url,
     got,
     close,
-    arrived: (what, test = () => true, ms = 15_000) => until(`the message: ${what}`, () => got.find(test), ms),
+    alone: () => until('nobody to be connected', () => sockets.size === 0),
+    arrived: (what, test = () => true, ms = 60_000) => until(`the message: ${what}`, () => got.find(test), ms),
   };
 }
 
@@ -154,6 +155,6 @@ export async function mailServer(t, { certificate, user, password, refuse } = {}
   return {
     url: `smtp://localhost:${server.address().port}`,
     mails,
-    arrived: (what, test = () => true, ms = 15_000) => until(`the mail: ${what}`, () => mails.find(test), ms),
+    arrived: (what, test = () => true, ms = 60_000) => until(`the mail: ${what}`, () => mails.find(test), ms),
   };
 }

@@ -19,7 +19,7 @@ const tool = (store) => ({
   refused: async (said, ...args) => assert.match((await command([...args, '--store', store], { code: null })).stderr, said),
 });
 
-test('datasets: added once, shown, compared, kept', { timeout: 60_000 }, async (t) => {
+test('datasets: added once, shown, compared, kept', { timeout: 300_000 }, async (t) => {
   const dir = folder(t), store = path.join(dir, 'store'), { run, json, refused } = tool(store);
   const write = (name, text) => {
     fs.mkdirSync(path.dirname(path.join(dir, name)), { recursive: true });
@@ -68,7 +68,7 @@ test('datasets: added once, shown, compared, kept', { timeout: 60_000 }, async (
   await refused(/expected "add NAME/, 'datasets', 'remove', 'mails');
 });
 
-test('tags hold, are superseded and taken away', { timeout: 60_000 }, async (t) => {
+test('tags hold, are superseded and taken away', { timeout: 300_000 }, async (t) => {
   const store = await storeWithModels(t), { run, json, refused } = tool(store);
   await run('models', 'tag', 'tickets@1', 'stage=test', 'owner=Ann Lee');
   await run('models', 'tag', 'tickets@1', 'stage=production');
@@ -91,7 +91,7 @@ test('tags hold, are superseded and taken away', { timeout: 60_000 }, async (t) 
   assert.deepEqual((await json('prompts', 'tags', 'reply@1')).map(({ key, value }) => [key, value]), [['tone', 'brief']]);
 });
 
-test('from a prediction back to the row', { timeout: 60_000 }, async (t) => {
+test('from a prediction back to the row', { timeout: 300_000 }, async (t) => {
   const store = await storeWithModels(t), { run, json } = tool(store);
   const lineage = await json('models', 'lineage', 'tickets@1');
   assert.equal(lineage.artefact.state, 'whole');
@@ -111,7 +111,7 @@ test('from a prediction back to the row', { timeout: 60_000 }, async (t) => {
   assert.equal((await json('requests', 'show', other.request_id)).lineage.input, undefined);
 });
 
-test('a version whose artefact was altered is not served', { timeout: 60_000 }, async (t) => {
+test('a version whose artefact was altered is not served', { timeout: 300_000 }, async (t) => {
   const store = await storeWithModels(t), { json, refused } = tool(store);
   const { artefact } = await json('models', 'show', 'tickets@2');
   const file = blobPath(store, artefact), bytes = fs.readFileSync(file);
@@ -128,7 +128,7 @@ test('a version whose artefact was altered is not served', { timeout: 60_000 }, 
   await refused(/no longer has the bytes/, 'models', 'export', 'tickets@2', path.join(folder(t), 'x.tar'));
 });
 
-test('an archive goes from one store to another', { timeout: 60_000 }, async (t) => {
+test('an archive goes from one store to another', { timeout: 300_000 }, async (t) => {
   const store = await storeWithModels(t), dir = folder(t), { run, json, refused } = tool(store);
   const archive = path.join(dir, 'tickets.tar'), prompt = path.join(dir, 'prompt.txt');
   fs.writeFileSync(prompt, '---\nname: reply\n---\nuser:\nHello\n');
@@ -158,7 +158,7 @@ test('an archive goes from one store to another', { timeout: 60_000 }, async (t)
   assert.deepEqual((await third.json('models', 'show', 'tickets@3')).tags, { stage: 'production' });
 });
 
-test('suites are kept by evaluations and travel with what they judged', { timeout: 60_000 }, async (t) => {
+test('suites are kept by evaluations and travel with what they judged', { timeout: 300_000 }, async (t) => {
   const store = await storeWithModels(t), dir = folder(t), { run, json, refused } = tool(store), archive = path.join(dir, 'x.tar');
   fs.mkdirSync(path.join(dir, 'suite/rows'), { recursive: true });
   const suite = path.join(dir, 'suite', 'routing.yaml'), rows = path.join(dir, 'suite', 'rows', 'tickets.csv');
@@ -193,7 +193,7 @@ test('suites are kept by evaluations and travel with what they judged', { timeou
   assert.match((await judge(outside, store)).stderr, /the suite is not kept in the registry/);
 });
 
-test('an archive that is no good is refused, and leaves nothing', { timeout: 60_000 }, async (t) => {
+test('an archive that is no good is refused, and leaves nothing', { timeout: 300_000 }, async (t) => {
   const store = await storeWithModels(t), dir = folder(t), archive = path.join(dir, 'tickets.tar');
   await tool(store).run('models', 'export', 'tickets@1', archive);
   const good = fs.readFileSync(archive), there = path.join(dir, 'there'), { refused, json } = tool(there);
@@ -218,7 +218,7 @@ test('an archive that is no good is refused, and leaves nothing', { timeout: 60_
   await refused(/not a regular file/, 'models', 'import', dir);
 });
 
-test('kill -9 in the middle of an import: before or after', { timeout: 120_000 }, async (t) => {
+test('kill -9 in the middle of an import: before or after', { timeout: 300_000 }, async (t) => {
   // A training table of 24 MB, nearly all of it in a column that nobody reads, so that the archive is large and the training short.
   const dir = folder(t), store = await storeWithModels(t), archive = path.join(dir, 'big.tar'), table = path.join(dir, 'big.csv');
   const [head, ...rows] = texts(60, 9);
@@ -253,7 +253,7 @@ test('kill -9 in the middle of an import: before or after', { timeout: 120_000 }
   assert.ok(outcomes.has(0), 'no kill came before the end');
 });
 
-test('versions are listed by pages', { timeout: 60_000 }, async (t) => {
+test('versions are listed by pages', { timeout: 300_000 }, async (t) => {
   const dir = folder(t), store = path.join(dir, 'store'), { run, json, refused } = tool(store), rules = path.join(dir, 'rules.lua');
   fs.writeFileSync(rules, 'function classify(r) return "a" end\n');
   for (const name of ['b', 'a', 'b', 'c', 'b']) await run('models', 'add', name, '--rules', rules, '--label', 'a', '--label', crypto.randomUUID());

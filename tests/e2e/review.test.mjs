@@ -17,7 +17,7 @@ const person = (server, key) => ({
   item: async (id) => (await server.get(`/v1/review/items/${id}`, { key })).json,
 });
 
-test('the queue', { timeout: 90_000 }, async (t) => {
+test('the queue', { timeout: 300_000 }, async (t) => {
   const store = await storeWithModels(t);
   const keys = {};
   for (const name of ['anna', 'bert', 'cora']) keys[name] = await createKey(store, name, 'reviewer');
@@ -188,7 +188,7 @@ test('the queue', { timeout: 90_000 }, async (t) => {
   });
 });
 
-test('gold, figures and what is learned from labels', { timeout: 90_000 }, async (t) => {
+test('gold, figures and what is learned from labels', { timeout: 300_000 }, async (t) => {
   const store = await storeWithModels(t);
   const dir = folder(t);
   const keys = {};

@@ -16,7 +16,7 @@ const script = (dir, name, text) => {
 };
 const counted = async (server, line) => Number(new RegExp(`^${line} (\\d+)$`, 'm').exec((await server.get('/metrics')).text)?.[1] ?? 0);
 
-test('a rule chooses by what is asked', { timeout: 60_000 }, async (t) => {
+test('a rule chooses by what is asked', { timeout: 300_000 }, async (t) => {
   const dir = folder(t);
   const route_rule = script(dir, 'route.lua', `
     function route(r)
@@ -70,7 +70,7 @@ test('a rule chooses by what is asked', { timeout: 60_000 }, async (t) => {
   await server.healthy();
 });
 
-test('those that the rule did not name stand behind, those that it named in its order before', { timeout: 60_000 }, async (t) => {
+test('those that the rule did not name stand behind, those that it named in its order before', { timeout: 300_000 }, async (t) => {
   const route_rule = script(folder(t), 'route.lua', 'function route(r) return {"main/error500", "main/error502", "main/crlf"} end');
   const { up, server, ask } = await start(t, {
     more: {
@@ -86,7 +86,7 @@ test('those that the rule did not name stand behind, those that it named in its 
   assert.equal((await ask('alone')).headers['x-penstock-model'], 'main/tight');
 });
 
-test('one whose upstream is left alone is asked last, whatever the rule says', { timeout: 60_000 }, async (t) => {
+test('one whose upstream is left alone is asked last, whatever the rule says', { timeout: 300_000 }, async (t) => {
   const up = await upstream(t);
   const route_rule = script(folder(t), 'route.lua', 'function route(r) return "bad/error500" end');
   const kind = { kind: 'openai', url: up.url, retry: { attempts: 1 } };
@@ -99,7 +99,7 @@ test('one whose upstream is left alone is asked last, whatever the rule says', {
   assert.deepEqual(up.asked.map(({ body }) => body.model), ['error500', 'ok', 'error500', 'ok', 'ok', 'ok']);
 });
 
-test('a rule that fails decides nothing, and says so', { timeout: 60_000 }, async (t) => {
+test('a rule that fails decides nothing, and says so', { timeout: 300_000 }, async (t) => {
   const dir = folder(t);
   const ruled = (name, text, rest) => ({ kind: 'chat', cache: false, route: 'rule', route_rule: script(dir, `${name}.lua`, `function route(r) ${text} end`), rollout: [{ upstream: 'main', model: 'ok', weight: '100%' }, { upstream: 'main', model: 'crlf', weight: '0%' }], ...rest });
   const endpoints = {
@@ -138,7 +138,7 @@ test('a rule that fails decides nothing, and says so', { timeout: 60_000 }, asyn
   await server.healthy();
 });
 
-test('a rule sees whose key it is, and no key', { timeout: 60_000 }, async (t) => {
+test('a rule sees whose key it is, and no key', { timeout: 300_000 }, async (t) => {
   const dir = folder(t);
   const store = path.join(dir, 'store');
   const [one, two] = [await createKey(store, 'one'), await createKey(store, 'two')];
@@ -151,7 +151,7 @@ test('a rule sees whose key it is, and no key', { timeout: 60_000 }, async (t) =
   }
 });
 
-test('rules answer where no model can', { timeout: 60_000 }, async (t) => {
+test('rules answer where no model can', { timeout: 300_000 }, async (t) => {
   const dir = folder(t);
   const answer = script(dir, 'answer.lua', `
     function answer(r)
@@ -186,7 +186,7 @@ test('rules answer where no model can', { timeout: 60_000 }, async (t) => {
   assert.notEqual(expected, sentence);
 });
 
-test('what is wrong with a rule is said before it serves', { timeout: 60_000 }, async (t) => {
+test('what is wrong with a rule is said before it serves', { timeout: 300_000 }, async (t) => {
   const dir = folder(t);
   script(dir, 'route.lua', 'function route(r) return "main/ok" end');
   script(dir, 'other.lua', 'function wrong(r) end');
@@ -211,7 +211,7 @@ test('what is wrong with a rule is said before it serves', { timeout: 60_000 }, 
   assert.match(await problems(rule, named('main\/crlf')), /two have the same name/);
 });
 
-test('who has no quota left is not asked again for a while', { timeout: 60_000 }, async (t) => {
+test('who has no quota left is not asked again for a while', { timeout: 300_000 }, async (t) => {
   const { up, server, ask } = await start(t, {
     fails: { alone: 'quota' },
     more: {
@@ -235,14 +235,14 @@ test('who has no quota left is not asked again for a while', { timeout: 60_000 }
   assert.equal(await counted(server, 'penstock_upstream_calls_total\\{upstream="main",failure="insufficient_quota"\\}'), 1);
 });
 
-test('it is asked again once its time is over', { timeout: 60_000 }, async (t) => {
+test('it is asked again once its time is over', { timeout: 300_000 }, async (t) => {
   const { up, ask } = await start(t, { fails: { soon: 'quota+ok' }, upstreamMore: { breaker: { open: '10ms', open_max: '300ms' } } });
   assert.equal((await ask('soon')).status, 502);
   await until('an answer', async () => (await ask('soon')).status === 200);
   assert.equal(up.asked.length, 2);
 });
 
-test('metrics tell how calls end, who is left alone, and how well tokens are estimated', { timeout: 60_000 }, async (t) => {
+test('metrics tell how calls end, who is left alone, and how well tokens are estimated', { timeout: 300_000 }, async (t) => {
   const { server, ask } = await start(t, {
     fails: { broken: 'error500', wrong: 'error401' },
     more: {
@@ -274,7 +274,7 @@ test('metrics tell how calls end, who is left alone, and how well tokens are est
   else assert.equal(judge.status, 0, judge.stdout + judge.stderr);
 });
 
-test('what was learned of upstreams, and other rules, live through reloads while requests and scrapes go on', { timeout: 60_000 }, async (t) => {
+test('what was learned of upstreams, and other rules, live through reloads while requests and scrapes go on', { timeout: 300_000 }, async (t) => {
   const dir = folder(t);
   const up = await upstream(t);
   const route_rule = script(dir, 'route.lua', 'function route(r) return "main/ok" end');

@@ -9,7 +9,7 @@ import { createKey, folder, serve, until } from './penstock.mjs';
 
 const same = "return r.text:find('odd') and 'odd' or 'even', 0.9";
 
-test('for one client, then for everybody, and back', { timeout: 120_000 }, async (t) => {
+test('for one client, then for everybody, and back', { timeout: 300_000 }, async (t) => {
   const { store, server, ask, admin } = await wordsServer(t, [same, same], { auth: { required: true } });
   const keys = Object.fromEntries(await Promise.all(['ada', 'bob'].map(async (name) => [name, await createKey(store, name)])));
   const said = await admin.deploy('words', 'words@2', '--segment', 'client=ada', '--steps', '100', '--pause', '1s', '--least', '40');
@@ -49,7 +49,7 @@ test('for one client, then for everybody, and back', { timeout: 120_000 }, async
   assert.match((await admin.run(1, 'deploy', 'words', 'words@2', '--segment', 'client=eve', ...override)).stderr, /of a client "eve"/);
 });
 
-test('by a header, and by a rule that sees the request', { timeout: 120_000 }, async (t) => {
+test('by a header, and by a rule that sees the request', { timeout: 300_000 }, async (t) => {
   const { server, ask } = await start(t, { more: { shop: chat('ok'), talk: chat('ok') }, upstreamMore: { retry: { attempts: 1 } } });
   const admin = operator(server), dir = folder(t), rule = path.join(dir, 'vips.lua');
   await admin.deploy('shop', 'main/late1', '--segment', 'header=x-tier:gold', '--steps', '100', '--pause', '1h', '--limit', '2h');
@@ -73,7 +73,7 @@ test('by a header, and by a rule that sees the request', { timeout: 120_000 }, a
   assert.ok((await admin.show('talk')).evidence.candidate.requests <= before + 2);
 });
 
-test('wrong words', { timeout: 60_000 }, async (t) => {
+test('wrong words', { timeout: 300_000 }, async (t) => {
   const { server } = await start(t, { more: { shop: chat('ok') } });
   const { run } = operator(server), file = path.join(folder(t), 'broken.lua');
   const cases = [

@@ -10,7 +10,7 @@ import { upstream } from './upstream.mjs';
 
 const program = path.join(build, 'tests/unit/models/onnx-models');
 
-test('vectors of an encoder in an ONNX file', { timeout: 600_000 }, async (t) => {
+test('vectors of an encoder in an ONNX file', { timeout: 1_200_000 }, async (t) => {
   if (!existsSync(program)) return t.skip(`${program} is not built`);
   const dir = folder(t);
   const [store, vocabulary, file] = ['store', 'vocab.txt', 'pairs.csv'].map((name) => path.join(dir, name));

@@ -19,7 +19,7 @@ async function signIn(server, key, headers = own) {
 
 const named = (reply) => `${reply.status} ${reply.json?.error?.code ?? ''}`.trim();
 
-test('sessions', { timeout: 60_000 }, async (t) => {
+test('sessions', { timeout: 300_000 }, async (t) => {
   const store = await storeWithModels(t);
   const [client, reviewer, admin] = await Promise.all(
     ['client', 'reviewer', 'admin'].map((role) => createKey(store, `the-${role}`, role)),
@@ -123,7 +123,7 @@ test('sessions', { timeout: 60_000 }, async (t) => {
     const { cookie } = await signIn(server, key), stays = await signIn(server, admin);
     const rows = JSON.parse((await command(['keys', 'list', '--json', '--store', store])).stdout);
     await command(['keys', 'revoke', rows.find((row) => row.client === 'leaver').id, '--store', store]);
-    await until('the end of the session', async () => named(await show({ cookie })) === '401 session_ended', 3000);
+    await until('the end of the session', async () => named(await show({ cookie })) === '401 session_ended');
     assert.equal((await show({ cookie: stays.cookie })).status, 200);
   });
 
@@ -155,29 +155,33 @@ test('sessions', { timeout: 60_000 }, async (t) => {
   });
 });
 
-test('sessions end with time', { timeout: 30_000 }, async (t) => {
+test('sessions end with time', { timeout: 300_000 }, async (t) => {
   const store = folder(t);
   const key = await createKey(store, 'ann', 'reviewer');
-  const auth = { required: true, session_idle: '2s', session_lifetime: '5s' };
+  const auth = { required: true, session_idle: '1s', session_lifetime: '3s' };
   const server = await serve(t, { auth }, { store });
-  const left = await signIn(server, key),
-    used = await signIn(server, key);
-  const begun = Date.now();
   const alive = async ({ cookie }) => (await server.get('/console/session', { headers: { cookie } })).status === 200;
-  let last = begun;
-  while (Date.now() - begun < 4000) {
-    const before = Date.now();
-    if (before - last > 1900) return t.skip('this machine is too slow to use a session every two seconds');
-    assert.ok(await alive(used), 'who uses it stays signed in');
-    last = before;
-    await sleep(100);
-  }
-  assert.ok(!(await alive(left)), 'who does not is signed out after two seconds');
-  await sleep(begun + 5200 - Date.now());
-  assert.ok(!(await alive(used)), 'after five seconds in any case');
+  let left, used, begun;
+  // True: it was used all the time. Otherwise the machine had something else to do, and it is tried again.
+  const use = async () => {
+    [left, used] = [await signIn(server, key), await signIn(server, key)];
+    begun = Date.now();
+    for (let last = begun; Date.now() - begun < 2000; await sleep(50)) {
+      const before = Date.now(),
+        well = await alive(used);
+      if (Date.now() - last > 900) return false;
+      assert.ok(well, 'who uses it stays signed in');
+      last = before;
+    }
+    return true;
+  };
+  await until('a session in use for two seconds', use);
+  assert.ok(!(await alive(left)), 'who does not is signed out after one second');
+  await sleep(begun + 3200 - Date.now());
+  assert.ok(!(await alive(used)), 'after three seconds in any case');
 });
 
-test('without authentication everybody on the loopback is the administrator', { timeout: 30_000 }, async (t) => {
+test('without authentication everybody on the loopback is the administrator', { timeout: 300_000 }, async (t) => {
   const server = await serve(t, {});
   const local = { client: 'local', role: 'admin', csrf: '', authentication: false, simulators: [] };
   assert.deepEqual((await server.get('/console/session')).json, local);

@@ -13,7 +13,7 @@ async function tickets(t) {
   return serve(t, { endpoints }, { store: await storeWithModels(t) });
 }
 
-test('the surface', { timeout: 60_000 }, async (t) => {
+test('the surface', { timeout: 300_000 }, async (t) => {
   const server = await tickets(t);
 
   await t.test('a request gets an ID of its own, in body and header', async () => {
@@ -123,7 +123,7 @@ test('the surface', { timeout: 60_000 }, async (t) => {
   });
 });
 
-test('a server that lacks a part says which and ends', { timeout: 60_000 }, async (t) => {
+test('a server that lacks a part says which and ends', { timeout: 300_000 }, async (t) => {
   const store = await storeWithModels(t);
   const dir = folder(t);
   const alone = path.join(dir, 'penstock');

@@ -36,7 +36,7 @@ function certificate(dir, name) {
   return { key, cert };
 }
 
-test('TLS', { timeout: 60_000 }, async (t) => {
+test('TLS', { timeout: 300_000 }, async (t) => {
   const dir = folder(t);
   const first = certificate(dir, 'first'),
     second = certificate(dir, 'second');

@@ -111,11 +111,13 @@ function read(request) {
 }
 
 // {url, asked: [{url, headers, body, port (the connection's)}], counts.left: how many clients went before their reply was
-// whole}. Options: tls, {key, cert}; says, what else a script says: {word: {text, logprob}}.
+// whole, open(): lets those go on whose script is "held"}. Options: tls, {key, cert}; says, what else a script says: {word: {text, logprob}}.
 export async function upstream(t, { tls, says = {} } = {}) {
   const asked = [];
   const counts = { left: 0 };
   const turns = new Map();
+  let open;
+  const opened = new Promise((done) => (open = done));
   const handle = async (request, reply) => {
     reply.on('close', () => (counts.left += !reply.writableFinished));
     request.on('error', () => {});
@@ -127,6 +129,7 @@ export async function upstream(t, { tls, says = {} } = {}) {
     const turn = turns.get(body.model) ?? 0;
     turns.set(body.model, turn + 1);
     const script = list.at(-1) ? list[Math.min(turn, list.length - 1)] : list[turn % (list.length - 1)];
+    if (script === 'held') await opened;
     return play(script, { request, reply, api, body: { ...body } }, says).catch(() => {});
   };
   const server = tls ? https.createServer(tls, handle) : http.createServer(handle);
@@ -136,5 +139,5 @@ export async function upstream(t, { tls, says = {} } = {}) {
     return new Promise((closed) => server.close(closed));
   });
   const { port } = server.address();
-  return { url: `${tls ? 'https' : 'http'}://127.0.0.1:${port}/v1`, asked, counts, server };
+  return { url: `${tls ? 'https' : 'http'}://127.0.0.1:${port}/v1`, asked, counts, open, server };
 }

@@ -11,7 +11,7 @@ import { sentence, structure, upstream } from './upstream.mjs';
 const city = { type: 'object', properties: { city: { type: 'string' } }, required: ['city'], additionalProperties: false };
 const chatTool = { type: 'function', function: { name: 'weather', parameters: city } };
 
-test('the scripted upstream speaks as the official clients expect', { skip, timeout: 30_000 }, async (t) => {
+test('the scripted upstream speaks as the official clients expect', { skip, timeout: 300_000 }, async (t) => {
   const up = await upstream(t);
   const { port } = up.server.address();
   const openai = openaiClient({ port }), anthropic = anthropicClient({ port });
