@@ -27,7 +27,7 @@ async function begin(t) {
   return { store, upstreams, tune };
 }
 
-test('allocations fail in turn while a question gets its vector', { skip, timeout: 300_000 }, async (t) => {
+test('allocations fail in turn while a question gets its vector', { skip, timeout: 600_000 }, async (t) => {
   const orders = new Orders(t);
   const { store, upstreams, tune } = await begin(t);
   await tune(160, 170, {}, '--false-hits', '2%');
@@ -41,7 +41,7 @@ test('allocations fail in turn while a question gets its vector', { skip, timeou
     seed++;
     for (const text of [question(0, 0, 0), question(0, 0, 19), question(1, 1, 19)]) {
       const body = { model: 'faq', temperature: 0, seed, messages: user(text) };
-      const reply = await server.request('POST', '/v1/chat/completions', { check: false, agent: false, timeout: 20_000, body }).catch((error) => {
+      const reply = await server.request('POST', '/v1/chat/completions', { check: false, agent: false, timeout: 120_000, body }).catch((error) => {
         assert.match(`${error.code} ${error.message}`, /ECONNRESET|EPIPE|socket hang up/);
         return { status: 'closed', text: '' };
       });
@@ -52,7 +52,7 @@ test('allocations fail in turn while a question gets its vector', { skip, timeou
     return got;
   };
   const well = async (when) => {
-    await until('recording', async () => (await server.get('/readyz', { agent: false })).status === 200, 5000);
+    await until('recording', async () => (await server.get('/readyz', { agent: false })).status === 200);
     assert.deepEqual(await run(), ['accepted', 'cached', 'accepted'], when);
   };
   for (let i = 0; i < 3; i++) await well('before any fault');
@@ -63,7 +63,7 @@ test('allocations fail in turn while a question gets its vector', { skip, timeou
   const stride = Math.max(1, Math.ceil(many / 300));
   const end = Date.now() + 75_000;
   let tried = 0, missed = 0;
-  for (let n = 1; n <= many && Date.now() < end; n += stride, tried++) {
+  for (let n = 1; n <= many && (tried <= 20 || Date.now() < end); n += stride, tried++) {
     orders.set('allocation', n);
     const got = await run();
     orders.set('allocation', 0);
@@ -81,7 +81,7 @@ test('allocations fail in turn while a question gets its vector', { skip, timeou
   }
 });
 
-test('allocations fail in turn while a tuning fetches vectors', { skip, timeout: 300_000 }, async (t) => {
+test('allocations fail in turn while a tuning fetches vectors', { skip, timeout: 600_000 }, async (t) => {
   const orders = new Orders(t);
   const { tune } = await begin(t);
   const tried = (options) => tune(5, 5, { code: 1, env: orders.environment, ...options });
