@@ -28,6 +28,9 @@
 #include <unistd.h>
 
 enum { WATCH_MS = 50 }; /* a roll back is in force within twice that */
+/* What could not be taken up is tried again after so long, and twice as long each time. */
+#define FOLLOW_AGAIN_NS      NS_PER_SECOND
+#define FOLLOW_AGAIN_MOST_NS (64 * NS_PER_SECOND)
 
 struct process {
     const struct server_process_options *options;
@@ -57,7 +60,9 @@ struct process {
     struct engine *engine;
     struct audit_watch *audit;
     struct key_uses *key_uses;
-    int64_t forgotten; /* how many were, when the caches were last cleared */
+    int64_t forgotten;               /* how many were, when the caches were last cleared */
+    bool behind;                     /* the store holds what could not be taken up */
+    int64_t follow_at, follow_pause; /* when it is tried again, monotonic */
     struct server *server;
     atomic_bool serving; /* `server` may be asked from the loops */
     uv_loop_t loop;
@@ -475,6 +480,7 @@ static void reload_from_file(struct process *p) {
         alerting_configure(p->alerting, next);
         config_unref(p->config);
         p->config = next;
+        p->behind = false;
         return;
     }
     log_event(LOG_ERROR, "config.refused",
@@ -513,6 +519,21 @@ static void clear_caches(struct process *p) {
     log_event(LOG_INFO, "cache.cleared", "The caches are empty, since somebody was forgotten");
 }
 
+/* Takes up what the store holds now. A store that is locked for long, or short of memory, is no reason to
+ * miss it for good. */
+static void follow(struct process *p, bool changed) {
+    int64_t now = clock_monotonic();
+    if (!changed && (!p->behind || now < p->follow_at))
+        return;
+    p->behind = !reload(p, p->config);
+    if (p->behind && !changed && p->follow_pause < FOLLOW_AGAIN_MOST_NS)
+        p->follow_pause *= 2;
+    else if (changed)
+        p->follow_pause = FOLLOW_AGAIN_NS;
+    p->follow_at = now + p->follow_pause;
+    clear_caches(p);
+}
+
 /* Rollouts go on; then keys, versions and rollouts that these or the command line wrote. */
 static void watch(uv_timer_t *timer) {
     struct process *p = timer->data;
@@ -521,10 +542,7 @@ static void watch(uv_timer_t *timer) {
     struct snapshot *s = engine_snapshot(p->engine);
     review_driver_tick(p->reviews, s);
     snapshot_unref(s);
-    if (store_changed(p->store) || rolled) {
-        reload(p, p->config);
-        clear_caches(p);
-    }
+    follow(p, store_changed(p->store) || rolled);
     audit(p);
     s = engine_snapshot(p->engine);
     monitoring_tick(p->monitoring, s);

@@ -90,6 +90,22 @@ test('reload', { timeout: 300_000 }, async (t) => {
     assert.equal(await reference('tickets'), 'tickets@1');
   });
 
+  await t.test('what could not be taken up, since a file was broken just then, is so once it is whole', async () => {
+    const rules = path.join(dir, 'verify.lua'),
+      whole = structuredClone(server.config);
+    const write = (text) => fs.writeFileSync(rules, `function verify(r) ${text}`);
+    write('return true end');
+    whole.endpoints.tickets.rules = rules;
+    await server.reload(whole);
+    write('return tru(');
+    await command(['models', 'alias', 'tickets@1', 'stable', '--store', store]);
+    await server.logged('config.problem', ({ message }) => message.includes('verify.lua'));
+    assert.equal(await reference('newest'), 'tickets@3');
+    write('return true end');
+    await until('tickets@1', async () => (await reference('newest')) === 'tickets@1');
+    await server.reload(server.config);
+  });
+
   await t.test('requests go on while configurations change', async () => {
     let ended = false,
       count = 0;
