@@ -208,11 +208,13 @@ test('in a browser', { skip: absent, timeout: 600_000 }, async (t) => {
     await another(first);
     await page.keyboard.press('k');
     await back(first);
+    await page.evaluate(() => (globalThis.undoMs = 600_000));
     await page.keyboard.press('2'); // the second candidate
     await another(first);
     await page.keyboard.press('u'); // taken back before it was written
     await back(first);
     assert.equal((await status(first)).status, 'open');
+    await page.evaluate(() => (globalThis.undoMs = 100));
     await page.keyboard.press('2');
     const second = await another(first);
     await page.keyboard.press('s');
