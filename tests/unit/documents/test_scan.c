@@ -289,7 +289,7 @@ static void gives_up_at_the_deadline(void **state) {
         assert_int_equal(a.verdict, SCAN_VERDICT_UNAVAILABLE);
         assert_non_null(strstr(a.detail, "deadline"));
         assert_true(a.at - start >= 119 * NS_PER_MS);
-        assert_true(a.at - start < 3000 * NS_PER_MS);
+        assert_true(a.at - start < 60000 * NS_PER_MS);
         fake_stop(&f);
     }
 }

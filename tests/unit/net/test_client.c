@@ -402,7 +402,7 @@ static void tries_every_address(void **state) {
         struct attempt a;
         attempt_init(&c, &a);
         a.call.origin = origin;
-        a.call.connect_ns = 400 * NS_PER_MS;
+        a.call.connect_ns = 2 * NS_PER_SECOND;
         if (i > 0) /* the first is looked up for real */
             give_addresses(c.client->pools, others[i % 2], here);
         attempt_run(&c, &a);
@@ -612,9 +612,9 @@ static void a_paused_call_holds_little(void **state) {
     attempt_init(&c, &a);
     a.reaction = REACT_PAUSE_ON_BODY;
     a.discard = true;
-    a.call.idle_ns = 50 * NS_PER_MS;
+    a.call.idle_ns = 500 * NS_PER_MS;
     attempt_start(&c, &a);
-    turn_for(&c, 400); /* longer than idle_ns: what is not read cannot be late */
+    turn_for(&c, 1500); /* longer than idle_ns: what is not read cannot be late */
     assert_false(attempt_is_over(&a));
     assert_true(a.body_bytes > 0 && a.after_pause <= HTTP_CALL_PAUSE_SLACK);
     assert_true(c.server.connections[0].sent < SIZE); /* the upstream waits */

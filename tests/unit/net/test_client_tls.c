@@ -157,7 +157,7 @@ static void handshakes_that_fail(void **state) {
         struct attempt a;
         attempt_init(&c, &a);
         if (cases[i].failure == HTTP_FAILURE_TIMEOUT_CONNECT)
-            a.call.connect_ns = 80 * NS_PER_MS;
+            a.call.connect_ns = 500 * NS_PER_MS;
         attempt_run(&c, &a);
         if (!a.failures || (a.failure != cases[i].failure && a.failure != cases[i].or))
             fail_msg("case %zu: %s", i, a.failures ? a.err.message : "no failure");

@@ -137,7 +137,7 @@ static void one_of_two_tells(void **state) {
     static const char yaml[] =
         "store: {path: /nowhere}\nupstreams: {main: {kind: simulator}}\n"
         "endpoints: {shop: {kind: chat, rollout: [{upstream: main, model: a}]}}\n"
-        "alerts: {interval: 50ms, group_wait: 0s, repeat: 2s, receivers: {all: {kind: webhook, url: "
+        "alerts: {interval: 50ms, group_wait: 0s, repeat: 5s, receivers: {all: {kind: webhook, url: "
         "\"${env:TEST_ALERTING_HOOK}\"}}}\n";
     hook_start(&hook);
     folder_make(&folder);
