@@ -559,22 +559,31 @@ static void on_signal(uv_signal_t *signal, int number) {
     uv_stop(&p->loop);
 }
 
-static void run_until_signal(struct process *p) {
+/* From before anybody can know that the server is there: whoever asks it to end then, or to reload, is heard
+ * once it runs. */
+static void take_signals(struct process *p) {
     static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
     for (size_t i = 0; i < ARRAY_COUNT(numbers); i++) {
         uv_signal_init(&p->loop, &p->signals[i]);
         p->signals[i].data = p;
         uv_signal_start(&p->signals[i], on_signal, numbers[i]);
     }
+}
+
+/* A second one ends the program at once. */
+static void leave_signals(struct process *p) {
+    for (size_t i = 0; i < ARRAY_COUNT(p->signals); i++)
+        uv_close((uv_handle_t *)&p->signals[i], NULL);
+    uv_run(&p->loop, UV_RUN_DEFAULT);
+}
+
+static void run_until_signal(struct process *p) {
     uv_timer_init(&p->loop, &p->timer);
     p->timer.data = p;
     uv_timer_start(&p->timer, watch, WATCH_MS, WATCH_MS);
     while (!p->ending)
         uv_run(&p->loop, UV_RUN_DEFAULT);
-    for (size_t i = 0; i < ARRAY_COUNT(numbers); i++)
-        uv_close((uv_handle_t *)&p->signals[i], NULL);
     uv_close((uv_handle_t *)&p->timer, NULL);
-    uv_run(&p->loop, UV_RUN_DEFAULT);
 }
 
 static void end_monitoring(struct process *p) {
@@ -646,7 +655,8 @@ int server_process_run(const struct server_process_options *options) {
         code = EXIT_USAGE;
     } else if (!make_alerting(&p, &err)) {
         log_event(LOG_ERROR, "server.start_failed", "%s", err.message);
-    } else if (!start_server(&p, &err)) {
+    } else if (take_signals(&p), !start_server(&p, &err)) {
+        leave_signals(&p);
         log_event(LOG_ERROR, "server.start_failed", "%s", err.message);
     } else {
         announce(&p);
@@ -656,6 +666,7 @@ int server_process_run(const struct server_process_options *options) {
         note_serving(&p, first, "start");
         snapshot_unref(first);
         run_until_signal(&p);
+        leave_signals(&p);
         code = EXIT_DONE;
     }
     end(&p);

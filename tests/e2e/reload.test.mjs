@@ -141,6 +141,14 @@ test('reload', { timeout: 300_000 }, async (t) => {
   });
 });
 
+test('a signal is heard as soon as the server listens', { timeout: 300_000 }, async (t) => {
+  for (let i = 0; i < 3; i++) {
+    const server = await serve(t, { endpoints: {} });
+    server.child.kill('SIGHUP');
+    await server.stop();
+  }
+});
+
 test('SIGTERM', { timeout: 300_000 }, async (t) => {
   await t.test(
     'requests in flight are answered, new ones are not taken, the end is clean',
