@@ -151,6 +151,11 @@ static bool make_tables(struct process *p, struct error *err) {
     return good || fail(err, ERR_NO_MEMORY, "out of memory, or no threads to be had");
 }
 
+static struct alert_retention alert_retention_of(const struct config_store *c) {
+    return (struct alert_retention){
+        .ended = c->alert_retention, .silences = c->silence_retention, .messages = c->message_retention};
+}
+
 static bool start_tracing(struct process *p, struct error *err) {
     const struct config_telemetry *c = &p->config->telemetry;
     struct tracing_options options = {
@@ -190,6 +195,7 @@ static bool make_parts(struct process *p, struct error *err) {
                                         .keep_ns = c->store.retention,
                                         .keep_reviews_ns = c->store.review_retention,
                                         .keep_feedback_ns = c->store.feedback_retention,
+                                        .keep_alerts = alert_retention_of(&c->store),
                                         .log_requests = c->log.requests};
     if (!recorder_start(&p->recorder, &recorder, err))
         return false;
@@ -466,6 +472,8 @@ static bool reload(struct process *p, const struct config *next) {
     snapshot_unref(snapshot);
     recorder_keep(p->recorder, next->store.retention);
     recorder_keep_said(p->recorder, next->store.review_retention, next->store.feedback_retention);
+    const struct alert_retention alerts = alert_retention_of(&next->store);
+    recorder_keep_alerts(p->recorder, &alerts);
     return true;
 }
 

@@ -42,7 +42,8 @@ struct config_store {
     int64_t flush;
     int64_t queue; /* events one loop may have waiting */
     int64_t retention;
-    int64_t review_retention, feedback_retention; /* 0: for good */
+    /* 0: for good */
+    int64_t review_retention, feedback_retention, alert_retention, silence_retention, message_retention;
 };
 
 struct config_log {

@@ -100,6 +100,20 @@ static const struct option store_options[] = {
      DURATION(config_store, feedback_retention, 0, DAYS(3650)),
      .standard = "0s",
      .help = "How long feedback is kept. 0s: for good."},
+    {.name = "alert_retention",
+     DURATION(config_store, alert_retention, 0, DAYS(3650)),
+     .standard = "400d",
+     .help = "How long alerts that ended and incidents that are resolved are kept, with their timelines. 0s: "
+             "for good. "
+             "What people did about them stays in the history."},
+    {.name = "silence_retention",
+     DURATION(config_store, silence_retention, 0, DAYS(3650)),
+     .standard = "400d",
+     .help = "How long silences are kept after they are over. 0s: for good."},
+    {.name = "message_retention",
+     DURATION(config_store, message_retention, 0, DAYS(3650)),
+     .standard = "400d",
+     .help = "How long messages about alerts are kept that were taken or given up. 0s: for good."},
 };
 static const struct option_group store_group = {GROUP(store_options, config_store)};
 

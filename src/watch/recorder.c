@@ -9,13 +9,11 @@
 #include "store/presence.h"
 #include "store/sql.h"
 #include "store/store.h"
-#include "watch/alerts/alert_records.h"
 #include "watch/arms.h"
 #include "watch/batch.h"
 #include "watch/forget.h"
 #include "watch/job_queue.h"
 #include "watch/monitors/monitors.h"
-#include "watch/alerts/outbox.h"
 #include "watch/retention.h"
 #include "work/ring.h"
 
@@ -39,7 +37,6 @@ enum {
     TICK_MS = 1000,
     RETENTION_S = 60,
     RETENTION_ROWS = 256,
-    ALERTS_KEPT_DAYS = 400, /* ended ones, and their messages: what was a year ago can be looked up */
     RETENTION_PAUSE_MS = 5, /* between the pieces of a larger deletion, while there is nothing else to do */
     ROOM_LEAST = 1 << 20 /* bytes that a disk that was full must have free before requests are taken again */
 };
@@ -71,6 +68,7 @@ struct recorder {
     struct store *store, *reader_store;
 
     _Atomic int64_t keep_ns, keep_reviews_ns, keep_feedback_ns;
+    _Atomic int64_t keep_ended_ns, keep_silences_ns, keep_messages_ns; /* struct alert_retention */
     atomic_bool disk_full; /* why it is not healthy, as far as a client should know */
 
     /* the recorder's own */
@@ -295,9 +293,9 @@ static void tick(struct recorder *r) {
     if (r->options.journal && !spend_prune(r->store, clock_wall(), &err))
         log_event(LOG_WARN, "recorder.retention_failed", "Old rows of spend could not be deleted. %s",
                   err.message);
-    int64_t before = clock_wall() - ALERTS_KEPT_DAYS * 24 * 3600 * NS_PER_SECOND;
-    if (!alerts_prune(r->store, before, RETENTION_ROWS, &err) ||
-        !outbox_prune(r->store, before, RETENTION_ROWS, &err))
+    struct alert_retention keep = {atomic_load(&r->keep_ended_ns), atomic_load(&r->keep_silences_ns),
+                                   atomic_load(&r->keep_messages_ns)};
+    if (!alert_retention_run(r->store, &keep, clock_wall(), RETENTION_ROWS, &err))
         log_event(LOG_WARN, "recorder.retention_failed", "Old alerts could not be deleted. %s", err.message);
     r->deleting = true;
     r->next_retention = more ? r->next_tick : now + RETENTION_S * NS_PER_SECOND;
@@ -437,6 +435,7 @@ static struct recorder *recorder_new(const struct recorder_options *options) {
     atomic_store(&r->healthy, true);
     atomic_store(&r->keep_ns, options->keep_ns);
     recorder_keep_said(r, options->keep_reviews_ns, options->keep_feedback_ns);
+    recorder_keep_alerts(r, &options->keep_alerts);
     job_queue_init(&r->jobs);
     job_queue_init(&r->reads);
     batch_init(&r->batch, NULL, NULL, false);
@@ -499,6 +498,12 @@ void recorder_keep(struct recorder *r, int64_t keep_ns) {
 void recorder_keep_said(struct recorder *r, int64_t reviews_ns, int64_t feedback_ns) {
     atomic_store(&r->keep_reviews_ns, reviews_ns);
     atomic_store(&r->keep_feedback_ns, feedback_ns);
+}
+
+void recorder_keep_alerts(struct recorder *r, const struct alert_retention *keep) {
+    atomic_store(&r->keep_ended_ns, keep->ended);
+    atomic_store(&r->keep_silences_ns, keep->silences);
+    atomic_store(&r->keep_messages_ns, keep->messages);
 }
 
 void recorder_stop(struct recorder *r) {

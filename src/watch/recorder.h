@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "watch/alerts/alert_retention.h"
 #include "watch/event.h"
 
 struct recorder;
@@ -23,14 +24,16 @@ struct recorder_options {
     struct spend_journal *journal; /* of the events' spend_slot; NULL: none has one. Outlives the recorder */
     int64_t keep_reviews_ns, keep_feedback_ns; /* the same of decided review items, and of feedback */
     int64_t keep_ns;                           /* records older than this are deleted; 0: none */
+    struct alert_retention keep_alerts;
 };
 
 /* Opens the store and starts the thread. Main thread. */
 bool recorder_start(struct recorder **out, const struct recorder_options *options,
                     struct error *err) MUST_USE;
-/* Another keep_ns, keep_reviews_ns, keep_feedback_ns from now on. Any thread. */
+/* Another keep_ns, keep_reviews_ns, keep_feedback_ns, keep_alerts from now on. Any thread. */
 void recorder_keep(struct recorder *r, int64_t keep_ns);
 void recorder_keep_said(struct recorder *r, int64_t reviews_ns, int64_t feedback_ns);
+void recorder_keep_alerts(struct recorder *r, const struct alert_retention *keep);
 /* Commits what is queued and stops; NULL is fine. Main thread, after the loops have ended. */
 void recorder_stop(struct recorder *r);
 

@@ -3,8 +3,10 @@
 #include "folder.h"
 
 #include "base/clock.h"
+#include "store/history.h"
 #include "store/sql.h"
 #include "watch/alerts/alert_engine.h"
+#include "watch/alerts/alert_retention.h"
 #include "watch/alerts/alert_rules.h"
 #include "watch/alerts/delivery.h"
 #include "watch/alerts/delivery_send.h"
@@ -358,6 +360,68 @@ static void every_rule_is_whole(void **state) {
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+#define COUNT(table) "SELECT count(*) FROM " table
+
+/* A constant: statements are kept by where their text is. */
+static int64_t rows_of(const char *sql) {
+    int64_t n;
+    assert_true(sql_number(store, sql, &n, &err));
+    return n;
+}
+
+static void seed(const char *id, int state, int64_t ended) {
+    char sql[1500];
+    snprintf(
+        sql, sizeof sql,
+        "INSERT INTO alerts SELECT '%s', 'e', 'm', '%s', %d, 0, 0, 0, 0, 0, 0, 0, 1, 1, %lld, 1, 1, 1, 1, "
+        "'', 1, 1,"
+        " 1, '', '', '%s';"
+        "INSERT INTO incidents SELECT '%s', 'e', '', 0, %d, 1, 0, %lld, '', '', '', 1, 0, 0, 0, 0, 0;"
+        "INSERT INTO incident_events (incident, at, what, who, text) VALUES ('%s', 1, 'x', 'y', 'z');"
+        "INSERT INTO silences SELECT '%s', '', '', '', 1, %lld, 1, 0, 'ada', 'why';"
+        "INSERT INTO outbox SELECT '%s', 'all', 'webhook', '%s', 'opened', '', '', %lld, %d, 1, 1, 200, '';",
+        id, id, state == 2 ? 3 : 2, (long long)ended, id, id, state, (long long)ended, id, id,
+        (long long)(state == 2 ? ended : 5000), id, id, (long long)ended, state == 2 ? 1 : 0);
+    if (!sql_exec(store, sql, &err))
+        fail_msg("%s", err.message);
+}
+
+/* Each kind by its own time; what is open, and what people did, stays. */
+static void what_is_over_goes_when_its_time_is_over(void **state) {
+    static const char *const tables[] = {COUNT("alerts"), COUNT("incidents"), COUNT("incident_events"),
+                                         COUNT("silences"), COUNT("outbox")};
+    int64_t acts = rows_of(COUNT("audit"));
+    assert_true(history_note(store, "incident.acknowledged", "by ada", &err));
+    for (size_t i = 0; i < ARRAY_COUNT(tables); i++)
+        assert_int_equal(rows_of(tables[i]), 0);
+    seed("old1", 2, 100);
+    seed("old2", 2, 200);
+    seed("young", 2, 900);
+    seed("open", 1, 0);
+    struct alert_retention keep = {0};
+    assert_true(alert_retention_run(store, &keep, 1000, 10, &err));
+    for (size_t i = 0; i < ARRAY_COUNT(tables); i++)
+        assert_int_equal(rows_of(tables[i]), 4); /* for good */
+    keep = (struct alert_retention){.ended = 500};
+    assert_true(alert_retention_run(store, &keep, 1000, 1, &err));
+    assert_int_equal(rows_of(COUNT("alerts")), 3); /* one at a time */
+    assert_true(alert_retention_run(store, &keep, 1000, 10, &err));
+    for (size_t i = 0; i < ARRAY_COUNT(tables); i++)
+        assert_int_equal(rows_of(tables[i]), i < 3 ? 2 : 4);
+    keep = (struct alert_retention){.silences = 500};
+    assert_true(alert_retention_run(store, &keep, 1000, 10, &err));
+    assert_int_equal(rows_of(COUNT("silences")), 2);
+    keep = (struct alert_retention){.messages = 500};
+    assert_true(alert_retention_run(store, &keep, 1000, 10, &err));
+    assert_int_equal(rows_of(COUNT("outbox")), 2);
+    /* A clock that was set back deletes nothing. */
+    keep = (struct alert_retention){500, 500, 500};
+    assert_true(alert_retention_run(store, &keep, 100, 10, &err));
+    for (size_t i = 0; i < ARRAY_COUNT(tables); i++)
+        assert_int_equal(rows_of(tables[i]), 2);
+    assert_int_equal(rows_of(COUNT("audit")), acts + 1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(from_breach_to_end),
@@ -376,6 +440,7 @@ int main(void) {
         cmocka_unit_test(mail_is_safe_and_readable),
         cmocka_unit_test(pauses_grow_to_five_minutes),
         TEST(every_rule_is_whole),
+        TEST(what_is_over_goes_when_its_time_is_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
