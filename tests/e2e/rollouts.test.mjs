@@ -33,7 +33,7 @@ test('a candidate as good is promoted, step by step, and callers stay where they
   const server = await serve(t, { store: { path: store }, auth: { required: false }, limits: { rate: 100000 }, endpoints });
   const admin = operator(server);
   const inputs = texts(400, 5).map(([text]) => text);
-  await admin.deploy('tickets', 'tickets@3', '--steps', '20,50', '--pause', '1s', '--least', '100', '--limit', '80s');
+  await admin.deploy('tickets', 'tickets@3', '--steps', '20,50', '--pause', '1s', '--least', '100', '--limit', '230s');
   const moved = new Map(), roll = dice(9); // a text has nothing to do with who sends it, or one side would get other texts
   const one = async () => {
     const person = `user-${roll(5000)}`;

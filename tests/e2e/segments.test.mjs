@@ -21,7 +21,7 @@ test('for one client, then for everybody, and back', { timeout: 300_000 }, async
   await serving('ada', 'words@2');
   await admin.run(0, 'rollback', 'words');
   await serving('ada', 'words@1');
-  await admin.deploy('words', 'words@2', '--segment', 'client=ada', '--steps', '50', '--pause', '1s', '--least', '40', '--limit', '80s');
+  await admin.deploy('words', 'words@2', '--segment', 'client=ada', '--steps', '50', '--pause', '1s', '--least', '40', '--limit', '230s');
   const one = async (i) => {
     const who = i % 2 ? 'ada' : 'bob';
     asked++;

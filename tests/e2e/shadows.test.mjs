@@ -8,7 +8,7 @@ import { serve, sleep, until } from './penstock.mjs';
 
 const once = { upstreamMore: { retry: { attempts: 1 } } };
 const shadow = ['--kind', 'shadow', '--per-day', 'none'];
-const soon = ['--pause', '2s', '--limit', '60s', '--least', '40'];
+const soon = ['--pause', '2s', '--limit', '230s', '--least', '40'];
 
 test('a version as good: what it would have said, and nobody sees it', { timeout: 300_000 }, async (t) => {
   const { ask, admin } = await wordsServer(t, ["return r.text:find('odd') and 'odd' or 'even', 0.9"]);
@@ -31,7 +31,7 @@ test('a version as good: what it would have said, and nobody sees it', { timeout
 
 test('a version that says other things: labels tell of both, and what disagrees is worse', { timeout: 300_000 }, async (t) => {
   const { server, ask, admin } = await wordsServer(t, ["return 'even', 0.9"]);
-  const slow = ['--pause', '60s', '--limit', '90s'];
+  const slow = ['--pause', '60s', '--limit', '280s'];
   await admin.run(0, 'deploy', 'words', 'words@2', '--kind', 'shadow', '--least', '1000000', ...slow);
   const one = async (i) => {
     const { request_id, prediction } = await ask(i);
@@ -75,7 +75,7 @@ test('a language model that fails: worse, without a trace for clients and for it
 test('streams, and a budget of calls', { timeout: 300_000 }, async (t) => {
   const { up, server, ask, post } = await start(t, { more: { shop: chat('ok'), talk: chat('ok') }, upstreamMore: { retry: { attempts: 1 }, first_byte_timeout: '60s' } });
   const admin = operator(server);
-  const slow = ['--pause', '60s', '--limit', '90s'];
+  const slow = ['--pause', '60s', '--limit', '280s'];
   await admin.run(0, 'deploy', 'shop', 'main/hang', ...shadow, '--at-once', '2', ...slow);
   await admin.run(0, 'deploy', 'talk', 'main/late400', ...shadow, ...slow);
   const mirrored = (model) => up.asked.filter(({ body }) => body.model === model).length;
