@@ -497,7 +497,7 @@ test('what has been held back can still be had elsewhere', { timeout: 300_000 },
 });
 
 test('a late model gets company here, too', { timeout: 300_000 }, async (t) => {
-  const hedged = (model) => endpoint(model, { check: true }, { hedge: '99%' });
+  const hedged = (model) => endpoint(model, { check: true }, { hedge: '50%' });
   const { up, server, ask } = await start(t, {
     says,
     upstreamMore: { first_byte_timeout: '20s' },

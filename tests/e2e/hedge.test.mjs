@@ -4,7 +4,7 @@ import test from 'node:test';
 import { recordOf, start } from './chats.mjs';
 import { sentence } from './upstream.mjs';
 
-const chat = (script, rest) => ({ kind: 'chat', cache: false, rollout: [{ upstream: 'main', model: script }], hedge: '99%', ...rest });
+const chat = (script, rest) => ({ kind: 'chat', cache: false, rollout: [{ upstream: 'main', model: script }], hedge: '50%', ...rest });
 const words = (text) => [...text.matchAll(/"content":"([^"]*)"/g)].map((match) => match[1]).join('');
 
 test('hedges', { timeout: 300_000 }, async (t) => {
@@ -20,7 +20,8 @@ test('hedges', { timeout: 300_000 }, async (t) => {
     },
   });
   const askedFor = (...models) => up.asked.filter(({ body }) => models.includes(body.model)).length;
-  // What is late shows only once 20 calls were seen.
+  // What is late shows only once 20 calls were seen: later than half of them, of which a machine that stops for a moment
+  // says little.
   for (let i = 0; i < 25; i++) assert.equal((await ask('assistant')).status, 200);
 
   await t.test('the second call answers, the first one is let go', async () => {

@@ -5,6 +5,7 @@ import { serve, storeWithModels, until } from './penstock.mjs';
 import { billingText, png, scribbles } from './samples.mjs';
 
 const image = { headers: { 'content-type': 'image/png' } };
+const patience = [2, 3, 5, 8, 12, 20, 30, 45];
 let serial = 0;
 // Each its own input. The long ones keep a parser busy for seconds, the others for a good part of one.
 const long = () => scribbles(800, 600, ++serial);
@@ -25,7 +26,7 @@ test('pressure', { timeout: 300_000 }, async (t) => {
       parser: { workers: 1, queue: 2 },
       endpoints: {
         scans,
-        patient: { ...scans, deadline: '2s', infer_timeout: '100ms' },
+        ...Object.fromEntries(patience.map((s) => [`patient-${s}`, { ...scans, deadline: `${s}s`, infer_timeout: '100ms' }])),
         hurried: { ...scans, deadline: '300ms', infer_timeout: '100ms' },
       },
     },
@@ -38,15 +39,19 @@ test('pressure', { timeout: 300_000 }, async (t) => {
     });
 
   await t.test('what is read of a page by the deadline is answered, and said to be a part', async () => {
-    // On a machine that is busy with other things the answer may come too late: then it is the 504 below.
+    // On a machine that is busy with other things the answer may come too late: then it is the 504 below, and one that
+    // may take longer is asked for the next.
     let reply;
-    for (let i = 0; i < 20 && reply?.status !== 200; i++) {
-      reply = await server.predict('patient', scribbles(1200, 1600, ++serial), image);
-      if (reply.status !== 200) assert.equal(reply.json.error.code, 'deadline_exceeded', reply.text);
+    for (const seconds of patience) {
+      reply = await server.predict(`patient-${seconds}`, scribbles(1200, 1600, ++serial), image);
+      if (reply.status === 200) {
+        assert.ok(reply.json.latency_ms < 1000 * seconds, reply.text);
+        break;
+      }
+      assert.equal(reply.json.error.code, 'deadline_exceeded', reply.text);
     }
     assert.equal(reply.status, 200, reply.text);
     assert.equal(reply.json.document.partial, true, reply.text);
-    assert.ok(reply.json.latency_ms < 2000, reply.text);
   });
 
   await t.test("beyond the endpoint's deadline: 504, which says where the time went", async () => {
