@@ -360,6 +360,31 @@ static void every_rule_is_whole(void **state) {
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+/* Alerts go by the time that passed, so a wall clock that is set fires, ends, repeats and escalates nothing.
+ */
+static void a_wall_clock_that_jumps_changes_nothing(void **state) {
+    look_at("shop", "latency_p95", READING_BREACHED, 0);
+    assert_int_equal(outcome.pending, 1);
+    now += 7 * 24 * 60 * MINUTE;
+    look_at("shop", "latency_p95", READING_BREACHED, SECOND);
+    assert_int_equal(outcome.pending, 1); /* two minutes have not passed */
+    look_at("shop", "latency_p95", READING_BREACHED, 2 * MINUTE);
+    assert_int_equal(outcome.firing, 1);
+    assert_told("all:opened ");
+    now -= 60 * MINUTE;
+    look_at("shop", "latency_p95", READING_BREACHED, SECOND);
+    now += 7 * 24 * 60 * MINUTE;
+    look_at("shop", "latency_p95", READING_BREACHED, SECOND);
+    assert_told("all:opened "); /* neither repeated nor escalated */
+    look_at("shop", "latency_p95", READING_GOOD, SECOND);
+    now -= 14 * 24 * 60 * MINUTE;
+    look_at("shop", "latency_p95", READING_GOOD, SECOND);
+    assert_int_equal(outcome.firing, 1); /* five minutes have not passed */
+    look_at("shop", "latency_p95", READING_GOOD, 5 * MINUTE);
+    assert_int_equal(outcome.firing, 0);
+    assert_told("all:opened all:resolved ");
+}
+
 #define COUNT(table) "SELECT count(*) FROM " table
 
 /* A constant: statements are kept by where their text is. */
@@ -440,6 +465,7 @@ int main(void) {
         cmocka_unit_test(mail_is_safe_and_readable),
         cmocka_unit_test(pauses_grow_to_five_minutes),
         TEST(every_rule_is_whole),
+        TEST(a_wall_clock_that_jumps_changes_nothing),
         TEST(what_is_over_goes_when_its_time_is_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -360,6 +360,35 @@ static void a_clock_that_jumps_says_nothing_wrong(void **state) {
     assert_false(monitors_due(m, now));
 }
 
+/* Nothing is read twice, nothing breaches, and traffic is seen again within a minute. */
+static void a_week_forward_and_an_hour_back(void **state) {
+    static const char *const all[] = {"latency_p95", "confidence",       "input_drift",    "fallback_rate",
+                                      "error_rate",  "prediction_drift", "confidence_mean"};
+    const int64_t jumps[] = {7 * DAY, -HOUR, -7 * DAY, 8 * DAY};
+    limits.confidence_points = 0.02;
+    monitors_configure(m, handle, &limits);
+    for (int i = 0; i < 30; i++) {
+        send(50, &usual);
+        pass(MINUTE);
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(jumps); i++) {
+        send(25, &usual);
+        now += jumps[i];
+        assert_true(monitors_due(m, now));
+        monitors_close(m, now, &facts);
+        for (size_t k = 0; k < ARRAY_COUNT(all); k++)
+            if (state_of(all[k]) == READING_BREACHED)
+                fail_msg("%s after jump %zu: %s", all[k], i, reading(all[k], "").detail);
+        send(50, &usual);
+        pass(MINUTE);
+        assert_int_equal(state_of("latency_p95"), READING_GOOD);
+        assert_in_range(reading("latency_p95", "").samples, 50, 300);
+        for (size_t k = 0; k < ARRAY_COUNT(all); k++)
+            assert_true(state_of(all[k]) != READING_BREACHED);
+    }
+    monitor_rows_free(monitors_take_rows(m));
+}
+
 /* ---- what is kept ---- */
 
 static void what_the_store_keeps_brings_the_week_before_back(void **state) {
@@ -672,6 +701,7 @@ int main(void) {
         PLAYED(labels_count_as_often_as_what_they_stand_for),
         PLAYED(what_users_say_is_held_against_the_week_before),
         PLAYED(a_clock_that_jumps_says_nothing_wrong),
+        PLAYED(a_week_forward_and_an_hour_back),
         PLAYED(what_the_store_keeps_brings_the_week_before_back),
         PLAYED(rows_that_the_store_did_not_take_are_given_again),
         PLAYED(any_number_of_labels_is_harmless),
