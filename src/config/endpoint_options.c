@@ -184,7 +184,7 @@ static const struct option review_options[] = {
      PERCENT(config_review, audit),
      MARKED(config_review, has_audit),
      .standard_said = "1 % with `keep_inputs: all`, else 0",
-     .help = "Share of the predictions that go out unseen and are drawn by chance for a person to judge, so "
+     .help = "Share of the answers that go out unseen and are drawn by chance for a person to judge, so "
              "that accuracy is known without bias. The answer does not wait, and its input is kept."},
     {.name = "audit_most",
      INTEGER(config_review, audit_most, 1, 100000),

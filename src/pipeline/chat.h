@@ -78,6 +78,7 @@ struct chat {
     struct str conversation;    /* its ID; "" none */
     struct str previous, asked; /* of a conversation: the response before, the request's own items (JSON) */
     bool keeps;                 /* the answer is kept for later requests */
+    double audit;               /* above 0: its answer was drawn for an audit, with this probability */
     struct chat_spending spent;
     struct chat_call_note notes[EVENT_CALLS_MAX];
     unsigned note_count;

@@ -53,7 +53,7 @@ void chat_say(struct chat *c, struct str bytes) {
     if (!c->begun)
         begin_stream(c->r);
     exchange_stream_write(c->r->exchange, bytes);
-    if (c->keeps)
+    if (c->keeps || c->audit > 0)
         buf_add_str(&c->reply, bytes);
     else if (c->cache_key.p && !c->r->outcome.cached)
         keep_for_cache(c, bytes);

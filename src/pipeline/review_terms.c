@@ -1,6 +1,9 @@
 #include "pipeline/review_terms.h"
 
 #include "base/clock.h"
+#include "chat/answer_stream.h"
+#include "pipeline/chat.h"
+#include "review/review.h"
 
 #include <math.h>
 
@@ -51,17 +54,64 @@ static bool is_unseen(const struct request *r) {
     case DECISION_ACCEPTED:
     case DECISION_VERIFIED:
     case DECISION_FALLBACK:
-    case DECISION_CACHED: return r->outcome.answered && !r->cancelled && !r->failed;
+    case DECISION_CACHED: return (r->outcome.answered || r->chat) && !r->cancelled && !r->failed;
     default: return false;
     }
 }
 
-double review_terms_audit(struct request *r) {
+static double draw(struct request *r) {
     const struct config_review *c = &r->endpoint->config->review;
-    if (!(c->audit > 0) || r->chat || !is_unseen(r))
-        return 0;
     unsigned loops = r->loop->parts->loops, most = (unsigned)c->audit_most;
     struct audit_pace *pace = &r->loop->audits[r->endpoint->metrics % ENGINE_AUDITS];
     return audit_pace_draw(pace, c->audit, most > loops ? most / loops : 1, engine_chance(r->loop),
                            clock_recent());
+}
+
+double review_terms_audit(struct request *r) {
+    if (!is_unseen(r))
+        return 0;
+    if (r->chat)
+        return r->chat->audit;
+    return r->endpoint->config->review.audit > 0 ? draw(r) : 0;
+}
+
+/* ---- of chats ---- */
+
+void review_terms_draw(struct request *r) {
+    enum chat_surface surface = r->chat->in.surface;
+    bool read_back = surface != CHAT_EMBEDDINGS && !(surface == CHAT_LEGACY && r->chat->in.stream);
+    if (r->endpoint->config->review.audit > 0 && read_back)
+        r->chat->audit = draw(r);
+}
+
+static void add_answer(const struct chat_answer *answer, struct buf *out) {
+    struct chat_facts facts = CHAT_FACTS_UNKNOWN;
+    chat_answer_facts(answer, &facts, out);
+    for (size_t i = 0; answer->choice_count && i < answer->choices[0].count; i++) {
+        const struct chat_block *b = &answer->choices[0].blocks[i];
+        if (b->kind == BLOCK_TOOL_CALL)
+            buf_printf(out, "%s%.*s(%.*s)", out->n ? "\n" : "", STR_ARG(b->name), STR_ARG(b->text));
+        else if (b->kind == BLOCK_REFUSAL)
+            buf_add_str(out, b->text);
+    }
+}
+
+struct str review_terms_said(struct request *r) {
+    struct chat *c = r->chat;
+    struct chat_answer answer;
+    struct buf room = {0};
+    struct error unread;
+    AUTO_BUF text = BUF_INIT(CHAT_REPLY_MAX);
+    int64_t now = r->wall_ns / NS_PER_SECOND;
+    bool good = c->in.stream
+                    ? chat_answer_of_stream(c->in.surface, buf_str(&c->reply), now, &answer, &room, &unread)
+                    : chat_answer_read(c->in.surface, buf_str(&c->reply), now, &answer, &unread);
+    if (good) {
+        add_answer(&answer, &text);
+        chat_answer_clear(&answer);
+    }
+    buf_free(&room);
+    size_t bad;
+    struct str said = str_slice(buf_str(&text), 0, REVIEW_LABEL_MAX);
+    return arena_copy(r->arena, str_is_utf8(said, &bad) ? said : str_slice(said, 0, bad));
 }

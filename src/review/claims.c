@@ -16,6 +16,7 @@ struct standing {
     int64_t claimed_until, lease, wanted;
     enum review_kind kind;
     bool resolved, same_label; /* as was asked for */
+    bool free;                 /* no classes are known: a label may have several lines */
 };
 
 static void copy(char *to, size_t size, struct str text) {
@@ -30,7 +31,7 @@ static bool read_standing(struct store *s, struct str id, struct str label, stru
                           struct error *err) {
     sqlite3_stmt *q = sql_statement(s,
                                     "SELECT label, reviewer, claimed_by, claim_tab, claimed_until, lease,"
-                                    " wanted, kind, resolved FROM review_items WHERE id = ?",
+                                    " wanted, kind, resolved, labels = '[]' FROM review_items WHERE id = ?",
                                     err);
     bool row;
     if (!q)
@@ -45,7 +46,8 @@ static bool read_standing(struct store *s, struct str id, struct str label, stru
                              .wanted = sql_int_at(q, 6),
                              .kind = (enum review_kind)sql_int_at(q, 7),
                              .resolved = !sql_null_at(q, 8),
-                             .same_label = str_eq(sql_str_at(q, 0), label)};
+                             .same_label = str_eq(sql_str_at(q, 0), label),
+                             .free = sql_int_at(q, 9) != 0};
     copy(out->label, sizeof out->label, sql_str_at(q, 0));
     copy(out->reviewer, sizeof out->reviewer, sql_str_at(q, 1));
     copy(out->claimed_by, sizeof out->claimed_by, sql_str_at(q, 2));
@@ -68,6 +70,15 @@ static bool check_there(const char *field, struct str text, size_t most, struct 
     if (text.n == 0)
         return fail_at(err, ERR_MISSING_FIELD, field, "A review item is resolved with a %s.", field);
     return check_line(field, text, most, err);
+}
+
+/* A whole answer has lines. */
+static bool check_label(struct str label, bool lines, struct error *err) {
+    bool ok = label.n > 0 && label.n <= REVIEW_LABEL_MAX && str_is_utf8(label, NULL);
+    for (size_t i = 0; ok && lines && i < label.n; i++)
+        ok = label.p[i] == '\n' || label.p[i] == '\r' || label.p[i] == '\t' ||
+             ((unsigned char)label.p[i] >= 0x20 && label.p[i] != 0x7f);
+    return (ok && lines) || check_there("label", label, REVIEW_LABEL_MAX, err);
 }
 
 static bool check_reviewer(const struct reviewer *who, struct error *err) {
@@ -216,8 +227,7 @@ static bool next(struct store *s, struct str endpoint, const struct reviewer *wh
 /* ---- opinions ---- */
 
 static bool check_verdict(const struct verdict *v, const struct standing *at, struct error *err) {
-    if (!check_there("label", v->label, REVIEW_LABEL_MAX, err) ||
-        !check_line("note", v->note, REVIEW_NOTE_MAX, err))
+    if (!check_label(v->label, at->free, err) || !check_line("note", v->note, REVIEW_NOTE_MAX, err))
         return false;
     if (v->fields.n > REVIEW_FIELDS_MAX)
         return fail_at(err, ERR_INVALID_FIELD, "fields", "The corrections have at most %d bytes.",
@@ -383,9 +393,37 @@ bool review_skip(struct store *s, struct str id, struct str reason, const struct
            end(s, skip(s, id, reason, who, err) && review_get(s, id, who, out, err), start, out, err);
 }
 
+/* "right" about a whole answer is what it said, so that it counts like any label that is the model's. */
+static bool say_right(struct store *s, struct str id, struct verdict *v, struct buf *room,
+                      struct error *err) {
+    sqlite3_stmt *q = str_eq(v->label, STR("right"))
+                          ? sql_statement(s,
+                                          "SELECT prediction FROM review_items WHERE id = ? AND kind = 1"
+                                          " AND action = '" REVIEW_WHOLE_ANSWER "' AND prediction <> ''",
+                                          err)
+                          : NULL;
+    bool row;
+    if (!q)
+        return !str_eq(v->label, STR("right"));
+    sql_bind_str(q, 1, id);
+    if (!sql_step(s, q, &row, err))
+        return false;
+    if (!row)
+        return true;
+    buf_add_str(room, sql_str_at(q, 0));
+    sql_end(q);
+    v->label = buf_str(room);
+    return !room->failed || fail(err, ERR_NO_MEMORY, "Out of memory for this request.");
+}
+
 bool review_label(struct store *s, struct str id, const struct verdict *verdict, const struct reviewer *who,
                   struct buf *out, struct error *err) {
     size_t start = out->n;
+    struct verdict v = *verdict;
+    AUTO_BUF said = BUF_INIT(REVIEW_LABEL_MAX);
     return check_reviewer(who, err) && store_begin(s, true, err) &&
-           end(s, label(s, id, verdict, who, err) && review_get(s, id, who, out, err), start, out, err);
+           end(s,
+               say_right(s, id, &v, &said, err) && label(s, id, &v, who, err) &&
+                   review_get(s, id, who, out, err),
+               start, out, err);
 }

@@ -28,7 +28,9 @@ bool review_skip(struct store *s, struct str id, struct str reason, const struct
                  struct buf *out, struct error *err) MUST_USE;
 
 struct verdict {
-    struct str label;  /* of an approval "approved" or "denied" */
+    /* Of an approval "approved" or "denied"; of an answer "right", which stands for what was said, "wrong" or
+     * what it should have been. */
+    struct str label;
     struct str fields; /* corrections, a JSON object; "" none */
     struct str note;   /* why; "" where nothing is said */
 };

@@ -54,7 +54,8 @@ static bool find(struct store *s, struct str endpoint, unsigned opinions, char i
     sqlite3_stmt *q = sql_statement(
         s,
         "SELECT r.id, r.event FROM review_items r JOIN kept_inputs k ON k.event = r.event"
-        " WHERE r.endpoint = ?1 AND r.resolved IS NOT NULL AND r.gold IS NULL AND r.kind <> 2"
+        " WHERE r.endpoint = ?1 AND r.resolved IS NOT NULL AND r.gold IS NULL AND r.kind <> 2 AND r.action = "
+        "''"
         " AND (SELECT count(*) FROM review_opinions o WHERE o.item = r.id AND o.label = r.label) >= ?2"
         " AND NOT EXISTS (SELECT 1 FROM review_gold g WHERE g.endpoint = r.endpoint"
         " AND g.request = r.request_id) ORDER BY r.resolved DESC LIMIT 1",

@@ -135,12 +135,14 @@ static void write_resolution(struct view *v) {
     write_str_or_null(v->w, "note", sql_str_at(q, AT_NOTE));
 }
 
-/* "audit" would say as much as the kind does. */
+/* "audit" would say as much as the reason does. */
 static void write_place(struct view *v) {
     sqlite3_stmt *q = v->q;
     int64_t due = sql_int_at(q, AT_DUE);
-    json_field_text(v->w, "kind", sql_int_at(q, AT_KIND) == REVIEW_APPROVAL ? "approval" : "label");
-    write_str_or_null(v->w, "action", sql_str_at(q, AT_ACTION));
+    bool approval = sql_int_at(q, AT_KIND) == REVIEW_APPROVAL,
+         answer = !approval && str_eq(sql_str_at(q, AT_ACTION), STR(REVIEW_WHOLE_ANSWER));
+    json_field_text(v->w, "kind", approval ? "approval" : answer ? "answer" : "label");
+    write_str_or_null(v->w, "action", answer ? STR("") : sql_str_at(q, AT_ACTION));
     json_field_fixed(v->w, "risk", sqlite3_column_double(q, AT_RISK), 4);
     if (due)
         write_time(v->w, "due", due);

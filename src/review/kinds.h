@@ -11,6 +11,9 @@ enum review_kind {
     REVIEW_KINDS
 };
 
+/* The action of an audit of a chat: its whole answer is judged, not a class. */
+#define REVIEW_WHOLE_ANSWER "answer"
+
 /* Smallest first. A risk of 1 counts as due at once, a risk of 0 at its deadline: risk decides among items of
  * about the same age, and nothing waits for ever. Without a deadline one of a day is meant. */
 static inline int64_t review_rank(int64_t created, int64_t due, double risk) {

@@ -30,10 +30,11 @@ struct review_filter {
 };
 /* Writes {"data":[…],"has_more":bool,"open":N}. An item: id, request_id, endpoint, model, created, reason,
  * detail, prediction, confidence, labels, status, label, reviewer, resolved, fields and note (the person's),
- * kind, action, risk, due, skips, claim {by, yours, until}, opinions {wanted, given, disputed, and once that
- * harms nobody's judgement list}, input {sha256, kept, and of a kept one type, size, blob, keep_until, text
- * when it is text of at most 64 KB or was read in a file}. To an admin also gold and audit_share. Where an
- * endpoint has gold items, what could tell them from others is null or left out. */
+ * kind (label, approval, answer: of an audited chat), action, risk, due, skips, claim {by, yours, until},
+ * opinions {wanted, given, disputed, and once that harms nobody's judgement list}, input {sha256, kept, and
+ * of a kept one type, size, blob, keep_until, text when it is text of at most 64 KB or was read in a file}.
+ * To an admin also gold and audit_share. Where an endpoint has gold items, what could tell them from others
+ * is null or left out. */
 bool review_list(struct store *s, const struct review_filter *filter, struct buf *out,
                  struct error *err) MUST_USE;
 /* ERR_NOT_FOUND. viewer NULL: sees everything. */

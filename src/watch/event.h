@@ -77,7 +77,8 @@ struct review_draft {
     struct str reason; /* "low_confidence", "rules", "fallback", "audit" */
     struct str detail; /* one sentence, may be empty */
     struct str labels; /* JSON array of {label, confidence} */
-    struct str action; /* that waits for approval; "" */
+    struct str action; /* that waits for approval; of a chat's audit REVIEW_WHOLE_ANSWER; "" */
+    struct str said;   /* what the model said, where the event does not have it; "" */
     struct str text;   /* read in the input, where that is a file and kept */
     double risk;       /* 0 to 1: how bad it is to wait */
     double share;      /* of an audit: the probability with which it was drawn */

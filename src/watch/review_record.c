@@ -48,7 +48,7 @@ bool review_insert(struct store *s, const struct event *e, int64_t row, struct e
     sql_bind_int(q, 5, e->wall_ns);
     sql_bind_str(q, 6, draft->reason);
     sql_bind_str(q, 7, draft->detail);
-    sql_bind_str(q, 8, e->prediction);
+    sql_bind_str(q, 8, draft->said.n ? draft->said : e->prediction);
     if (e->confidence >= 0)
         sql_bind_double(q, 9, round((double)e->confidence * 1e6) / 1e6);
     else

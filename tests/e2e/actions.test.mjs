@@ -327,6 +327,7 @@ test('the switch', { timeout: 300_000 }, async (t) => {
 });
 
 test('the random audit', { timeout: 300_000 }, async (t) => {
+  const talk = { kind: 'chat', rollout: [{ upstream: 'sim', model: 'm' }], keep_inputs: 'all', cache: true };
   const store = await storeWithModels(t);
   const server = await serve(
     t,
@@ -335,7 +336,10 @@ test('the random audit', { timeout: 300_000 }, async (t) => {
         half: { ...sure, keep_inputs: 'all', review: { audit: '50%', audit_most: 10_000 } },
         few: { ...sure, keep_inputs: 'all', review: { audit: '100%', audit_most: 1 } },
         none: { ...sure, keep_inputs: 'review' },
+        talk: { ...talk, review: { audit: '100%', audit_most: 100_000 } },
+        quiet: talk,
       },
+      upstreams: { sim: { kind: 'simulator' } },
     },
     { store, dir: folder(t) },
   );
@@ -374,6 +378,50 @@ test('the random audit', { timeout: 300_000 }, async (t) => {
       assert.ok(Math.abs(share - 2 ** Math.round(Math.log2(share))) < 1e-6, `${share} is no power of one half`);
     await server.answer('none', { text: billingText });
     assert.equal((await list('none')).length, 0);
+  });
+
+  await t.test('of chats, whole and in streams, the answer as it was said', async () => {
+    const messages = [{ role: 'user', content: 'hello' }];
+    const ask = async (path, body) => {
+      const reply = await server.request('POST', path, { body: { model: 'talk', temperature: 0, ...body } });
+      assert.equal(reply.status, 200, reply.text);
+      assert.equal(reply.headers['x-penstock-review-id'], undefined);
+      return reply;
+    };
+    const said = (await ask('/v1/chat/completions', { messages })).json.choices[0].message.content;
+    assert.equal((await ask('/v1/chat/completions', { messages })).headers['x-penstock-decision'], 'cached');
+    await ask('/v1/chat/completions', { messages, stream: true });
+    await ask('/v1/messages', { messages, max_tokens: 99, stream: true });
+    await ask('/v1/responses', { input: 'hello', stream: true });
+    const items = await until('the audits', async () => {
+      const found = await list('talk');
+      return found.length === 5 && found;
+    });
+    for (const item of items) {
+      assert.deepEqual([item.kind, item.reason, item.audit_share, item.action], ['answer', 'audit', 1, null]);
+      assert.equal(item.prediction, said);
+      assert.ok(item.input.kept);
+    }
+    await server.request('POST', '/v1/chat/completions', { body: { model: 'quiet', messages } });
+    assert.equal((await list('quiet')).length, 0, 'nobody asked for it');
+
+    const label = async (at, body) => {
+      const reply = await server.request('POST', `/v1/review/items/${items[at].id}/label`, { body });
+      assert.equal(reply.status, 200, reply.text);
+      return reply.json.label;
+    };
+    assert.equal(await label(0, { label: 'right' }), said);
+    assert.equal(await label(0, { label: 'right' }), said, 'twice is fine');
+    assert.equal(await label(1, { label: 'wrong', note: 'impolite' }), 'wrong');
+    assert.equal(await label(2, { label: 'Good morning.\nHow can I help?' }), 'Good morning.\nHow can I help?');
+    const { audit } = (await server.get('/v1/review/stats?endpoint=talk')).json;
+    assert.deepEqual([audit.labelled, audit.accuracy], [3, 0.3333]);
+    // of a class the word is a class
+    const [plain] = await list('half');
+    const kept = await server.request('POST', `/v1/review/items/${plain.id}/label`, { body: { label: 'right' } });
+    assert.equal(kept.json.label, 'right');
+    const lines = await server.request('POST', `/v1/review/items/${(await list('half'))[0].id}/label`, { body: { label: 'a\nb' } });
+    assert.equal(lines.json.error.code, 'invalid_field');
   });
 });
 

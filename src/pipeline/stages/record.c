@@ -5,12 +5,19 @@
 #include "pipeline/reply.h"
 #include "pipeline/review_terms.h"
 #include "pipeline/stages/stages.h"
+#include "review/kinds.h"
 
 #include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { STEP_TEXT_MAX = 512, REVIEWED_ANSWER_MAX = 256 << 10 };
+
+/* What people are to judge of an answer that goes out unseen. */
+struct judged {
+    double audit;    /* the probability with which it was drawn; 0: it was not */
+    struct str said; /* of a chat */
+};
 
 struct commit {
     struct loop_task task;
@@ -97,6 +104,15 @@ static void add_outcome(const struct request *r, struct event *e) {
     }
 }
 
+/* A chat that said nothing which could be shown is no item. */
+static struct judged judged_of(struct request *r) {
+    struct judged j = {review_terms_audit(r), STR("")};
+    if (!r->chat || j.audit <= 0)
+        return j;
+    j.said = review_terms_said(r);
+    return j.said.n ? j : (struct judged){0, STR("")};
+}
+
 static uint32_t us_of(int64_t ns) {
     return ns <= 0 ? 0 : ns / 1000 > UINT32_MAX ? UINT32_MAX : (uint32_t)(ns / 1000);
 }
@@ -157,16 +173,27 @@ static void add_trace(const struct request *r, struct event *e) {
         trace_new_id(e->trace, sizeof e->trace);
 }
 
-static void add_review(struct request *r, struct event *e, struct str labels, bool keep, double audit) {
+/* What is to be judged, and how; see kinds.h. */
+static void add_judged(struct request *r, struct event *e, struct review_draft *draft,
+                       const struct judged *judged) {
+    draft->kind = judged->audit > 0            ? REVIEW_AUDIT
+                  : r->outcome.review_action.n ? REVIEW_APPROVAL
+                                               : REVIEW_LABEL;
+    draft->share = judged->audit;
+    draft->said = event_keep(e, judged->said);
+    draft->action =
+        event_keep(e, judged->audit > 0 && r->chat ? STR(REVIEW_WHOLE_ANSWER) : r->outcome.review_action);
+    draft->reason = event_keep(e, judged->audit > 0 ? STR("audit") : r->outcome.review_reason);
+}
+
+static void add_review(struct request *r, struct event *e, struct str labels, bool keep,
+                       const struct judged *judged) {
     struct review_draft *draft = event_add_review(e);
     if (!draft)
         return;
     id_make(r->wall_ns, draft->id);
     memcpy(r->outcome.review_id, draft->id, sizeof draft->id);
-    draft->kind = audit > 0 ? REVIEW_AUDIT : r->outcome.review_action.n ? REVIEW_APPROVAL : REVIEW_LABEL;
-    draft->share = audit;
-    draft->action = event_keep(e, r->outcome.review_action);
-    draft->reason = event_keep(e, audit > 0 ? STR("audit") : r->outcome.review_reason);
+    add_judged(r, e, draft, judged);
     draft->detail = event_keep(e, r->outcome.review_detail);
     draft->labels = event_keep(e, labels);
     if (keep)
@@ -205,7 +232,7 @@ static uint32_t size_of(const struct request *r) {
 }
 
 /* What event_of will copy into the event's memory. */
-static size_t room_for(const struct request *r, bool review, struct str labels, bool keep) {
+static size_t room_for(const struct request *r, bool review, struct str labels, struct str said, bool keep) {
     const struct outcome *o = &r->outcome;
     size_t room = r->id.n + request_tenant(r).n + str_slice(r->input.user, 0, SUBJECT_TEXT_MAX).n +
                   r->endpoint->name.n + o->model.n + shown_prediction(r).n;
@@ -221,7 +248,7 @@ static size_t room_for(const struct request *r, bool review, struct str labels, 
     if (review)
         room += sizeof(struct review_draft) + alignof(struct review_draft) + o->review_reason.n +
                 o->review_detail.n + o->review_action.n + labels.n + sizeof "audit" +
-                (keep ? review_terms_text(r).n : 0);
+                sizeof REVIEW_WHOLE_ANSWER + said.n + (keep ? review_terms_text(r).n : 0);
     return keep ? room + r->input.bytes.n + r->input.type.n : room;
 }
 
@@ -229,12 +256,12 @@ static size_t room_for(const struct request *r, bool review, struct str labels, 
 static struct event *event_of(struct request *r) {
     struct str tenant = request_tenant(r);
     AUTO_BUF labels = BUF_INIT(64 * 1024);
-    double audit = review_terms_audit(r);
-    bool review = r->outcome.decision == DECISION_REVIEW || audit > 0, keep = keeps_input(r, review);
+    struct judged judged = judged_of(r);
+    bool review = r->outcome.decision == DECISION_REVIEW || judged.audit > 0, keep = keeps_input(r, review);
     if (review)
         reply_write_labels(&JSON_WRITER(&labels), &r->outcome);
-    struct event *e =
-        recorder_event(r->loop->parts->recorder, r->loop->index, room_for(r, review, buf_str(&labels), keep));
+    struct event *e = recorder_event(r->loop->parts->recorder, r->loop->index,
+                                     room_for(r, review, buf_str(&labels), judged.said, keep));
     if (!e)
         return NULL;
     e->wall_ns = r->wall_ns;
@@ -249,7 +276,7 @@ static struct event *event_of(struct request *r) {
         e->ocr_confidence = r->document->ocr_confidence;
     add_outcome(r, e);
     if (review)
-        add_review(r, e, buf_str(&labels), keep, audit);
+        add_review(r, e, buf_str(&labels), keep, &judged);
     if (keep) {
         e->input = event_keep(e, r->input.bytes);
         e->input_type = event_keep(e, r->input.type);

@@ -5,6 +5,7 @@
 #include "base/ids.h"
 #include "pipeline/chat.h"
 #include "pipeline/chat_rules.h"
+#include "pipeline/review_terms.h"
 #include "pipeline/stages/stages.h"
 #include "traffic/route.h"
 
@@ -62,6 +63,7 @@ static void add_ordered(struct request *r, enum route_by by) {
 
 static enum stage_answer run(struct request *r) {
     const struct endpoint *e = r->endpoint;
+    review_terms_draw(r);
     switch (e->config->route) {
     case ROUTE_WEIGHT: add(r->chat, e->shares[split_share(r)].remote, NULL); break;
     case ROUTE_COST: add_ordered(r, ROUTE_BY_COST); break;
