@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 /* Of api_job.texts. */
-enum { TAB, NOTE, FIELDS };
+enum { TAB, NOTE, FIELDS, ORDER };
 
 static struct reviewer reviewer_of(const struct api_job *job) {
     return (struct reviewer){.name = job->reviewer, .tab = job->texts[TAB], .admin = job->admin};
@@ -30,6 +30,7 @@ static bool list_work(struct api_job *job, struct store *store, struct buf *out,
     struct reviewer who = reviewer_of(job);
     struct review_filter filter = {.endpoint = job->endpoint,
                                    .status = job->status,
+                                   .order = job->texts[ORDER],
                                    .after = job->after,
                                    .limit = job->limit,
                                    .viewer = &who};
@@ -49,8 +50,8 @@ static bool read_limit(struct str text, unsigned *limit, struct error *err) {
 void review_items(struct call *c) {
     struct error err;
     struct api_job job = job_of(c);
-    struct str limit, *const values[] = {&job.endpoint, &job.status, &job.after, &limit};
-    static const char *const names[] = {"endpoint", "status", "after", "limit"};
+    struct str limit, *const values[] = {&job.endpoint, &job.status, &job.after, &job.texts[ORDER], &limit};
+    static const char *const names[] = {"endpoint", "status", "after", "order", "limit"};
     job.work = list_work;
     for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
         if (!http_query_get(c->x->query, str_from(names[i]), c->x->arena, values[i], &err)) {

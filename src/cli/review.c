@@ -12,12 +12,13 @@
 #include <string.h>
 
 static const char help[] =
-    "Usage: penstock review list [--endpoint NAME] [--status open|resolved|all] [--limit N] [--after ID]\n"
+    "Usage: penstock review list [--endpoint NAME] [--status open|resolved|all] [--order time|urgency] "
+    "[--limit N] [--after ID]\n"
     "       penstock review show ID\n"
     "       penstock review resolve ID --label LABEL --reviewer NAME\n"
     "       penstock review stats ENDPOINT\n"
     "       penstock review gold ENDPOINT [--opinions N] [--limit N] | --retire\n\n"
-    "  list      what waits for a person, the oldest first\n"
+    "  list      what waits for a person, the oldest first, or by urgency as people get it\n"
     "  show      one item with its input, where that is kept\n"
     "  resolve   says what it really is\n"
     "  stats     how the queue does, and each reviewer: labels, errors on gold, second opinions that did not "
@@ -30,6 +31,7 @@ enum {
     OPTION_STATUS,
     OPTION_LIMIT,
     OPTION_AFTER,
+    OPTION_ORDER,
     OPTION_LABEL,
     OPTION_REVIEWER,
     OPTION_OPINIONS,
@@ -170,6 +172,7 @@ static bool read_option(void *ctx, int option, const char *value, struct error *
     case OPTION_ENDPOINT: c->filter.endpoint = str_from(value); return true;
     case OPTION_STATUS: c->filter.status = str_from(value); return true;
     case OPTION_AFTER: c->filter.after = str_from(value); return true;
+    case OPTION_ORDER: c->filter.order = str_from(value); return true;
     case OPTION_LABEL: c->label = str_from(value); return true;
     case OPTION_REVIEWER: c->reviewer = str_from(value); return true;
     case OPTION_RETIRE: c->retire = true; return true;
@@ -190,6 +193,7 @@ int cli_review(int argc, char **argv) {
                                             {"status", required_argument, NULL, OPTION_STATUS},
                                             {"limit", required_argument, NULL, OPTION_LIMIT},
                                             {"after", required_argument, NULL, OPTION_AFTER},
+                                            {"order", required_argument, NULL, OPTION_ORDER},
                                             {"label", required_argument, NULL, OPTION_LABEL},
                                             {"reviewer", required_argument, NULL, OPTION_REVIEWER},
                                             {"opinions", required_argument, NULL, OPTION_OPINIONS},

@@ -17,8 +17,28 @@ static bool too_large(struct error *err) {
     " AND (?4 = '' OR r.resolved IS NULL OR r.reviewer = ?4"                                                 \
     " OR NOT EXISTS (SELECT 1 FROM review_gold g WHERE g.endpoint = r.endpoint))"
 
+#define BEHIND                                                                                               \
+    " AND (?1 = '' OR (r.rank, r.id) > ((SELECT p.rank FROM review_items p WHERE p.id = ?1), ?1))"           \
+    " AND ?2 = ?2 AND ?4 = ?4 ORDER BY r.rank, r.id LIMIT ?3"
+
+/* Each along its index. */
+static const char *urgent_query(const struct review_filter *f, struct error *err) {
+    if (f->status.n == 0 || str_eq(f->status, STR("open")))
+        return f->endpoint.n ? REVIEW_ITEMS " WHERE r.endpoint = ?2 AND r.resolved IS NULL" BEHIND
+                             : REVIEW_ITEMS " WHERE r.resolved IS NULL" BEHIND;
+    fail_at(err, ERR_INVALID_FIELD, "order", "Only open items are urgent: order=urgency takes status=open.");
+    return NULL;
+}
+
 /* One text each, so that the index of open items serves the usual question. */
-static const char *list_query(struct str status, struct error *err) {
+static const char *list_query(const struct review_filter *f, struct error *err) {
+    struct str status = f->status;
+    if (str_eq(f->order, STR("urgency")))
+        return urgent_query(f, err);
+    if (f->order.n && !str_eq(f->order, STR("time"))) {
+        fail_at(err, ERR_INVALID_FIELD, "order", "order is \"time\" or \"urgency\".");
+        return NULL;
+    }
     if (status.n == 0 || str_eq(status, STR("open")))
         return REVIEW_ITEMS " WHERE r.resolved IS NULL AND r.id > ?1 AND (?2 = '' OR r.endpoint = ?2)"
                             " AND ?4 = ?4 ORDER BY r.id LIMIT ?3";
@@ -56,7 +76,7 @@ bool review_list(struct store *s, const struct review_filter *filter, struct buf
     unsigned limit = filter->limit ? filter->limit : LIMIT_DEFAULT;
     if (limit > LIMIT_MAX)
         return fail_at(err, ERR_INVALID_FIELD, "limit", "limit is 1 to %d.", LIMIT_MAX);
-    const char *text = list_query(filter->status, err);
+    const char *text = list_query(filter, err);
     sqlite3_stmt *q = text ? sql_statement(s, text, err) : NULL;
     const struct reviewer *viewer = filter->viewer;
     int64_t open;

@@ -24,6 +24,8 @@ struct reviewer {
 struct review_filter {
     struct str endpoint;           /* "" = all */
     struct str status;             /* "open" (default), "resolved", "all" */
+    struct str order;              /* "time" (default): oldest first; "urgency", of open items: as next gives
+                                    * them out */
     struct str after;              /* continue behind this review ID */
     unsigned limit;                /* 1..1000, default 100 */
     const struct reviewer *viewer; /* NULL: sees everything */

@@ -123,6 +123,60 @@ static bool says(const char *text) {
 
 /* ---- the queue ---- */
 
+/* IDs of the list by urgency, a page of `limit` after `after`, each with a blank behind it. */
+static const char *urgent(const char *endpoint, const char *after, unsigned limit) {
+    static char ids[16 * ID_SIZE];
+    struct review_filter f = {.endpoint = str_from(endpoint),
+                              .order = STR("urgency"),
+                              .status = STR(""),
+                              .after = str_from(after),
+                              .limit = limit};
+    size_t index, max;
+    yyjson_val *item;
+    buf_clear(&out);
+    if (!review_list(store, &f, &out, &err))
+        fail_msg("review_list: %s", err.message);
+    yyjson_doc *doc = json_parse(buf_str(&out), &err);
+    ids[0] = '\0';
+    yyjson_arr_foreach(yyjson_obj_get(yyjson_doc_get_root(doc), "data"), index, max, item) {
+        strcat(ids, yyjson_get_str(yyjson_obj_get(item, "id")));
+        strcat(ids, " ");
+    }
+    yyjson_doc_free(doc);
+    return ids;
+}
+
+static void the_list_has_the_order_of_next(void **state) {
+    struct item items_of[4] = {{.risk = 0.3}, {.risk = 0.1}, {.risk = 1}, {.risk = 1}};
+    char expected[4 * ID_SIZE] = "", rest[4 * ID_SIZE];
+    for (size_t i = 0; i < 4; i++) {
+        add(&items_of[i]);
+        now += 5 * MINUTE;
+    }
+    for (size_t i = 0; i < 4; i++) {
+        char name[8];
+        snprintf(name, sizeof name, "p%zu", i);
+        strcat(expected, next(name));
+        strcat(expected, " ");
+    }
+    assert_string_equal(urgent("documents", "", 100), expected); /* who has it is no matter */
+    assert_string_equal(urgent("", "", 100), expected);
+    assert_string_equal(urgent("others", "", 100), "");
+    /* page by page */
+    strcpy(rest, urgent("documents", "", 2));
+    assert_true(strncmp(expected, rest, strlen(rest)) == 0 && says("\"has_more\":true"));
+    char last[ID_SIZE];
+    str_put(str_slice(str_from(rest), strlen(rest) / 2, strlen(rest) - 1), last, sizeof last);
+    assert_string_equal(urgent("documents", last, 2), expected + strlen(rest));
+    assert_true(says("\"has_more\":false"));
+    struct review_filter wrong = {.order = STR("urgency"), .status = STR("resolved")};
+    assert_false(review_list(store, &wrong, &out, &err));
+    assert_string_equal(err.param, "order");
+    wrong = (struct review_filter){.order = STR("luck")};
+    assert_false(review_list(store, &wrong, &out, &err));
+    assert_string_equal(err.param, "order");
+}
+
 static void risk_and_deadline_give_the_order(void **state) {
     struct item calm = {.risk = 0.1}, old = {.risk = 0.3}, high = {.risk = 1};
     add(&old);
@@ -337,6 +391,7 @@ static void what_gives_begins_and_ends_with_hysteresis(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(risk_and_deadline_give_the_order, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_list_has_the_order_of_next, setup, teardown),
         cmocka_unit_test_setup_teardown(a_lease_ends_and_a_label_after_it_counts_while_nobody_else_has_it,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(two_opinions_and_a_third_where_they_differ, setup, teardown),
