@@ -141,25 +141,28 @@ static bool add(struct datasets_command *c, const char *name, struct error *err)
 
 static bool from_labels(struct datasets_command *c, const char *endpoint, struct error *err) {
     char path[512], train[600];
-    bool folder;
+    bool folder, fields;
     if (!c->name)
         return fail(err, ERR_USAGE, "say with --name what the dataset is called");
     if (!reference_check_name(str_from(c->name), "dataset", err))
         return false;
     snprintf(path, sizeof path, "%s.csv", c->name);
     const char *out = c->out ? c->out : path;
-    if (!datasets_labels_write(c->store, endpoint, out, &folder, err))
+    if (!datasets_labels_write(c->store, endpoint, out, &folder, &fields, err))
         return false;
     snprintf(train, sizeof train, "%.500s%s", out, folder ? "/train" : "");
     /* Of documents the rows to learn from; what is held out lies beside them. */
     c->data.path = train;
     c->data.ignored[c->data.csv.ignore_count++] = "split";
     c->data.ignored[c->data.csv.ignore_count++] = "request_id";
+    if (fields && !folder)
+        c->data.ignored[c->data.csv.ignore_count++] = "fields";
     c->keep = true;
     if (!add(c, c->name, err))
         return false;
-    fprintf(stderr, "next: penstock train %s --data %s%s\n", c->name, train,
-            folder ? "" : " --split train --ignore split --ignore request_id");
+    fprintf(stderr, "next: penstock train %s --data %s%s%s\n", c->name, train,
+            folder ? "" : " --split train --ignore split --ignore request_id",
+            fields && !folder ? " --ignore fields" : "");
     return true;
 }
 

@@ -23,6 +23,8 @@ struct writing {
     struct store *store;
     FILE *file;
     const char *path;
+    FILE *fields; /* of files: what people corrected; NULL: nothing */
+    bool corrected;
     struct columns columns;
     size_t written, unread;
 };
@@ -43,10 +45,16 @@ static void write_cell(FILE *f, struct str text) {
     fputc('"', f);
 }
 
-static void write_end(FILE *f, const struct label_row *row) {
+static void write_end(const struct writing *w, const struct label_row *row) {
+    FILE *f = w->file;
     write_cell(f, str_from(row->label));
     fprintf(f, ",%s,", row->held_out ? "heldout" : "train");
     write_cell(f, str_from(row->request_id));
+    if (w->corrected) {
+        fputc(',', f);
+        if (row->fields[0])
+            write_cell(f, str_from(row->fields));
+    }
     fputc('\n', f);
 }
 
@@ -97,7 +105,7 @@ static bool write_features(struct writing *w, const struct label_row *row, struc
             write_value(w->file, yyjson_obj_get(root, w->columns.names[i]));
             fputc(',', w->file);
         }
-        write_end(w->file, row);
+        write_end(w, row);
         w->written++;
     }
     yyjson_doc_free(doc);
@@ -107,7 +115,7 @@ static bool write_features(struct writing *w, const struct label_row *row, struc
 static bool write_text(struct writing *w, const struct label_row *row, struct str bytes) {
     write_cell(w->file, bytes);
     fputc(',', w->file);
-    write_end(w->file, row);
+    write_end(w, row);
     w->written++;
     return true;
 }
@@ -116,6 +124,22 @@ static bool write_text(struct writing *w, const struct label_row *row, struct st
 
 static const char *ending_of(const char *type) {
     return strstr(type, "pdf") ? "pdf" : strstr(type, "png") ? "png" : strstr(type, "jpeg") ? "jpg" : "txt";
+}
+
+/* `file`: below the folder. */
+static void note_fields(struct writing *w, const char *file, const struct label_row *row) {
+    AUTO_BUF line = BUF_INIT(64 << 10);
+    struct json_writer j = JSON_WRITER(&line);
+    if (!w->fields || !row->fields[0])
+        return;
+    json_object(&j);
+    json_field_text(&j, "file", file);
+    json_field_text(&j, "request_id", row->request_id);
+    json_key(&j, "fields");
+    json_raw(&j, str_from(row->fields));
+    json_object_end(&j);
+    if (buf_terminated(&line))
+        fprintf(w->fields, "%s\n", line.p);
 }
 
 /* A label becomes a folder's name. */
@@ -145,6 +169,7 @@ static bool write_file(struct writing *w, const struct label_row *row, struct st
     bool good = fwrite(bytes.p, 1, bytes.n, f) == bytes.n;
     good = fclose(f) == 0 && good;
     w->written++;
+    note_fields(w, path + strlen(w->path) + 1, row);
     return good || cannot(path, err);
 }
 
@@ -206,7 +231,8 @@ static bool write_table(struct writing *w, enum shape shape, const struct label_
         write_cell(w->file, str_from(w->columns.names[i]));
         fputc(',', w->file);
     }
-    fputs(shape == SHAPE_TEXT ? "text,label,split,request_id\n" : "label,split,request_id\n", w->file);
+    fprintf(w->file, "%slabel,split,request_id%s\n", shape == SHAPE_TEXT ? "text," : "",
+            w->corrected ? ",fields" : "");
     bool good = write_rows(w, shape, rows, true, err), whole = !ferror(w->file);
     whole = fclose(w->file) == 0 && whole;
     return good && (whole || cannot(w->path, err));
@@ -220,6 +246,8 @@ static void say(const struct label_rows *rows, const struct writing *w) {
     if (rows->repeated || rows->overruled)
         fprintf(stderr, "  %zu more for inputs that have their row already, %zu overruled by more\n",
                 rows->repeated, rows->overruled);
+    if (rows->corrected)
+        fprintf(stderr, "  %zu with corrected fields\n", rows->corrected);
     if (rows->gone)
         fprintf(stderr, "  %zu without their input: see keep_inputs and retention\n", rows->gone);
     if (w->unread)
@@ -230,8 +258,21 @@ static void say(const struct label_rows *rows, const struct writing *w) {
         fprintf(stderr, "    request %s\n", rows->tie[i]);
 }
 
+static bool write_folder(struct writing *w, const struct label_rows *rows, struct error *err) {
+    char path[4096];
+    snprintf(path, sizeof path, "%.3000s/fields.jsonl", w->path);
+    if (!make_folders(w->path, err))
+        return false;
+    if (w->corrected && !(w->fields = fopen(path, "wbx")))
+        return cannot(path, err);
+    bool good = write_rows(w, SHAPE_FILES, rows, true, err), whole = !w->fields || !ferror(w->fields);
+    if (w->fields)
+        whole = fclose(w->fields) == 0 && whole;
+    return good && (whole || cannot(path, err));
+}
+
 bool datasets_labels_write(struct store *s, const char *endpoint, const char *path, bool *folder,
-                           struct error *err) {
+                           bool *fields, struct error *err) {
     struct label_rows rows;
     struct writing w = {.store = s, .path = path};
     if (!label_rows_collect(s, str_from(endpoint), &rows, err)) {
@@ -240,12 +281,12 @@ bool datasets_labels_write(struct store *s, const char *endpoint, const char *pa
     }
     enum shape shape = shape_of(&rows);
     *folder = shape == SHAPE_FILES;
+    *fields = w.corrected = rows.corrected > 0;
     bool good = rows.count > 0 || fail(err, ERR_DATA,
                                        "Endpoint \"%s\" has no labels whose inputs are kept (%zu labels in "
                                        "all); see keep_inputs.",
                                        endpoint, rows.said);
-    good = good && (shape == SHAPE_FILES ? make_folders(path, err) && write_rows(&w, shape, &rows, true, err)
-                                         : write_table(&w, shape, &rows, err));
+    good = good && (shape == SHAPE_FILES ? write_folder(&w, &rows, err) : write_table(&w, shape, &rows, err));
     if (good)
         say(&rows, &w);
     for (size_t i = 0; i < w.columns.count; i++)

@@ -17,7 +17,7 @@ static bool is_held_out(const char blob[SHA256_HEX_SIZE]) {
 }
 
 static bool add(struct label_rows *rows, struct str blob, struct str type, struct str label,
-                struct str request_id, struct error *err) {
+                struct str fields, struct str request_id, struct error *err) {
     rows->said++;
     if (blob.n != SHA256_HEX_SIZE - 1) {
         rows->gone++;
@@ -32,21 +32,22 @@ static bool add(struct label_rows *rows, struct str blob, struct str type, struc
         rows->room = room;
     }
     struct label_row *row = &rows->list[rows->count];
-    *row = (struct label_row){.type = str_dup(type), .label = str_dup(label)};
+    *row = (struct label_row){.type = str_dup(type), .label = str_dup(label), .fields = str_dup(fields)};
     memcpy(row->blob, blob.p, blob.n);
     row->held_out = is_held_out(row->blob);
     str_put(request_id, row->request_id, sizeof row->request_id);
     rows->count++;
-    return (row->type && row->label) || no_memory(err);
+    return (row->type && row->label && row->fields) || no_memory(err);
 }
 
 static bool add_reviews(struct store *s, struct str endpoint, struct label_rows *rows, struct error *err) {
-    sqlite3_stmt *q = sql_statement(s,
-                                    "SELECT k.blob, k.type, r.label, r.request_id FROM review_items r"
-                                    " LEFT JOIN kept_inputs k ON k.event = r.event"
-                                    " WHERE r.endpoint = ? AND r.resolved IS NOT NULL AND r.gold IS NULL"
-                                    " AND r.kind <> 2 ORDER BY r.id",
-                                    err);
+    sqlite3_stmt *q =
+        sql_statement(s,
+                      "SELECT k.blob, k.type, r.label, r.fields, r.request_id FROM review_items r"
+                      " LEFT JOIN kept_inputs k ON k.event = r.event"
+                      " WHERE r.endpoint = ? AND r.resolved IS NOT NULL AND r.gold IS NULL"
+                      " AND r.kind <> 2 ORDER BY r.id",
+                      err);
     bool row;
     if (!q)
         return false;
@@ -54,7 +55,8 @@ static bool add_reviews(struct store *s, struct str endpoint, struct label_rows 
     while (sql_step(s, q, &row, err)) {
         if (!row)
             return true;
-        if (!add(rows, sql_str_at(q, 0), sql_str_at(q, 1), sql_str_at(q, 2), sql_str_at(q, 3), err)) {
+        if (!add(rows, sql_str_at(q, 0), sql_str_at(q, 1), sql_str_at(q, 2), sql_str_at(q, 3),
+                 sql_str_at(q, 4), err)) {
             sql_end(q);
             return false;
         }
@@ -72,7 +74,8 @@ struct lookup {
 static void add_record(const struct record *record, void *ctx) {
     struct lookup *l = ctx;
     l->found = true;
-    l->good = add(l->rows, str_from(record->input.blob), record->input.type, l->label, l->request_id, l->err);
+    l->good = add(l->rows, str_from(record->input.blob), record->input.type, l->label, STR(""), l->request_id,
+                  l->err);
 }
 
 /* What was said of a request that also has an item that a person resolved is not heard twice. */
@@ -98,7 +101,7 @@ static bool add_feedback(struct store *s, struct str endpoint, struct label_rows
         struct record_filter filter = {.request_id = l.request_id, .limit = 1};
         bool good = records_visit(s, &filter, add_record, &l, err) && l.good;
         if (good && !l.found)
-            good = add(rows, STR(""), STR(""), l.label, l.request_id, err);
+            good = add(rows, STR(""), STR(""), l.label, STR(""), l.request_id, err);
         if (!good) {
             sql_end(q);
             return false;
@@ -120,6 +123,15 @@ static int compare(const void *a, const void *b) {
 static void drop(struct label_row *row) {
     free(row->type);
     free(row->label);
+    free(row->fields);
+}
+
+/* Of rows that say the same the first that also corrects fields, or the first. */
+static struct label_row *with_fields(struct label_row *first, const struct label_row *end) {
+    for (struct label_row *at = first; at < end; at++)
+        if (at->fields[0])
+            return at;
+    return first;
 }
 
 /* Of the rows from `first` until before `end`, which are about one input: the winner, or NULL. */
@@ -134,7 +146,7 @@ static struct label_row *winner(struct label_row *first, struct label_row *end, 
         size_t n = (size_t)(next - at);
         tie = n == most || (tie && n < most);
         if (n > most) {
-            best = at;
+            best = with_fields(at, next);
             most = n;
         }
         at = next;
@@ -159,8 +171,10 @@ static void settle(struct label_rows *rows) {
         for (size_t k = i; k < end; k++)
             if (&rows->list[k] != best)
                 drop(&rows->list[k]);
-        if (best)
+        if (best) {
+            rows->corrected += won.fields[0] != '\0';
             rows->list[kept++] = won;
+        }
         i = end;
     }
     rows->count = kept;

@@ -11,6 +11,7 @@
 struct label_row {
     char blob[SHA256_HEX_SIZE]; /* in store_inputs_folder */
     char *type, *label;         /* MIME type; the label */
+    char *fields;               /* corrected by who gave this label, a JSON object; "" none */
     char request_id[129];       /* one of those that brought it */
     bool held_out;
 };
@@ -22,6 +23,7 @@ struct label_rows {
     size_t repeated;  /* of them for an input that has its row already, and agreeing */
     size_t overruled; /* of them in the minority */
     size_t ties;      /* inputs that were left out: as many say one thing as another */
+    size_t corrected; /* rows with fields */
     size_t gone;      /* labels whose input is not kept, or no more */
     char tie[5][129]; /* request IDs of the first */
 };
