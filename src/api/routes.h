@@ -119,6 +119,7 @@ void admin_evaluations(struct call *c);
 void admin_evaluation(struct call *c);
 void admin_prompts(struct call *c);
 void admin_prompt(struct call *c);
+void admin_dataset_from_labels(struct call *c);
 void admin_prompt_add(struct call *c);
 void admin_tags(struct call *c);
 void admin_tags_set(struct call *c);

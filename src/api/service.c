@@ -77,6 +77,7 @@ static const struct route routes[] = {
     {METHOD_GET, "/v1/admin/models/*/tags", ROLE_REVIEWER, 0, admin_tags},
     {METHOD_POST, "/v1/admin/models/*/tags", ROLE_ADMIN, SMALL_BODY, admin_tags_set},
     {METHOD_GET, "/v1/admin/datasets", ROLE_REVIEWER, 0, admin_datasets},
+    {METHOD_POST, "/v1/admin/datasets/from-labels", ROLE_ADMIN, SMALL_BODY, admin_dataset_from_labels},
     {METHOD_GET, "/v1/admin/datasets/*", ROLE_REVIEWER, 0, admin_dataset},
     {METHOD_GET, "/v1/admin/datasets/*/tags", ROLE_REVIEWER, 0, admin_tags},
     {METHOD_POST, "/v1/admin/datasets/*/tags", ROLE_ADMIN, SMALL_BODY, admin_tags_set},

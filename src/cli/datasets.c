@@ -4,13 +4,12 @@
 #include "base/json.h"
 #include "cli/data_option.h"
 #include "cli/datasets_diff.h"
-#include "cli/datasets_labels.h"
 #include "cli/listing.h"
 #include "cli/store_option.h"
 #include "cli/table.h"
 #include "cli/tags.h"
-#include "learn/file_text.h"
-#include "learn/noted_rows.h"
+#include "learn/dataset_note.h"
+#include "learn/labels_export.h"
 #include "store/blobs.h"
 #include "store/datasets.h"
 #include "store/object_json.h"
@@ -46,7 +45,7 @@ static const char help[] =
     "      --limit N            so many changes of each kind (20; 0: all)\n"
     "      --history            tags that no longer hold, too\n" DATA_OPTIONS_HELP STORE_OPTIONS_HELP;
 
-enum { OUTPUT_MAX = 1 << 30, FILE_MAX = 1 << 30, LIMIT_DEFAULT = 20, REASONS_SHOWN = 5 };
+enum { OUTPUT_MAX = 1 << 30, LIMIT_DEFAULT = 20, REASONS_SHOWN = 5 };
 enum { OPTION_KEEP = OPTION_OWN, OPTION_ROWS, OPTION_LIMIT, OPTION_HISTORY, OPTION_NAME, OPTION_OUT };
 
 struct datasets_command {
@@ -59,57 +58,19 @@ struct datasets_command {
 
 /* ---- add ---- */
 
-static bool keep_file(struct store *s, const char *path, const unsigned char hash[SHA256_SIZE],
-                      struct error *err) {
-    unsigned char digest[SHA256_SIZE];
-    char hex[SHA256_HEX_SIZE];
-    size_t n;
-    char *bytes = file_text(path, FILE_MAX, &n, err);
-    if (!bytes)
-        return false;
-    sha256((struct str){bytes, n}, digest);
-    bool good = memcmp(digest, hash, sizeof digest) == 0
-                    ? blob_put_unsynced(store_folder(s), (struct str){bytes, n}, hex, err)
-                    : fail(err, ERR_DATA, "%s was changed while it was being read; try again.", path);
-    free(bytes);
-    return good;
-}
-
-/* Before the dataset is named, so that one that was to be kept is. */
-static bool keep_files(const struct datasets_command *c, const struct dataset_manifest *m,
-                       struct error *err) {
-    char path[4096];
-    if (m->kind == DATASET_TABLE)
-        return keep_file(c->store, c->data.path, m->file_hash, err) && blob_sync(store_folder(c->store), err);
-    for (size_t i = 0; i < m->count; i++) {
-        snprintf(path, sizeof path, "%.2900s/%.*s", c->data.path, STR_ARG(m->rows[i].path));
-        if (!keep_file(c->store, path, m->rows[i].hash, err))
-            return false;
-    }
-    return blob_sync(store_folder(c->store), err);
-}
-
-/* To the end; rejected rows are counted, the first few shown. */
-static bool read_rows(struct row_reader *reader, size_t *rejected, struct error *err) {
-    for (;;) {
-        struct training_row row = {0};
-        enum row_status status = reader->next(reader, &row, err);
-        if (status == ROW_END || status == ROW_FAILED)
-            return status == ROW_END;
-        if (status == ROW_REJECTED && (*rejected)++ < REASONS_SHOWN)
-            fprintf(stderr, "left out: %.*s: %.*s\n", STR_ARG(row.source), STR_ARG(row.reason));
-    }
+/* The first few are shown. */
+static void show_rejected(const struct training_row *row) {
+    static unsigned shown;
+    if (shown++ < REASONS_SHOWN)
+        fprintf(stderr, "left out: %.*s: %.*s\n", STR_ARG(row->source), STR_ARG(row->reason));
 }
 
 static bool note_rows(struct datasets_command *c, struct noted_rows *out, size_t *rejected,
                       struct error *err) {
+    const struct dataset_reading reading = {c->data.path, c->keep, show_rejected};
     struct row_reader *rows = data_option_open(&c->data, false, err);
-    struct row_reader *noting = rows ? noting_reader_open(rows, err) : NULL;
-    bool good = noting && read_rows(noting, rejected, err) && noted_rows_take(noting, out, err);
-    row_reader_free(noting);
+    bool good = rows && dataset_note(c->store, &reading, rows, out, rejected, err);
     row_reader_free(rows);
-    if (good && out->manifest.count == 0)
-        return fail(err, ERR_DATA, "%s: there are no rows (%zu were left out).", c->data.path, *rejected);
     return good;
 }
 
@@ -120,10 +81,8 @@ static bool add(struct datasets_command *c, const char *name, struct error *err)
     bool added;
     if (!c->data.path)
         return fail(err, ERR_USAGE, "say with --data what the dataset is made of");
-    if (!reference_check_name(str_from(name), "dataset", err) || !note_rows(c, &noted, &rejected, err))
-        return false;
     bool good =
-        (!c->keep || keep_files(c, &noted.manifest, err)) &&
+        reference_check_name(str_from(name), "dataset", err) && note_rows(c, &noted, &rejected, err) &&
         datasets_add(c->store, name, c->data.path, &noted.manifest, buf_str(&noted.text), &r, &added, err);
     noted_rows_free(&noted);
     if (good && c->json)
@@ -139,17 +98,36 @@ static bool add(struct datasets_command *c, const char *name, struct error *err)
 
 /* ---- from-labels ---- */
 
+static void say_labels(const struct labels_exported *e) {
+    fprintf(stderr, "%zu labels: %zu rows, %zu of them held out\n", e->said, e->written, e->held_out);
+    if (e->repeated || e->overruled)
+        fprintf(stderr, "  %zu more for inputs that have their row already, %zu overruled by more\n",
+                e->repeated, e->overruled);
+    if (e->corrected)
+        fprintf(stderr, "  %zu with corrected fields\n", e->corrected);
+    if (e->gone)
+        fprintf(stderr, "  %zu without their input: see keep_inputs and retention\n", e->gone);
+    if (e->unread)
+        fprintf(stderr, "  %zu whose input cannot be written as a row\n", e->unread);
+    if (e->ties)
+        fprintf(stderr, "  %zu inputs left out, as many people say one thing as another:\n", e->ties);
+    for (size_t i = 0; i < e->ties && i < ARRAY_COUNT(e->tie); i++)
+        fprintf(stderr, "    request %s\n", e->tie[i]);
+}
+
 static bool from_labels(struct datasets_command *c, const char *endpoint, struct error *err) {
     char path[512], train[600];
-    bool folder, fields;
+    struct labels_exported said;
     if (!c->name)
         return fail(err, ERR_USAGE, "say with --name what the dataset is called");
     if (!reference_check_name(str_from(c->name), "dataset", err))
         return false;
     snprintf(path, sizeof path, "%s.csv", c->name);
     const char *out = c->out ? c->out : path;
-    if (!datasets_labels_write(c->store, endpoint, out, &folder, &fields, err))
+    if (!labels_export(c->store, endpoint, out, &said, err))
         return false;
+    say_labels(&said);
+    bool fields = said.corrected > 0, folder = said.folder;
     snprintf(train, sizeof train, "%.500s%s", out, folder ? "/train" : "");
     /* Of documents the rows to learn from; what is held out lies beside them. */
     c->data.path = train;

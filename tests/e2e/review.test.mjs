@@ -288,6 +288,34 @@ test('gold, figures and what is learned from labels', { timeout: 300_000 }, asyn
     const { stderr: gilded } = await make('gilded', 'gilded');
     assert.match(gilded, /^3 labels: 3 rows/m, 'what was said of gold is not learned from');
     assert.match((await make('none', 'nobody', 1)).stderr, /no labels whose inputs are kept/);
+
+    // the same over HTTP, and what people typed into fields comes with it
+    const post = (body, key = keys.root) => server.request('POST', '/v1/admin/datasets/from-labels', { key, body });
+    const made = await post({ endpoint: 'plain', name: 'more' });
+    assert.equal(made.status, 200, made.text);
+    const [first] = made.json.datasets;
+    assert.deepEqual([first.name, first.version, first.rows, first.added], ['more', 1, 31, false], 'the very dataset of before');
+    assert.deepEqual([made.json.datasets.length, made.json.ties, made.json.corrected], [1, 1, 0]);
+    await anna.act(await ask('plain', 'typed'), 'label', { label: 'billing', fields: { total: 12.5, note: 'a "b"' } });
+    const typed = await post({ endpoint: 'plain', name: 'more' });
+    assert.deepEqual([typed.json.datasets[0].version, typed.json.datasets[0].rows, typed.json.corrected], [2, 32, 1]);
+    const shown = (await server.get('/v1/admin/datasets/more@2', { key: keys.root })).json;
+    assert.deepEqual([shown.rows, shown.source], [32, 'labels of plain']);
+    const { stderr: again } = await make('typed');
+    assert.match(again, /1 with corrected fields[^]*--ignore fields$/m);
+    const table = fs.readFileSync(path.join(dir, 'typed.csv'), 'utf8');
+    assert.ok(table.startsWith('text,label,split,request_id,fields\n'));
+    assert.match(table, /"typed","billing",\w+,"[^"]+","\{""total"":12\.5,""note"":""a \\""b\\""""\}"\n/);
+    assert.ok(fs.readdirSync(store).every((name) => !name.startsWith('from-labels')), 'nothing is left behind');
+    const { stdout: history } = await command(['history', 'list', '--json', '--store', store]);
+    assert.ok(history.split('\n').some((line) => line.includes('dataset.added') && line.includes('more@2') && line.includes('root')), history);
+    for (const [reply, status, code] of [
+      [await post({ endpoint: 'plain', name: 'x' }, keys.anna), 403, 'permission_denied'],
+      [await post({ endpoint: 'plain' }), 400, 'missing_field'],
+      [await post({ endpoint: 'plain', name: '../x' }), 400, 'invalid_field'],
+      [await post({ endpoint: 'nowhere', name: 'x' }), 404, 'not_found'],
+    ])
+      assert.deepEqual([reply.status, reply.json.error.code], [status, code], reply.text);
     assert.match((await make('said', 'plain', 1)).stderr, /said\.csv cannot be written/);
   });
 });

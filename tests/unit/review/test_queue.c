@@ -148,7 +148,7 @@ static const char *urgent(const char *endpoint, const char *after, unsigned limi
 
 static void the_list_has_the_order_of_next(void **state) {
     struct item items_of[4] = {{.risk = 0.3}, {.risk = 0.1}, {.risk = 1}, {.risk = 1}};
-    char expected[4 * ID_SIZE] = "", rest[4 * ID_SIZE];
+    char expected[5 * ID_SIZE] = "", rest[5 * ID_SIZE];
     for (size_t i = 0; i < 4; i++) {
         add(&items_of[i]);
         now += 5 * MINUTE;

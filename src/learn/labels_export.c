@@ -1,4 +1,4 @@
-#include "cli/datasets_labels.h"
+#include "learn/labels_export.h"
 
 #include "base/json.h"
 #include "store/blobs.h"
@@ -238,26 +238,6 @@ static bool write_table(struct writing *w, enum shape shape, const struct label_
     return good && (whole || cannot(w->path, err));
 }
 
-static void say(const struct label_rows *rows, const struct writing *w) {
-    size_t held = 0;
-    for (size_t i = 0; i < rows->count; i++)
-        held += rows->list[i].held_out;
-    fprintf(stderr, "%zu labels: %zu rows, %zu of them held out\n", rows->said, w->written, held);
-    if (rows->repeated || rows->overruled)
-        fprintf(stderr, "  %zu more for inputs that have their row already, %zu overruled by more\n",
-                rows->repeated, rows->overruled);
-    if (rows->corrected)
-        fprintf(stderr, "  %zu with corrected fields\n", rows->corrected);
-    if (rows->gone)
-        fprintf(stderr, "  %zu without their input: see keep_inputs and retention\n", rows->gone);
-    if (w->unread)
-        fprintf(stderr, "  %zu whose input cannot be written as a row\n", w->unread);
-    if (rows->ties)
-        fprintf(stderr, "  %zu inputs left out, as many people say one thing as another:\n", rows->ties);
-    for (size_t i = 0; i < rows->ties && i < 5; i++)
-        fprintf(stderr, "    request %s\n", rows->tie[i]);
-}
-
 static bool write_folder(struct writing *w, const struct label_rows *rows, struct error *err) {
     char path[4096];
     snprintf(path, sizeof path, "%.3000s/fields.jsonl", w->path);
@@ -271,8 +251,25 @@ static bool write_folder(struct writing *w, const struct label_rows *rows, struc
     return good && (whole || cannot(path, err));
 }
 
-bool datasets_labels_write(struct store *s, const char *endpoint, const char *path, bool *folder,
-                           bool *fields, struct error *err) {
+static struct labels_exported summary(const struct label_rows *rows, const struct writing *w,
+                                      enum shape shape) {
+    struct labels_exported e = {.folder = shape == SHAPE_FILES,
+                                .said = rows->said,
+                                .written = w->written,
+                                .corrected = rows->corrected,
+                                .repeated = rows->repeated,
+                                .overruled = rows->overruled,
+                                .gone = rows->gone,
+                                .ties = rows->ties,
+                                .unread = w->unread};
+    for (size_t i = 0; i < rows->count; i++)
+        e.held_out += rows->list[i].held_out;
+    memcpy(e.tie, rows->tie, sizeof e.tie);
+    return e;
+}
+
+bool labels_export(struct store *s, const char *endpoint, const char *path, struct labels_exported *out,
+                   struct error *err) {
     struct label_rows rows;
     struct writing w = {.store = s, .path = path};
     if (!label_rows_collect(s, str_from(endpoint), &rows, err)) {
@@ -280,15 +277,14 @@ bool datasets_labels_write(struct store *s, const char *endpoint, const char *pa
         return false;
     }
     enum shape shape = shape_of(&rows);
-    *folder = shape == SHAPE_FILES;
-    *fields = w.corrected = rows.corrected > 0;
+    w.corrected = rows.corrected > 0;
     bool good = rows.count > 0 || fail(err, ERR_DATA,
                                        "Endpoint \"%s\" has no labels whose inputs are kept (%zu labels in "
                                        "all); see keep_inputs.",
                                        endpoint, rows.said);
     good = good && (shape == SHAPE_FILES ? write_folder(&w, &rows, err) : write_table(&w, shape, &rows, err));
     if (good)
-        say(&rows, &w);
+        *out = summary(&rows, &w, shape);
     for (size_t i = 0; i < w.columns.count; i++)
         free(w.columns.names[i]);
     label_rows_free(&rows);
