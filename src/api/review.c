@@ -89,7 +89,7 @@ void review_item_or_outcome(struct call *c) {
 }
 
 static bool stats_work(struct api_job *job, struct store *store, struct buf *out, struct error *err) {
-    return review_stats(store, job->endpoint, job->admin, clock_wall(), out, err);
+    return review_stats(store, job->endpoint, job->reviewer, job->admin, clock_wall(), out, err);
 }
 
 void review_figures(struct call *c) {

@@ -108,7 +108,7 @@ static bool print(const struct review_command *c, struct buf *out, bool is_list,
 static bool figures(const struct review_command *c, struct store *store, struct str endpoint,
                     struct error *err) {
     AUTO_BUF out = BUF_INIT(OUTPUT_MAX);
-    if (!review_stats(store, endpoint, true, clock_wall(), &out, err))
+    if (!review_stats(store, endpoint, STR(""), true, clock_wall(), &out, err))
         return false;
     if (c->store->json)
         puts(buf_terminated(&out) ? out.p : "");

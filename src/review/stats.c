@@ -131,6 +131,40 @@ static bool write_people(struct store *s, struct str endpoint, struct json_write
     return false;
 }
 
+/* Of one person: labels of an hour, a day and a week, and of the week's gold the first tens. */
+static const char own[] =
+    "WITH mine AS (SELECT o.at AS at, r.gold AS gold, o.label <> coalesce(g.label, '') AS wrong"
+    " FROM review_opinions o JOIN review_items r ON r.id = o.item LEFT JOIN review_gold g ON g.id = r.gold"
+    " WHERE r.endpoint = ?1 AND o.reviewer = ?2 AND o.at > ?5),"
+    " told AS (SELECT wrong FROM mine WHERE gold IS NOT NULL ORDER BY at"
+    " LIMIT (SELECT count(*) / 10 * 10 FROM mine WHERE gold IS NOT NULL))"
+    " SELECT (SELECT count(*) FROM mine WHERE at > ?3), (SELECT count(*) FROM mine WHERE at > ?4),"
+    " (SELECT count(*) FROM mine), (SELECT count(*) FROM told), (SELECT coalesce(sum(wrong), 0) FROM told)";
+
+static bool write_own(struct store *s, struct str endpoint, struct str who, int64_t now,
+                      struct json_writer *w, struct error *err) {
+    sqlite3_stmt *q = sql_statement(s, own, err);
+    bool row;
+    if (!q)
+        return false;
+    sql_bind_str(q, 1, endpoint);
+    sql_bind_str(q, 2, who);
+    sql_bind_int(q, 3, now - HOUR_NS);
+    sql_bind_int(q, 4, now - 24 * HOUR_NS);
+    sql_bind_int(q, 5, now - 7 * 24 * HOUR_NS);
+    if (!sql_step(s, q, &row, err))
+        return false;
+    json_key(w, "you");
+    json_object(w);
+    json_field_int(w, "last_hour", sql_int_at(q, 0));
+    json_field_int(w, "last_day", sql_int_at(q, 1));
+    json_field_int(w, "last_week", sql_int_at(q, 2));
+    write_share(w, "gold", sql_int_at(q, 3), sql_int_at(q, 4));
+    json_object_end(w);
+    sql_end(q);
+    return true;
+}
+
 static bool write_gold(struct store *s, struct str endpoint, struct json_writer *w, struct error *err) {
     static const char text[] =
         "SELECT count(*) FROM review_gold WHERE endpoint = ? AND retired IS NULL AND ?2 = ?2";
@@ -187,8 +221,8 @@ static bool write_overflow(struct store *s, struct str endpoint, struct json_wri
     return true;
 }
 
-bool review_stats(struct store *s, struct str endpoint, bool admin, int64_t now, struct buf *out,
-                  struct error *err) {
+bool review_stats(struct store *s, struct str endpoint, struct str who, bool admin, int64_t now,
+                  struct buf *out, struct error *err) {
     struct queue queue;
     struct capacity_seen seen;
     struct review_estimate audit;
@@ -203,7 +237,7 @@ bool review_stats(struct store *s, struct str endpoint, bool admin, int64_t now,
     json_field_fixed(&w, "oldest_s", (double)seen.oldest_ns / 1e9, 0);
     write_forecast(&w, &seen);
     write_audit(&w, &audit);
-    if (!write_overflow(s, endpoint, &w, err))
+    if (!write_overflow(s, endpoint, &w, err) || (who.n && !write_own(s, endpoint, who, now, &w, err)))
         return false;
     if (admin) {
         json_field_int(&w, "waiting", queue.waiting);

@@ -11,8 +11,9 @@ bool review_seen(struct store *s, struct str endpoint, int64_t now, struct capac
 
 /* Writes {"endpoint", "open", "waiting", "audits", "oldest_s", "arrivals_per_hour", "resolved_per_hour",
  * "people", "forecast": {depth_24h, wait_24h_s}, "audit": {labelled, accuracy, low, high},
- * "overflow": {gives, since, why}} and, for who runs
- * the system, "gold" and "reviewers": labels, skips, and of gold items and second opinions how many were
- * judged otherwise, with 95 % intervals. */
-bool review_stats(struct store *s, struct str endpoint, bool admin, int64_t now, struct buf *out,
-                  struct error *err) MUST_USE;
+ * "overflow": {gives, since, why}}; of `who` ("": of nobody) "you": labels of the last hour, day and week,
+ * and gold; and, for who runs the system, "gold" and "reviewers": labels, skips, and of gold items and second
+ * opinions how many were judged otherwise, with 95 % intervals. Its own errors on gold a person is told in
+ * tens, so that they do not tell which items are gold. */
+bool review_stats(struct store *s, struct str endpoint, struct str who, bool admin, int64_t now,
+                  struct buf *out, struct error *err) MUST_USE;

@@ -233,7 +233,7 @@ test('gold, figures and what is learned from labels', { timeout: 300_000 }, asyn
     await anna.act(real, 'release');
   });
 
-  await t.test('the error rate is each person\'s own, and only who runs the system sees it', async () => {
+  await t.test('the error rate is each person\'s own, and who runs the system sees it, and each person the own one in tens', async () => {
     const gold = (await planted())[0];
     const cora = person(server, await createKey(store, 'cora', 'reviewer'));
     const right = gold.input.text === 'known 2' ? 'account' : 'billing';
@@ -246,6 +246,7 @@ test('gold, figures and what is learned from labels', { timeout: 300_000 }, asyn
     assert.equal(figures.reviewers.find(({ reviewer }) => reviewer === 'anna').opinions.judged, 3);
     const own = await stats(keys.anna);
     assert.ok(!('reviewers' in own) && !('gold' in own));
+    assert.deepEqual([own.you.last_hour, own.you.last_week, own.you.gold.judged], [3, 3, 0]);
     const { stdout } = await command(['review', 'stats', 'gilded', '--store', store]);
     assert.match(stdout, /cora +1 +0 +1 of 1: 1\.000 \(0\.206 to 1\.000\)/);
     assert.match((await server.get('/metrics')).text, /^penstock_review_overflow\{endpoint="gilded"\} 0$/m);

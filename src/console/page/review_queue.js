@@ -70,7 +70,8 @@ export function useQueue(endpoint, shownId) {
     if (!one) return;
     one.close();
     try {
-      await post(of(one.item.id, 'label'), { label: one.label }, options);
+      await post(of(one.item.id, 'label'), { label: one.label, ...one.more }, options);
+      window.dispatchEvent(new Event('labelled')); // the person's own figures
     } catch (error) {
       settled.current.delete(one.item.id);
       toast(`“${short(one.label)}” was not written: ${error.message}`, { ms: 12_000 });
@@ -97,6 +98,13 @@ export function useQueue(endpoint, shownId) {
       window.removeEventListener('pagehide', leave);
       leave();
     };
+  }, []);
+
+  // Signed in again, or the server is back: what failed meanwhile is asked for anew.
+  useEffect(() => {
+    const look = () => (now.current.error ? (now.current.shownId ? show(now.current.shownId) : advance()) : refresh());
+    window.addEventListener('again', look);
+    return () => window.removeEventListener('again', look);
   }, []);
 
   const undo = useCallback(() => {
@@ -129,11 +137,11 @@ export function useQueue(endpoint, shownId) {
       settled.current.add(item.id);
       advance();
     }),
-    label: (item, label) => {
+    label: (item, label, more) => {
       commit();
       settled.current.add(item.id);
       const close = toast(`${item.endpoint}: “${short(label)}”`, { action: 'Undo (u)', run: undo, ms: UNDO_MS });
-      held.current = { item, label, close };
+      held.current = { item, label, more, close };
       timer.current = setTimeout(commit, UNDO_MS);
       advance();
     },

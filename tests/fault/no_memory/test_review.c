@@ -72,7 +72,7 @@ static bool gold(void) {
 
 static bool figures(void) {
     AUTO_BUF out = BUF_INIT(1 << 20);
-    return review_stats(store, STR("e"), true, clock_wall(), &out, &err);
+    return review_stats(store, STR("e"), STR("ada"), true, clock_wall(), &out, &err);
 }
 
 static bool rows(void) {

@@ -286,7 +286,7 @@ static void gold_is_mixed_in_by_share_and_given_to_nobody_who_knows_it(void **st
     assert_false(says("gold"));
     assert_true(label("cora", &gold, "invoice"));
     buf_clear(&out);
-    assert_true(review_stats(store, STR("documents"), true, now, &out, &err));
+    assert_true(review_stats(store, STR("documents"), STR(""), true, now, &out, &err));
     assert_true(says("\"reviewer\":\"cora\",\"labels\":1,\"skips\":0,\"gold\":{\"judged\":1,\"wrong\":1"));
     struct label_rows rows;
     assert_true(label_rows_collect(store, STR("documents"), &rows, &err));
@@ -297,6 +297,50 @@ static void gold_is_mixed_in_by_share_and_given_to_nobody_who_knows_it(void **st
     label_rows_free(&rows);
     assert_true(gold_retire(store, STR("documents"), &n, &err));
     assert_int_equal(n, 1);
+}
+
+/* Cora judges all that is open, wrongly. */
+static void cora_judges(void) {
+    for (;;) {
+        struct item x = {0};
+        snprintf(x.id, sizeof x.id, "%s", next("cora"));
+        if (!x.id[0])
+            return;
+        now += 2 * MINUTE;
+        assert_true(label("cora", &x, "invoice"));
+    }
+}
+
+static void errors_on_gold_are_told_to_a_person_in_tens(void **state) {
+    enum { GOLD = 11 };
+    static char texts[GOLD][16];
+    struct gold_terms terms = {.share = 1, .deadline = 60 * MINUTE, .lease = MINUTE};
+    unsigned n;
+    for (int i = 0; i < GOLD; i++) {
+        struct item known = {.risk = 1, .opinions = 2, .input = texts[i]};
+        snprintf(texts[i], sizeof texts[i], "letter %d", i);
+        add(&known);
+        assert_true(label("anna", &known, "letter"));
+        assert_true(label("bert", &known, "letter"));
+    }
+    assert_true(gold_from_resolved(store, STR("documents"), 2, 100, &n, &err));
+    assert_int_equal(n, GOLD);
+    for (int i = 0; i < GOLD; i++) {
+        struct item fresh = {.risk = 0.2};
+        now += MINUTE;
+        add(&fresh);
+        assert_true(gold_plant(store, "documents", &terms, now - NS_PER_SECOND, now, always, NULL, &n, &err));
+        assert_int_equal(n, 1);
+    }
+    cora_judges();
+    buf_clear(&out);
+    assert_true(review_stats(store, STR("documents"), STR("cora"), false, now, &out, &err));
+    assert_true(says(
+        "\"you\":{\"last_hour\":22,\"last_day\":22,\"last_week\":22,\"gold\":{\"judged\":10,\"wrong\":10"));
+    assert_false(says("reviewers"));
+    buf_clear(&out);
+    assert_true(review_stats(store, STR("documents"), STR("dora"), false, now + 60 * MINUTE, &out, &err));
+    assert_true(says("\"last_week\":0,\"gold\":{\"judged\":0,\"wrong\":0,\"share\":null"));
 }
 
 /* ---- audits ---- */
@@ -396,6 +440,7 @@ int main(void) {
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(two_opinions_and_a_third_where_they_differ, setup, teardown),
         cmocka_unit_test_setup_teardown(an_approval_is_given_or_denied_with_a_reason, setup, teardown),
+        cmocka_unit_test_setup_teardown(errors_on_gold_are_told_to_a_person_in_tens, setup, teardown),
         cmocka_unit_test_setup_teardown(gold_is_mixed_in_by_share_and_given_to_nobody_who_knows_it, setup,
                                         teardown),
         cmocka_unit_test(audits_count_by_the_inverse_of_their_probability),
