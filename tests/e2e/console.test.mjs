@@ -9,9 +9,10 @@ import { createKey, serve, storeWithModels, until } from './penstock.mjs';
 
 const tickets = { accepts: ['text'], description: 'What customers write', rollout: [{ model: 'tickets@1' }], keep_inputs: 'review', retention: '1d', fallbacks: [{ review: true }] };
 const papers = { accepts: ['file', 'text'], rollout: [{ model: 'tickets@1' }], keep_inputs: 'review', retention: '1d', fallbacks: [{ review: true }] };
+const claims = { ...tickets, actions: [{ name: 'billing', policy: 'approval' }] };
 const assistant = { kind: 'chat', rollout: [{ upstream: 'local', model: 'echo' }] };
 const config = (store, more) => ({
-  store: { path: store }, upstreams: { local: { kind: 'simulator' } }, endpoints: { tickets, papers, assistant }, ...more,
+  store: { path: store }, upstreams: { local: { kind: 'simulator' } }, endpoints: { tickets, papers, claims, assistant }, ...more,
 });
 const unsure = ['something else altogether', 'the court of the king', '<img src=x onerror=alert(1)> & <b>bold</b>'];
 const page = (server, path = '/console', headers = {}) => server.get(path, { check: false, headers });
@@ -219,12 +220,49 @@ test('in a browser', { skip: absent, timeout: 600_000 }, async (t) => {
     const second = await another(first);
     await page.keyboard.press('s');
     const third = await another(second);
+    await page.keyboard.press('n');
+    await page.keyboard.type('says 2 thanks'); // digits and letters are text here
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('f');
+    await page.getByRole('textbox', { name: 'Name of a field' }).first().and(page.locator(':focus')).waitFor();
+    await page.keyboard.type('customer');
+    await page.keyboard.press('Tab');
+    await page.keyboard.type('4711');
+    await page.keyboard.press('Escape');
+    await axe(page);
     await page.keyboard.press('/');
     await page.keyboard.type('praise');
     await page.keyboard.press('Enter');
     await until('both labels', async () => (await status(first)).label === first.labels[1].label && (await status(third)).label === 'praise');
+    assert.deepEqual([(await status(third)).note, (await status(third)).fields], ['says 2 thanks', { customer: '4711' }]);
+    assert.deepEqual([(await status(first)).note, (await status(first)).fields], [null, null]);
     assert.equal((await status(second)).status, 'open');
     assert.equal((await status(second)).skips, 1);
+    await page.getByLabel('How you do').getByText('You, at tickets: 2 in the last hour').waitFor();
+
+    const decided = async (input, endpoint, keys) => {
+      const { review_id: id, decision } = await server.answer(endpoint, { text: input });
+      assert.equal(decision, 'review', input);
+      await open(`#/review/${id}`);
+      await until('the item', async () => (await document.innerText()) === input);
+      await keys(id);
+      await open('#/overview'); // who leaves has decided
+      return until('the label', async () => (await status({ id })).label && status({ id }));
+    };
+    const corrected = await decided('{"zenith": "ada", "quorum": 12.5}', 'tickets', async () => {
+      await page.keyboard.press('f');
+      await page.getByLabel('zenith').and(page.locator(':focus')).waitFor();
+      for (const key of ['Control+A', 'b', 'o', 'b', 'Tab', 'Control+A', '1', '3', 'Escape', '1']) await page.keyboard.press(key);
+    });
+    assert.deepEqual(corrected.fields, { zenith: 'bob', quorum: 13 }, 'a number stays one');
+    const denied = await decided(billingText, 'claims', async () => {
+      await page.keyboard.press('2');
+      await page.getByRole('alert').getByText(/needs a reason/).waitFor();
+      await axe(page);
+      await page.keyboard.type('not our customer');
+      await page.keyboard.press('Enter');
+    });
+    assert.deepEqual([denied.label, denied.note, denied.action], ['denied', 'not our customer', 'billing']);
   });
 });
 
@@ -234,7 +272,7 @@ test('signing in by key, with roles', { skip: absent, timeout: 300_000 }, async 
   const server = await serve(t, config(store, { auth: { required: true } }));
   if (!(await hasPage(server))) return t.skip('built without the parts of the console');
   await launch(t);
-  const refused = /status of 401/;
+  const refused = /status of 401|ERR_INTERNET_DISCONNECTED/;
   const signIn = async (page, key) => {
     await page.getByLabel(/^API key/).fill(key);
     await page.getByRole('button', { name: 'Sign in' }).click();
@@ -251,9 +289,30 @@ test('signing in by key, with roles', { skip: absent, timeout: 300_000 }, async 
   assert.deepEqual(await one.page.evaluate(() => document.cookie), '', 'no script sees the cookie');
   assert.equal((await one.context.cookies()).length, 1);
   await one.page.locator('pre.document').waitFor();
+  await one.page.keyboard.press('n');
+  await one.page.keyboard.type('half a thought');
+  await one.page.keyboard.press('Escape');
+  await one.context.clearCookies(); // the session ends in the middle of work
+  await one.page.keyboard.press('s');
+  const ended = one.page.getByRole('heading', { name: 'Your session has ended' });
+  await ended.waitFor();
+  await axe(one.page);
+  await signIn(one.page, reviewer);
+  await ended.waitFor({ state: 'detached' });
+  assert.equal(await one.page.getByLabel(/^Note/).inputValue(), 'half a thought', 'nothing that was typed is lost');
+  await one.page.getByRole('alert').waitFor({ state: 'detached' });
   await one.page.keyboard.press('1');
   await one.page.getByRole('link', { name: 'Overview' }).click(); // who leaves has decided: the label is written at once
   await until('the label', async () => (await server.get('/v1/review?status=resolved', { key: reviewer })).json.data[0]?.reviewer === 'ada');
+  assert.equal((await server.get('/v1/review?status=resolved', { key: reviewer })).json.data[0].note, 'half a thought');
+  await one.context.setOffline(true);
+  await one.page.getByRole('link', { name: 'Requests' }).click();
+  const away = one.page.locator('.away');
+  await away.getByText(/does not answer/).waitFor();
+  await axe(one.page);
+  await one.context.setOffline(false);
+  await away.waitFor({ state: 'detached' });
+  await one.page.getByRole('cell', { name: 'tickets', exact: true }).first().waitFor(); // what could not be loaded is there now
   await one.page.getByRole('button', { name: 'Sign out' }).click();
   await one.page.getByLabel(/^API key/).waitFor();
   assert.equal((await one.context.cookies()).filter(({ value }) => value).length, 0);
@@ -265,21 +324,25 @@ test('signing in by key, with roles', { skip: absent, timeout: 300_000 }, async 
   assert.equal(await two.page.getByRole('navigation').getByRole('link').count(), 1, 'a client tries, and sees no more');
 });
 
-test('dark, and at the width of a phone', { skip: absent, timeout: 300_000 }, async (t) => {
+test('every page at the width of a phone, in both colour schemes, with a long name', { skip: absent, timeout: 300_000 }, async (t) => {
   const store = await storeWithModels(t);
-  const server = await serve(t, config(store));
+  const long = 'a-name-that-is-longer-than-anybody-would-like-to-read-on-a-phone';
+  const server = await serve(t, { ...config(store), endpoints: { tickets, [long]: papers, assistant } });
   if (!(await hasPage(server))) return t.skip('built without the parts of the console');
-  await server.answer('tickets', { text: unsure[1] });
+  await server.answer(long, { text: unsure[1] });
   await launch(t);
-  const { page, open } = await visit(t, server, { width: 390, height: 844, scheme: 'dark' });
+  const { page, open } = await visit(t, server, { width: 375, height: 812, scheme: 'dark' });
   await open('#/try');
   await page.getByRole('button', { name: 'Menu' }).click();
   const links = await page.getByRole('navigation').getByRole('link').evaluateAll((all) => all.map((link) => link.getAttribute('href')));
   assert.ok(links.length >= 3);
-  for (const link of links) {
+  for (const link of [...links, `#/endpoints/${long}`]) {
     await open(link);
-    await page.waitForLoadState('networkidle');
+    await until('what is loaded', async () => (await page.locator('.loading').count()) === 0);
     assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${link} scrolls sideways`);
     await axe(page);
+    await page.emulateMedia({ colorScheme: 'light' });
+    await axe(page, { runOnly: { type: 'rule', values: ['color-contrast'] } });
+    await page.emulateMedia({ colorScheme: 'dark' });
   }
 });

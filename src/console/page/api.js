@@ -6,9 +6,19 @@ export class ApiError extends Error {
   }
 }
 
-// The session's token for calls that change something, the upstreams that are simulators, and who is told when there is no
-// session any more.
-export const session = { csrf: '', simulators: [], ended: () => {} };
+// The session's token for calls that change something, the upstreams that are simulators, whether it ended meanwhile, and who is
+// told then.
+export const session = { csrf: '', simulators: [], over: false, ended: () => {} };
+
+// Whether the server answers. Who shows it listens to the event "reach"; at "again" what is shown is loaded anew.
+export let away = false;
+export const again = () => window.dispatchEvent(new Event('again'));
+function reached(there) {
+  if (away !== there) return;
+  away = !there;
+  window.dispatchEvent(new Event('reach'));
+  if (there) again();
+}
 
 async function errorOf(reply) {
   const text = await reply.text();
@@ -36,11 +46,16 @@ export async function call(method, path, { body, headers = {}, signal, keepalive
     reply = await fetch(path, { method, headers: sent, body: plain ? JSON.stringify(body) : body, signal, keepalive, cache: 'no-store' });
   } catch (error) {
     if (error.name === 'AbortError') throw error;
+    reached(false);
     throw new ApiError(0, { code: 'unreachable', message: `Penstock at ${location.host} does not answer. Is it running, and is the network up? The page tries again by itself where it can.` });
   }
+  reached(true);
   if (reply.ok) return reply;
   const error = await errorOf(reply);
-  if (reply.status === 401 && path !== '/console/session') session.ended();
+  if (reply.status === 401 && path !== '/console/session') {
+    session.over = true;
+    session.ended();
+  }
   throw error;
 }
 

@@ -4,7 +4,7 @@ import { html, render, useEffect, useState } from './html.js';
 import { useLoad } from './load.js';
 import { Loading, Problem } from './parts.js';
 import { go, to, useRoute } from './route.js';
-import { SignIn } from './sign_in.js';
+import { SignIn, SignInAgain } from './sign_in.js';
 import { Toasts } from './toasts.js';
 import { Alerts } from './page_alerts.js';
 import { Audit } from './page_audit.js';
@@ -79,6 +79,21 @@ function Who({ who, onSignOut }) {
   </div>`;
 }
 
+// Said once, above everything, while the server is away; what is shown is loaded again as soon as it is back.
+function Away() {
+  const [away, set] = useState(api.away);
+  useEffect(() => {
+    const changed = () => set(api.away);
+    window.addEventListener('reach', changed);
+    return () => window.removeEventListener('reach', changed);
+  }, []);
+  useEffect(() => {
+    const look = away && setInterval(() => api.get('/console/session').catch(() => {}), 2000);
+    return () => clearInterval(look);
+  }, [away]);
+  return away && html`<div class="note-bar away" role="alert">Penstock at ${location.host} does not answer. What is shown may be old; it is loaded again as soon as there is an answer.</div>`;
+}
+
 function Frame({ who, onSignOut }) {
   const { path, query } = useRoute();
   const [open, setOpen] = useState(false);
@@ -100,6 +115,7 @@ function Frame({ who, onSignOut }) {
         <${Who} who=${who} onSignOut=${onSignOut} />
       </div>
       <div>
+        <${Away} />
         ${!who.authentication && html`<div class="note-bar" role="note">Authentication is off: whoever reaches this address may do everything. Penstock allows that on loopback only.</div>`}
         <main id="main" data-at=${path.join('/')}>${page
           ? html`<${page.view} key=${page.path} path=${path.slice(1)} query=${query} who=${who} />`
@@ -113,13 +129,15 @@ function App() {
   const [state, set] = useState({});
   const load = () => api.get('/console/session').then(
     (who) => {
-      Object.assign(api.session, { csrf: who.csrf, simulators: who.simulators });
+      const returned = api.session.over;
+      Object.assign(api.session, { csrf: who.csrf, simulators: who.simulators, over: false });
       set({ who });
+      if (returned) api.again();
     },
     (error) => set(error.status === 401 ? { signIn: true } : { error }),
   );
   useEffect(() => {
-    api.session.ended = () => set({ signIn: true });
+    api.session.ended = () => set((old) => ({ ...old, signIn: true }));
     load();
   }, []);
   const signOut = async () => {
@@ -128,9 +146,10 @@ function App() {
     set({ signIn: true });
   };
   if (state.error) return html`<main><${Problem} error=${state.error} doing="The console could not start" again=${load} /></main>`;
-  if (state.signIn) return html`<${SignIn} mark=${mark} onSignedIn=${load} />`;
+  if (state.signIn && !state.who) return html`<${SignIn} mark=${mark} onSignedIn=${load} />`;
   if (!state.who) return html`<main><${Loading} what="Starting" /></main>`;
-  return html`<${Frame} who=${state.who} onSignOut=${signOut} /><${Toasts} />`;
+  return html`<${Frame} key=${`${state.who.client} ${state.who.role}`} who=${state.who} onSignOut=${signOut} /><${Toasts} />
+    ${state.signIn && html`<${SignInAgain} onSignedIn=${load} onLeave=${signOut} />`}`;
 }
 
 render(html`<${App} />`, document.getElementById('app'));

@@ -1,6 +1,6 @@
 // What a page shows comes from here: one call, again when its address changes, and every few seconds where asked. What was
 // there stays until the next answer is, so that nothing jumps; a failure beside it says that it is old.
-import { get } from './api.js';
+import { get, session } from './api.js';
 import { useCallback, useEffect, useRef, useState } from './html.js';
 
 export function useLoad(path, { every = 0 } = {}) {
@@ -12,7 +12,7 @@ export function useLoad(path, { every = 0 } = {}) {
     const stop = new AbortController();
     let timer;
     const load = async () => {
-      if (!document.hidden || shown.current !== path || turn) {
+      if (!session.over && (!document.hidden || shown.current !== path || turn)) {
         try {
           const data = await get(path, { signal: stop.signal });
           set({ path, data, error: undefined });
@@ -31,6 +31,10 @@ export function useLoad(path, { every = 0 } = {}) {
     };
   }, [path, every, turn]);
   const reload = useCallback(() => again((n) => n + 1), []);
+  useEffect(() => {
+    window.addEventListener('again', reload);
+    return () => window.removeEventListener('again', reload);
+  }, []);
   const own = state.path === path ? state : { data: undefined, error: undefined };
   return { data: own.data, error: own.error, loading: Boolean(path) && !own.data && !own.error, reload };
 }

@@ -19,7 +19,7 @@ export const alertColumns = [
   { head: 'Seen', right: true, cell: (a) => inUnit(a.value, a.unit) },
   { head: 'Expected', right: true, cell: (a) => inUnit(a.expected, a.unit) },
   { head: 'Limit', right: true, cell: (a) => inUnit(a.limit, a.unit) },
-  { head: 'Since', cell: (a) => html`<${Time} at=${a.fired ?? a.began} />${a.ended ? html` to <${Time} at=${a.ended} />` : ''}` },
+  { head: 'Since', cell: (a) => html`<${Time} at=${a.fired ?? a.began} relative />${a.ended ? html`<div class="small quiet">ended <${Time} at=${a.ended} relative /></div>` : ''}` },
   { head: 'What it says', cell: (a) => html`<span class="small">${a.detail}</span>` },
 ];
 const incident = { head: 'Incident', cell: (a) => a.incident && html`<a href=${to(['incidents', a.incident])}>open it</a>` };

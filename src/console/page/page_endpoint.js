@@ -12,12 +12,22 @@ import { meanings } from './stages.js';
 const untimed = new Set(['record', 'reply']);
 const took = (stage, which) => (stage.count ? ms(stage[which]) : untimed.has(stage.name) ? 'not timed' : 'not entered');
 
+// All stages on one line, each as wide as its share of the time.
+function Shares({ stages, which }) {
+  const timed = stages.filter((stage) => stage[which] > 0), sum = timed.reduce((total, stage) => total + stage[which], 0);
+  const said = timed.map((stage) => `${stage.name} ${ms(stage[which])}, ${percent(stage[which] / sum, 1)}`);
+  return sum > 0 && html`<div class="shares" role="img" aria-label=${`Where the time goes: ${said.join('; ')}`}>${timed.map((stage, i) => html`<i key=${stage.name} title=${said[i]} style=${{ flexGrow: stage[which] / sum }}>
+    ${stage[which] / sum > 0.12 && html`<span>${stage.name} ${percent(stage[which] / sum)}</span>`}</i>`)}</div>`;
+}
+
 function Pipeline({ stages }) {
   const [which, set] = useState('mean_ms');
   const most = Math.max(...stages.map((stage) => stage[which] ?? 0)) || 1;
-  return html`<${Sheet} title="Pipeline" aside=${html`<${Choice} label="Which milliseconds" value=${which} onChange=${set} options=${[['mean_ms', 'mean'], ['p95_ms', 'p95']]} />`}>
+  const whole = stages.reduce((sum, stage) => sum + (stage.mean_ms ?? 0), 0);
+  return html`<${Sheet} title="Pipeline" aside=${html`<span class="row">${which === 'mean_ms' && whole > 0 && html`<span class="number">${ms(whole)} in all</span>`}<${Choice} label="Which milliseconds" value=${which} onChange=${set} options=${[['mean_ms', 'mean'], ['p95_ms', 'p95']]} /></span>`}>
+    <${Shares} stages=${stages} which=${which} />
     <ol class="pipeline">
-      ${stages.map((stage) => html`<li key=${stage.name} class=${stage.count || untimed.has(stage.name) ? '' : 'unused'} title=${stage.count ? `${stage.count} requests` : 'not entered in this window'}>
+      ${stages.map((stage) => html`<li key=${stage.name} class=${!stage.count && !untimed.has(stage.name) ? 'unused' : stage[which] === most ? 'most' : ''} title=${stage.count ? `${stage.count} requests` : 'not entered in this window'}>
         <strong>${stage.name}</strong>
         <span class="what">${meanings[stage.name] ?? ''}</span>
         <span class="number">${took(stage, which)}</span>
@@ -95,7 +105,7 @@ function Shown({ of: e, who }) {
 function One({ name, who }) {
   const from = useLoad(`/v1/admin/endpoints/${encodeURIComponent(name)}`, { every: 5000 });
   const e = from.data;
-  return html`<${Page} title=${name} actions=${html`<a class="button" href=${to(['try', name])}>Try it</a><a class="button" href=${to(['requests'], { endpoint: name })}>Requests</a>`}
+  return html`<${Page} title=${name} actions=${html`<a class="button" href=${to(['try', name])}>Try it</a><a class="button" href=${to(['requests'], { endpoint: name })}>Requests</a><a class="button" href=${to(['monitors'], { endpoint: name })}>Monitors</a>`}
       lead=${e && html`<span class="row"><${Health} of=${e} short /> ${e.description} ${e.owner && html`<span>· owner ${e.owner}</span>`}</span>`}>
     <${Loaded} from=${from} what="endpoint">${(found) => html`<${Shown} of=${found} who=${who} />`}<//>
   <//>`;

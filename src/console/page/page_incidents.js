@@ -6,7 +6,7 @@ import { Badge, Choice, Confirm, Empty, Facts, Loaded, Page, Problem, Sheet, Tab
 import { go, to } from './route.js';
 import { alertColumns, Class, Messages } from './page_alerts.js';
 import { toast } from './toasts.js';
-import { headline } from './units.js';
+import { eventTitled, headline } from './units.js';
 
 const states = { open: 'bad', acknowledged: 'warn', resolved: 'good' };
 const State = ({ of }) => html`<${Badge} kind=${states[of]}>${of}<//>`;
@@ -18,8 +18,8 @@ const columns = [
   { head: 'Endpoint', cell: (i) => i.endpoint || 'the whole server' },
   { head: 'State', cell: (i) => html`<${State} of=${i.state} />` },
   { head: 'Owner', cell: (i) => i.acknowledged_by ?? i.owner },
-  { head: 'Opened', cell: (i) => html`<${Time} at=${i.opened} />` },
-  { head: 'Resolved', cell: (i) => i.resolved && html`<${Time} at=${i.resolved} />` },
+  { head: 'Opened', cell: (i) => html`<${Time} at=${i.opened} relative />` },
+  { head: 'Resolved', cell: (i) => i.resolved && html`<${Time} at=${i.resolved} relative />` },
 ];
 
 const acts = {
@@ -60,12 +60,11 @@ function One({ id, who }) {
   return html`<${Page} title=${i ? headline(i.summary) : 'Incident'} lead=${i && html`<span class="row"><${Class} of=${i.class} /> <${State} of=${i.state} /> ${i.meaning}</span>`}
       actions=${possible.map((what) => html`<button class=${what === 'acknowledge' ? 'first' : ''} onClick=${() => act(what)}>${acts[what][0]}</button>`)}>
     <${Loaded} from=${from} what="incident">${({ alerts, timeline, incident }) => html`
-      <p class="outcome">${incident.summary}</p>
       <${Sheet} title="Alerts"><${Table} caption="Alerts" columns=${alertColumns} rows=${alerts} keyOf=${(a) => a.id} /><//>
       <div class="halves">
-        <${Sheet} title="What happened"><ol class="timeline">${timeline.map((event) => html`<li><${Time} at=${event.at} /> <strong>${event.what}</strong> <span class="quiet">${event.who}</span><div>${event.text}</div></li>`)}</ol><//>
+        <${Sheet} title="What happened"><ol class="timeline">${timeline.map((event) => html`<li><${Time} at=${event.at} /> <strong>${eventTitled(event.what)}</strong> <span class="quiet">${event.who}</span><div>${event.text}</div></li>`)}</ol><//>
         <${Sheet} title="Whose it is"><${Facts} of=${[['Endpoint', incident.endpoint ? html`<a href=${to(['endpoints', incident.endpoint])}>${incident.endpoint}</a>` : 'the whole server'], ['Owner', incident.owner ?? 'nobody is named'],
-          ['Opened', html`<${Time} at=${incident.opened} />`], ['Taken on', incident.acknowledged && html`<${Time} at=${incident.acknowledged} /> by ${incident.acknowledged_by}`],
+          ['Opened', html`<${Time} at=${incident.opened} /> <span class="quiet">(<${Time} at=${incident.opened} relative />)</span>`], ['Taken on', incident.acknowledged && html`<${Time} at=${incident.acknowledged} /> by ${incident.acknowledged_by}`],
           ['Resolved', incident.resolved && html`<${Time} at=${incident.resolved} /> by ${incident.resolved_by}`], ['Messages', incident.notices]]} /><//>
       </div>
       <${Messages} incident=${id} who=${who} /><${Draft} id=${id} />`}<//>

@@ -12,13 +12,13 @@ const State = ({ of }) => html`<${Badge} kind=${sights[of]?.[0]}>${sights[of]?.[
 const link = (r) => to(['monitors', r.endpoint], { monitor: r.monitor, part: r.part });
 
 const columns = [
-  { head: 'Monitor', cell: (r) => html`${r.endpoint ? html`<a href=${link(r)}>${titled(r.monitor)}</a>` : titled(r.monitor)}${r.part ? html` <span class="quiet">${r.part}</span>` : ''}` },
-  { head: 'State', cell: (r) => html`<${State} of=${r.state} />` },
-  { head: 'Now', right: true, cell: (r) => inUnit(r.value, r.unit) },
-  { head: 'Expected', right: true, cell: (r) => inUnit(r.expected, r.unit) },
-  { head: 'Limit', right: true, cell: (r) => inUnit(r.limit, r.unit) },
-  { head: 'Samples', right: true, cell: (r) => number(r.samples) },
-  { head: 'What it says', cell: (r) => html`<span class="small">${r.detail}</span>` },
+  { head: 'Monitor', width: '17rem', cell: (r) => html`${r.endpoint ? html`<a href=${link(r)}>${titled(r.monitor)}</a>` : titled(r.monitor)}${r.part ? html` <span class="quiet">${r.part}</span>` : ''}` },
+  { head: 'State', width: '9rem', cell: (r) => html`<${State} of=${r.state} />` },
+  { head: 'Now', right: true, width: '8rem', cell: (r) => inUnit(r.value, r.unit) },
+  { head: 'Expected', right: true, width: '7rem', cell: (r) => inUnit(r.expected, r.unit) },
+  { head: 'Limit', right: true, width: '6rem', cell: (r) => inUnit(r.limit, r.unit) },
+  { head: 'Samples', right: true, width: '6rem', cell: (r) => number(r.samples) },
+  { head: 'What it says', cell: (r) => r.detail && html`<span class="small">${r.detail}</span>` },
 ];
 
 const order = { breached: 0, void: 1, good: 2, no_data: 3 };
@@ -102,7 +102,7 @@ function One({ endpoint, query }) {
     const [name, part] = JSON.parse(event.target.value);
     go(['monitors', endpoint], { ...query, monitor: name, part });
   };
-  return html`<${Page} title=${`${titled(monitor)}${query.part ? `, ${query.part}` : ''}`} lead=${html`<a href=${to(['endpoints', endpoint])}>${endpoint}</a> · <a href="#/monitors">all monitors</a>`}
+  return html`<${Page} title=${`${titled(monitor)}${query.part ? `, ${query.part.replaceAll('_', ' ')}` : ''}`} lead=${html`<a href=${to(['endpoints', endpoint])}>${endpoint}</a> · <a href="#/monitors">all monitors</a>`}
       actions=${html`<${Choice} label="How long back" value=${span} options=${spans} onChange=${(next) => go(['monitors', endpoint], { ...query, span: next })} />`}>
     <label class="row small">Monitor <select value=${JSON.stringify([monitor, query.part ?? ''])} onChange=${choose}>
       ${own.map((r) => html`<option value=${JSON.stringify([r.monitor, r.part])}>${titled(r.monitor)}${r.part ? `, ${r.part}` : ''}</option>`)}</select></label>

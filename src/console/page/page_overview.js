@@ -15,18 +15,19 @@ function span(seconds) {
 
 const Figure = ({ name, children, kind = '' }) => html`<div class="figure ${kind}"><span>${name}</span><strong class="number">${children}</strong></div>`;
 
-function Summary({ server, data }) {
+function Summary({ server, data, incidents }) {
   const count = (state) => data.filter(({ health }) => health === state).length;
   const requests = data.reduce((sum, one) => sum + one.requests, 0), errors = data.reduce((sum, one) => sum + one.errors, 0);
   const ill = count('down') + count('degraded');
   const { recorder } = server;
   return html`<section class="figures" aria-label="The server">
-    <${Figure} name="Endpoints" kind=${ill ? 'bad' : ''}>${ill ? `${ill} of ${data.length} not well` : `${data.length}, none ill`}<//>
+    <${Figure} name="Endpoints" kind=${ill ? 'bad' : ''}>${ill ? `${ill} of ${data.length} ill` : `${data.length}, none ill`}<//>
     <${Figure} name="Requests a second"><span title=${`${requests} requests`}>${number(requests / Math.max(1, data[0]?.window_seconds ?? 1))}</span><//>
     <${Figure} name="Errors (5xx)" kind=${errors ? 'bad' : ''}>${share(errors, requests)}<//>
+    <${Figure} name="Incidents open" kind=${incidents?.length ? 'bad' : ''}>${incidents ? html`<a href=${to(['incidents'])}>${number(incidents.length)}</a>` : '–'}<//>
     <${Figure} name="Waiting for people"><a href=${to(['review'])}>${number(server.reviews_open)}</a><//>
     <${Figure} name="Recorder" kind=${recorder.healthy ? '' : 'bad'}>${recorder.healthy ? (recorder.lag_ms < 1000 ? 'up to date' : `${ms(recorder.lag_ms)} behind`) : `failed ${number(recorder.failed_commits)} times`}<//>
-    <${Figure} name="Running since"><${Time} at=${server.started} /> <span class="quiet small">${server.version}</span><//>
+    <${Figure} name="Started"><${Time} at=${server.started} relative /> <span class="quiet small">${server.version}</span><//>
   </section>`;
 }
 
@@ -47,10 +48,11 @@ const byHealth = (list) => [...list].sort((a, b) => order[a.health] - order[b.he
 
 export function Overview() {
   const from = useLoad('/v1/admin/overview', { every: 5000 });
+  const incidents = useLoad('/v1/admin/incidents?limit=99', { every: 15_000 });
   return html`<${Page} title="Overview">
     <${Loaded} from=${from} what="overview">${({ server, data }) => html`
-      <${Summary} server=${server} data=${data} />
-      ${data.length ? html`<${Sheet} title="Endpoints" aside=${`the last ${span(data[0].window_seconds)}; percentiles from a histogram`}>
+      <${Summary} server=${server} data=${data} incidents=${incidents.data?.data} />
+      ${data.length ? html`<${Sheet} title="Endpoints" aside=${`the last ${span(data[0].window_seconds)}`}>
           <${Table} caption="Endpoints" columns=${columns} rows=${byHealth(data)} keyOf=${({ name }) => name} />
         <//>`
         : html`<${Empty} title="There is no endpoint yet"><p>Endpoints are written in <code>penstock.yaml</code>; <code>penstock config reference</code> explains how.</p><//>`}`}<//>

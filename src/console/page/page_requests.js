@@ -28,7 +28,7 @@ function Filter({ query, endpoints }) {
   const change = (part) => go(['requests'], { ...query, ...part });
   const select = (name, title, options) => html`<label class="field">${title}<select value=${query[name] ?? ''} onChange=${(event) => change({ [name]: event.target.value })}>
     <option value="">any</option>${options.map((value) => html`<option value=${value}>${value}</option>`)}</select></label>`;
-  const text = (name, title, type = 'search') => html`<label class="field">${title}<input type=${type} value=${query[name] ?? ''} onChange=${(event) => change({ [name]: event.target.value.trim() })} spellcheck="false" /></label>`;
+  const text = (name, title, type = 'search') => html`<label class="field ${type === 'search' ? '' : 'moment'}">${title}<input type=${type} value=${query[name] ?? ''} onChange=${(event) => change({ [name]: event.target.value.trim() })} spellcheck="false" /></label>`;
   return html`<form class="filter" onSubmit=${(event) => event.preventDefault()} aria-label="Which requests">
     ${select('endpoint', 'Endpoint', endpoints)}
     ${select('decision', 'Decision', Object.keys(decisions))}
@@ -59,7 +59,7 @@ function Found({ query }) {
   };
   return html`<${Loaded} from=${first} what="requests">${({ data }) => {
     const rows = [...data, ...more.rows];
-    return html`<${Sheet} title="The newest first" aside=${html`<button class="plain" onClick=${first.reload}>Look again</button>`}>
+    return html`<${Sheet} title="The newest first" aside=${html`<button class="plain" onClick=${first.reload}>Refresh</button>`}>
       ${rows.length ? html`<${Table} caption="Requests" columns=${columns} rows=${rows} keyOf=${(r) => r.request_id} />`
         : html`<${Empty} title=${last.has_more ? 'None among those looked through so far' : 'No request fits'}><p>${last.has_more ? 'There are older ones: look further.' : html`Ask for less, or <a href="#/try">send one</a>. What is older than <code>store.retention</code> is gone.`}</p><//>`}
       ${more.error && html`<${Problem} error=${more.error} doing="The older ones could not be loaded" />`}

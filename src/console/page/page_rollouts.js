@@ -17,7 +17,7 @@ const columns = [
   { head: 'To', cell: (r) => html`<strong><${Model} of=${r.candidate} /></strong>` },
   { head: 'Kind', cell: (r) => r.kind },
   { head: 'State', cell: (r) => html`<${State} of=${r.state} />${r.state === 'running' && r.kind !== 'shadow' ? html` <span class="number">${percent(r.weight)}</span>` : ''}` },
-  { head: 'Began', cell: (r) => html`<${Time} at=${r.created} />` },
+  { head: 'Began', cell: (r) => html`<${Time} at=${r.created} relative />` },
   { head: 'By', cell: (r) => r.by },
   { head: 'What came of it', cell: (r) => html`<span class="small">${r.outcome || r.why}</span>` },
 ];

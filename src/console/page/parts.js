@@ -31,12 +31,12 @@ export const Badge = ({ kind = '', title, children }) => html`<span class="badge
 
 export const Decision = ({ of }) => html`<${Badge} kind=${decisions[of]?.[0]} title=${decisions[of]?.[1]}>${of}<//>`;
 
-export const Status = ({ of }) => html`<${Badge} kind=${of < 400 ? 'good' : of < 500 ? 'warn' : 'bad'}>${of}<//>`;
+export const Status = ({ of }) => (of < 400 ? html`<span class="number quiet">${of}</span>` : html`<${Badge} kind=${of < 500 ? 'warn' : 'bad'}>${of}<//>`);
 
 const healths = { ok: ['good', 'well'], unknown: ['', 'too few requests to tell'], degraded: ['warn', 'degraded'], down: ['bad', 'down'] };
 // How an endpoint is, and why.
 export const Health = ({ of, short }) => html`<${Badge} kind=${healths[of.health][0]}>${healths[of.health][1]}<//>
-  ${!short && of.reasons.map((reason) => html`<div class="small">${reason}</div>`)}`;
+  ${!short && of.health !== 'unknown' && of.reasons.map((reason) => html`<div class="small">${reason}</div>`)}`;
 
 export const isSimulated = (model) => session.simulators.some((upstream) => model === upstream || model?.startsWith(`${upstream}/`));
 
@@ -63,15 +63,16 @@ export const Empty = ({ title, children }) => html`<div class="empty"><strong>${
 // One of three: what is loaded, that it is being loaded, or why not.
 export function Loaded({ from, what, children }) {
   if (from.loading) return html`<${Loading} what=${`Loading ${what}`} />`;
-  return html`${from.error && html`<${Problem} error=${from.error} doing=${from.data ? `The ${what} shown may be old` : `The ${what} could not be loaded`} again=${from.reload} />`}
+  const said = from.error?.status === 0 && from.data; // that the server is away is said above the page
+  return html`${from.error && !said && html`<${Problem} error=${from.error} doing=${from.data ? `The ${what} shown may be old` : `The ${what} could not be loaded`} again=${from.reload} />`}
     ${from.data !== undefined && children(from.data)}`;
 }
 
-// In the viewer's zone, with UTC for who hovers, and machines.
+// In the viewer's zone or as how long ago, with both and UTC for who hovers, and machines.
 export function Time({ at, relative = false }) {
   if (!at) return html`<span class="quiet">–</span>`;
   const date = new Date(at);
-  return html`<time datetime=${at} title=${`${date.toISOString().replace('T', ' ').replace('Z', '')} UTC`} class="nowrap">${relative ? `${ago(date)} ago` : time(date)}</time>`;
+  return html`<time datetime=${at} title=${`${relative ? time(date) : `${ago(date)} ago`} · ${date.toISOString().replace('T', ' ').replace('Z', '')} UTC`} class="nowrap">${relative ? `${ago(date)} ago` : time(date)}</time>`;
 }
 
 export const RequestLink = ({ id }) => html`<a class="mono" href=${to(['requests', id])} title=${id}>${id.length > 14 ? `${id.slice(0, 12)}…` : id}</a>`;
@@ -107,12 +108,16 @@ export function Waterfall({ stages, total, passing = false }) {
   </ol>`;
 }
 
-// Rows of what there is; columns: { head, cell, right }. On a phone each row is a block of its own, so the roles are said.
+// Rows of what there is; columns: { head, cell, right, width }. On a phone each row is a block of its own, so the roles are said,
+// and what is not known is left out.
 export const Table = ({ columns, rows, caption, keyOf }) => html`<div class="table-frame"><table role="table">
   ${caption && html`<caption class="hidden-text">${caption}</caption>`}
-  <thead role="rowgroup"><tr role="row">${columns.map(({ head, right }) => html`<th role="columnheader" scope="col" class=${right ? 'right' : ''}>${head}</th>`)}</tr></thead>
+  <thead role="rowgroup"><tr role="row">${columns.map(({ head, right, width }) => html`<th role="columnheader" scope="col" class=${right ? 'right' : ''} style=${{ width }}>${head}</th>`)}</tr></thead>
   <tbody role="rowgroup">${rows.map((row, i) => html`<tr role="row" key=${keyOf ? keyOf(row) : i}>
-    ${columns.map(({ head, cell, right }) => html`<td role="cell" data-head=${head} class=${right ? 'right' : ''}><div>${cell(row)}</div></td>`)}
+    ${columns.map(({ head, cell, right }) => {
+      const shown = cell(row);
+      return html`<td role="cell" data-head=${head} class="${right ? 'right' : ''} ${shown === '–' || shown === '' ? 'unknown' : ''}"><div>${shown}</div></td>`;
+    })}
   </tr>`)}</tbody>
 </table></div>`;
 

@@ -7,12 +7,19 @@ const forms = {
   divergence: (value) => value.toFixed(3),
 };
 
-export const inUnit = (value, unit) => (value === null || value === undefined ? '–' : (forms[unit] ?? number)(value));
+export const inUnit = (value, unit) => (value === null || value === undefined ? '–' : forms[unit] ? forms[unit](value) : `${number(value)}\u00a0${unit}`);
 
 export const sights = {
   good: ['good', 'good'], breached: ['bad', 'breached'], no_data: ['', 'too few samples'], 'no data': ['', 'too few samples'],
   void: ['warn', 'void'], 'not measured': ['', 'not measured'],
 };
+
+// What happened to an incident, in words.
+const events = {
+  'alert.firing': 'An alert fires', 'alert.resolved': 'An alert is over', 'alert.unseen': 'Nobody sees it any more', 'alert.seen_again': 'It is seen again', acknowledged: 'Taken on', escalated: 'Escalated',
+  resolved: 'Resolved', comment: 'Note', 'notice.opened': 'Told', 'notice.changed': 'Told of the change', 'notice.repeated': 'Told again', 'notice.escalated': 'Told those who are next', 'notice.resolved': 'Told the end',
+};
+export const eventTitled = (what) => events[what] ?? what;
 
 // latency_p95 is "Latency p95"
 export const titled = (name) => name.replaceAll('_', ' ').replace(/^./, (letter) => letter.toUpperCase());

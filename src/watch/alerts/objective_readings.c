@@ -212,9 +212,9 @@ static void give(const struct giving *g, const char *monitor, const struct burn_
         snprintf(detail, sizeof detail,
                  "%llu of %llu requests in %u minutes %s; the objective is %.6g %%: this uses up what may go "
                  "wrong "
-                 "%.3g times as fast as it may.",
+                 "%.*f times as fast as it may.",
                  (unsigned long long)v.bad, (unsigned long long)v.all, v.minutes, what, 100 * objective,
-                 v.rate);
+                 v.rate < 10 ? 1 : 0, v.rate);
     g->take(g->ctx, &(struct reading){.endpoint = g->endpoint,
                                       .monitor = monitor,
                                       .part = "",
