@@ -1,11 +1,11 @@
 // What requests cost by day, and what is left of the budgets: GET /v1/admin/costs.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { createKey, farFromMidnight, serve, storeWithModels, until } from './penstock.mjs';
+import { createKey, day, farFromEndOf, minute, serve, storeWithModels, until } from './penstock.mjs';
 import { billingText } from './samples.mjs';
 
 test('costs', { timeout: 300_000 }, async (t) => {
-  await farFromMidnight();
+  await farFromEndOf(day, 2 * minute);
   const store = await storeWithModels(t);
   const [ann, bob, rita] = [await createKey(store, 'ann'), await createKey(store, 'bob'), await createKey(store, 'rita', 'reviewer')];
   const config = {

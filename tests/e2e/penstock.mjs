@@ -51,11 +51,12 @@ export async function within(what, ms, prepare, work) {
   assert.fail(`${what}: not within ${ms} ms; it took ${times.join(', ')} ms`);
 }
 
-// For what is counted by the day: no midnight (UTC) in the next minutes.
-export async function farFromMidnight() {
-  const day = 86_400_000,
-    left = day - (Date.now() % day);
-  if (left < 120_000) await sleep(left + 1000);
+// For what is counted by the minute or the day (UTC): the next one does not begin for so long.
+export const minute = 60_000,
+  day = 24 * 60 * minute;
+export async function farFromEndOf(unit, ms) {
+  const left = unit - (Date.now() % unit);
+  if (left < ms) await sleep(left + 100);
 }
 
 // What is to be done at the end of a test, last things first (t.after alone goes in the order of the calls).
