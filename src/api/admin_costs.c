@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 enum { ROWS_STANDARD = 1000, ROWS_MAX = 10000, USES_MAX = 1000 };
-enum { IN_BY, IN_SPAN, IN_FROM, IN_TO, IN_COUNT };
+enum { IN_BY, IN_SPAN, IN_COUNT };
 static const int64_t DAY_NS = 86400 * NS_PER_SECOND;
 
 struct costs {
@@ -165,17 +165,16 @@ static bool read_by(struct str text, int *kind, struct error *err) {
 
 static bool read_range(const struct api_job *job, bool *monthly, int64_t *from, int64_t *to,
                        struct error *err) {
-    struct str span = job->texts[IN_SPAN], first = job->texts[IN_FROM], last = job->texts[IN_TO];
+    struct str span = job->texts[IN_SPAN];
+    int64_t now = clock_wall();
     *monthly = str_eq(span, STR("month"));
     if (span.n && !*monthly && !str_eq(span, STR("day")))
         return fail_at(err, ERR_INVALID_FIELD, "span", "\"span\" is day or month.");
-    *to = clock_wall() + DAY_NS;
-    if (last.n && !clock_parse(last, to))
-        return fail_at(err, ERR_INVALID_FIELD, "to", "\"to\" is a day or a time in UTC: 2026-11-20.");
-    *from =
-        spend_window_start(*monthly ? SPEND_MONTH : SPEND_DAY, clock_wall() - (*monthly ? 365 : 30) * DAY_NS);
-    return first.n == 0 || clock_parse(first, from) ||
-           fail_at(err, ERR_INVALID_FIELD, "from", "\"from\" is a day or a time in UTC: 2026-11-20.");
+    *to = job->to ? job->to : now + DAY_NS;
+    *from = job->from ? job->from
+                      : spend_window_start(*monthly ? SPEND_MONTH : SPEND_DAY,
+                                           now - (*monthly ? 365 : 30) * DAY_NS);
+    return true;
 }
 
 static bool write_rows(struct costs *c, struct store *store, int kind, bool monthly, int64_t from, int64_t to,
@@ -206,8 +205,9 @@ static bool work(struct api_job *job, struct store *store, struct buf *out, stru
 }
 
 void admin_costs(struct call *c) {
-    static const char *const names[IN_COUNT] = {"by", "span", "from", "to"};
+    static const char *const names[IN_COUNT] = {"by", "span"};
     struct api_job job = {.work = work, .limit = ROWS_STANDARD};
-    if (call_limit(c, ROWS_MAX, &job.limit) && call_query(c, names, job.texts, IN_COUNT))
+    if (call_limit(c, ROWS_MAX, &job.limit) && call_query(c, names, job.texts, IN_COUNT) &&
+        call_times(c, &job))
         call_submit(c, &job);
 }

@@ -1,11 +1,11 @@
-/* GET /v1/admin/history: what was changed, by whom and why. GET /v1/admin/at: who served an endpoint at a
- * time. */
+/* GET /v1/admin/history: what was changed, by whom and why; GET /v1/admin/audit: that, what people decided,
+ * and what keys were used for. GET /v1/admin/at: who served an endpoint at a time. */
 #include "api/jobs.h"
 #include "base/clock.h"
 #include "store/history_json.h"
 
-enum { WORD_MAX = 200 };
-enum { IN_ENDPOINT, IN_WHAT, IN_WHO, IN_BEFORE, IN_COUNT };
+enum { WORD_MAX = 200, LIST_STANDARD = 100, LIST_MAX = 1000 };
+enum { IN_ENDPOINT, IN_WHAT, IN_WHO, IN_BEFORE, IN_CLASS, IN_COUNT };
 
 static void add_change(const struct change *c, void *ctx) {
     struct job_list *l = ctx;
@@ -13,22 +13,33 @@ static void add_change(const struct change *c, void *ctx) {
         history_write(c, &l->w);
 }
 
-static bool list_work(struct api_job *job, struct store *store, struct buf *out, struct error *err) {
-    char endpoint[WORD_MAX + 1], what[WORD_MAX + 1], who[WORD_MAX + 1];
-    struct history_filter filter = {.class = CHANGE_CONFIGURATION, .limit = job->limit + 1};
-    struct str before = job->texts[IN_BEFORE];
-    struct job_list l;
+/* Numbers of a row and a class; the rest is text. */
+static bool read_filter(const struct api_job *job, struct history_filter *filter, struct error *err) {
+    struct str before = job->texts[IN_BEFORE], class = job->texts[IN_CLASS];
     uint64_t number = 0;
-    if (!job_text(job->texts[IN_ENDPOINT], "endpoint", endpoint, sizeof endpoint, err) ||
-        !job_text(job->texts[IN_WHAT], "what", what, sizeof what, err) ||
-        !job_text(job->texts[IN_WHO], "who", who, sizeof who, err))
-        return false;
     if (before.n && (!str_to_u64(before, &number) || number == 0 || number > INT64_MAX))
         return fail_at(err, ERR_INVALID_FIELD, "before", "\"before\" is the number of a row, 1 or more.");
+    if (class.n && !change_class_parse(class, &filter->class))
+        return fail_at(err, ERR_INVALID_FIELD, "class", "\"class\" is configuration, decision or access.");
+    filter->before = (int64_t)number;
+    filter->since = job->from;
+    filter->until = job->to ? job->to - 1 : 0;
+    filter->limit = job->limit + 1;
+    return true;
+}
+
+/* job->admin: of all classes. */
+static bool list_work(struct api_job *job, struct store *store, struct buf *out, struct error *err) {
+    char endpoint[WORD_MAX + 1], what[WORD_MAX + 1], who[WORD_MAX + 1];
+    struct history_filter filter = {.class = job->admin ? CHANGE_ANY : CHANGE_CONFIGURATION};
+    struct job_list l;
+    if (!job_text(job->texts[IN_ENDPOINT], "endpoint", endpoint, sizeof endpoint, err) ||
+        !job_text(job->texts[IN_WHAT], "what", what, sizeof what, err) ||
+        !job_text(job->texts[IN_WHO], "who", who, sizeof who, err) || !read_filter(job, &filter, err))
+        return false;
     filter.endpoint = endpoint[0] ? endpoint : NULL;
     filter.what = what[0] ? what : NULL;
     filter.who = who[0] ? who : NULL;
-    filter.before = (int64_t)number;
     job_list_begin(&l, job, out);
     if (!history_list(store, &filter, add_change, &l, err))
         return false;
@@ -37,10 +48,11 @@ static bool list_work(struct api_job *job, struct store *store, struct buf *out,
 }
 
 void admin_history(struct call *c) {
-    static const char *const names[IN_COUNT] = {"endpoint", "what", "who", "before"};
-    struct api_job job = {.work = list_work, .limit = 100};
+    static const char *const names[] = {"endpoint", "what", "who", "before"};
+    struct api_job job = {.work = list_work, .limit = LIST_STANDARD};
     struct error err;
-    if (!call_limit(c, 1000, &job.limit) || !call_query(c, names, job.texts, IN_COUNT))
+    if (!call_limit(c, LIST_MAX, &job.limit) || !call_query(c, names, job.texts, ARRAY_COUNT(names)) ||
+        !call_times(c, &job))
         return;
     if (c->client && c->client->role < ROLE_ADMIN && job.texts[IN_ENDPOINT].n == 0) {
         fail_at(&err, ERR_FORBIDDEN, "endpoint",
@@ -51,6 +63,14 @@ void admin_history(struct call *c) {
     call_submit(c, &job);
 }
 
+void audit_list(struct call *c) {
+    static const char *const names[IN_COUNT] = {"endpoint", "what", "who", "before", "class"};
+    struct api_job job = {.work = list_work, .limit = LIST_STANDARD, .admin = true};
+    if (call_limit(c, LIST_MAX, &job.limit) && call_query(c, names, job.texts, IN_COUNT) &&
+        call_times(c, &job))
+        call_submit(c, &job);
+}
+
 struct found {
     struct json_writer w;
     bool any;
@@ -58,16 +78,8 @@ struct found {
 
 static void write_serving(const struct change *c, void *ctx) {
     struct found *f = ctx;
-    char time[CLOCK_TEXT_SIZE];
-    clock_format(c->at, time);
     f->any = true;
-    json_object(&f->w);
-    json_field_text(&f->w, "endpoint", c->endpoint);
-    json_field_text(&f->w, "since", time);
-    json_field_text(&f->w, "why", c->why);
-    json_key(&f->w, "serving");
-    json_raw(&f->w, *c->after ? str_from(c->after) : STR("null"));
-    json_object_end(&f->w);
+    history_write_serving(c, &f->w);
 }
 
 static bool at_work(struct api_job *job, struct store *store, struct buf *out, struct error *err) {

@@ -208,28 +208,21 @@ static bool work(struct api_job *job, struct store *store, struct buf *out, stru
     return true;
 }
 
-static bool read_time(struct call *c, const char *name, int64_t standard, int64_t *out, struct error *err) {
-    struct str text;
-    if (!http_query_get(c->x->query, str_from(name), c->x->arena, &text, err))
-        return false;
-    *out = standard;
-    return !text.p || clock_parse(text, out) ||
-           fail_at(err, ERR_INVALID_FIELD, name,
-                   "\"%s\" is \"%.*s\"; expected a time like 2026-11-20T23:13:05Z.", name,
-                   STR_ARG(str_slice(text, 0, 40)));
-}
-
 void monitor_show(struct call *c) {
     struct error err;
     int64_t now = clock_wall();
-    struct api_job job = {.work = work, .endpoint = c->argument, .monitors = c->loop->parts->monitors};
+    struct api_job job = {.work = work,
+                          .endpoint = c->argument,
+                          .monitors = c->loop->parts->monitors,
+                          .from = now - 24 * 3600 * NS_PER_SECOND,
+                          .to = now};
     if (!http_query_get(c->x->query, STR("monitor"), c->x->arena, &job.id, &err) ||
-        !http_query_get(c->x->query, STR("part"), c->x->arena, &job.label, &err) ||
-        !read_time(c, "from", now - 24 * 3600 * NS_PER_SECOND, &job.from, &err) ||
-        !read_time(c, "to", now, &job.to, &err)) {
+        !http_query_get(c->x->query, STR("part"), c->x->arena, &job.label, &err)) {
         call_fail(c, &err);
         return;
     }
+    if (!call_times(c, &job))
+        return;
     if (job.id.n == 0)
         job.id = STR("latency_p95");
     if (!monitor_kind_named(job.id)) {

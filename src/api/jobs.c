@@ -1,5 +1,7 @@
 #include "api/jobs.h"
 
+#include "base/clock.h"
+
 #include "net/query.h"
 
 #include <stdio.h>
@@ -171,6 +173,24 @@ bool call_limit(struct call *c, unsigned most, unsigned *limit) {
         return false;
     }
     *limit = (unsigned)value;
+    return true;
+}
+
+bool call_times(struct call *c, struct api_job *job) {
+    static const char *const names[] = {"from", "to"};
+    int64_t *const times[] = {&job->from, &job->to};
+    struct str texts[ARRAY_COUNT(names)];
+    struct error err;
+    if (!call_query(c, names, texts, ARRAY_COUNT(names)))
+        return false;
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++)
+        if (texts[i].n && !clock_parse(texts[i], times[i])) {
+            fail_at(&err, ERR_INVALID_FIELD, names[i],
+                    "\"%s\" is \"%.*s\"; expected a time in UTC, such as 2026-11-20T13:05:00Z, or a day.",
+                    names[i], STR_ARG(str_slice(texts[i], 0, 40)));
+            call_fail(c, &err);
+            return false;
+        }
     return true;
 }
 

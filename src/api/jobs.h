@@ -42,6 +42,9 @@ void call_submit(struct call *c, const struct api_job *job);
 bool call_query(struct call *c, const char *const *names, struct str *values, size_t count) MUST_USE;
 /* The query's "limit", 1 to most; *limit stays as it is where there is none. False: the call was answered. */
 bool call_limit(struct call *c, unsigned most, unsigned *limit) MUST_USE;
+/* The query's "from" and "to" into job->from and job->to, which stay as they are where there is none. False:
+ * the call was answered. */
+bool call_times(struct call *c, struct api_job *job) MUST_USE;
 /* A terminated copy of a text; a missing one is "". ERR_INVALID_FIELD: it does not fit, or has control
  * characters. */
 bool job_text(struct str text, const char *name, char *to, size_t size, struct error *err) MUST_USE;

@@ -19,9 +19,8 @@ void request_show(struct call *c) {
 
 /* ---- searching ---- */
 
-enum { BY_ENDPOINT, BY_CLIENT, BY_MODEL, BY_DECISION, BY_STATUS, BY_FROM, BY_TO, BY_AFTER, BY_COUNT };
-static const char *const names[BY_COUNT] = {"endpoint", "client", "model", "decision",
-                                            "status",   "from",   "to",    "after"};
+enum { BY_ENDPOINT, BY_CLIENT, BY_MODEL, BY_DECISION, BY_STATUS, BY_AFTER, BY_COUNT };
+static const char *const names[BY_COUNT] = {"endpoint", "client", "model", "decision", "status", "after"};
 _Static_assert(BY_COUNT <= sizeof((struct api_job){0}.texts) / sizeof(struct str), "a job holds all of them");
 
 struct search {
@@ -76,13 +75,6 @@ static bool read_status(struct str text, int *least, int *most, struct error *er
     return true;
 }
 
-static bool read_time(struct str text, const char *name, int64_t *out, struct error *err) {
-    return text.n == 0 || clock_parse(text, out) ||
-           fail_at(err, ERR_INVALID_FIELD, name,
-                   "\"%s\" is \"%.*s\"; expected a time in UTC, such as 2026-11-20T13:05:00Z, or a day.",
-                   name, STR_ARG(str_slice(text, 0, 40)));
-}
-
 static bool read_after(struct str text, int64_t *before, struct error *err) {
     uint64_t value = 0;
     bool good = text.n == 0 || (str_to_u64(text, &value) && value > 0 && value <= INT64_MAX);
@@ -94,11 +86,14 @@ static bool read_after(struct str text, int64_t *before, struct error *err) {
 
 static bool read_filter(const struct api_job *job, struct record_filter *f, struct error *err) {
     const struct str *t = job->texts;
-    *f = (struct record_filter){
-        .endpoint = t[BY_ENDPOINT], .client = t[BY_CLIENT], .model = t[BY_MODEL], .limit = job->limit + 1};
+    *f = (struct record_filter){.endpoint = t[BY_ENDPOINT],
+                                .client = t[BY_CLIENT],
+                                .model = t[BY_MODEL],
+                                .from = job->from,
+                                .to = job->to,
+                                .limit = job->limit + 1};
     return read_decision(t[BY_DECISION], &f->decisions, err) &&
            read_status(t[BY_STATUS], &f->status_least, &f->status_most, err) &&
-           read_time(t[BY_FROM], "from", &f->from, err) && read_time(t[BY_TO], "to", &f->to, err) &&
            read_after(t[BY_AFTER], &f->before, err);
 }
 
@@ -135,7 +130,8 @@ void admin_requests(struct call *c) {
     struct error err;
     struct api_job job = {.work = search_work, .limit = LIMIT_STANDARD};
     struct record_filter checked;
-    if (!call_limit(c, LIMIT_MAX, &job.limit) || !call_query(c, names, job.texts, BY_COUNT))
+    if (!call_limit(c, LIMIT_MAX, &job.limit) || !call_query(c, names, job.texts, BY_COUNT) ||
+        !call_times(c, &job))
         return;
     if (read_filter(&job, &checked, &err))
         call_submit(c, &job);

@@ -2,8 +2,8 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "cli/listing.h"
 #include "cli/store_option.h"
-#include "cli/table.h"
 #include "store/audit.h"
 #include "store/history_json.h"
 
@@ -12,6 +12,7 @@
 
 static const char help[] =
     "Usage: penstock audit list [--class CLASS] [--what WHAT] [--who WHO] [--endpoint NAME] [--limit N]\n"
+    "                          [--from TIME] [--to TIME]\n"
     "       penstock audit verify [--head MARK]\n"
     "       penstock audit head\n\n"
     "  list     what was done, by whom and why, the newest first\n"
@@ -22,12 +23,21 @@ static const char help[] =
     "      --what WHAT       such as rollout.started or key.created\n"
     "      --who WHO         only this one's\n"
     "      --endpoint NAME   only what is about this endpoint\n"
-    "      --limit N         how many (100)\n"
+    "      --limit N         how many (100)\n" LISTING_TIMES_HELP
     "      --head MARK       what \"penstock audit head\", or an audit.head line of the log, once "
     "said\n" STORE_OPTIONS_HELP;
 
-enum { OPTION_CLASS = OPTION_OWN, OPTION_WHAT, OPTION_WHO, OPTION_ENDPOINT, OPTION_LIMIT, OPTION_HEAD };
-enum { LIMIT_DEFAULT = 100, LIMIT_MAX = 1000000, OUTPUT_MAX = 1 << 30, AT_ONCE = 10000 };
+enum {
+    OPTION_CLASS = OPTION_OWN,
+    OPTION_WHAT,
+    OPTION_WHO,
+    OPTION_ENDPOINT,
+    OPTION_LIMIT,
+    OPTION_HEAD,
+    OPTION_FROM,
+    OPTION_TO
+};
+enum { LIMIT_DEFAULT = 100, LIMIT_MAX = 1000000, AT_ONCE = 10000 };
 
 struct audit_command {
     struct history_filter filter;
@@ -36,39 +46,28 @@ struct audit_command {
     bool has_mark;
 };
 
-static void add_json(const struct change *c, void *ctx) {
-    history_write(c, ctx);
-}
-
-static void add_row(const struct change *c, void *ctx) {
-    struct table *t = ctx;
+static void add(const struct change *c, void *ctx) {
+    struct listing *l = ctx;
     char time[CLOCK_TEXT_SIZE];
+    if (l->json) {
+        history_write(c, &l->w);
+        return;
+    }
     clock_format(c->at, time);
-    table_cell_format(t, "%lld", (long long)c->number);
-    table_cell(t, str_from(time));
-    table_cell(t, str_from(c->what));
-    table_cell(t, str_from(c->endpoint));
-    table_cell(t, str_from(c->who));
-    table_cell(t, str_from(c->why));
-    table_cell(t, str_from(c->after));
+    table_cell_format(&l->table, "%lld", (long long)c->number);
+    table_cell(&l->table, str_from(time));
+    table_cell(&l->table, str_from(c->what));
+    table_cell(&l->table, str_from(c->endpoint));
+    table_cell(&l->table, str_from(c->who));
+    table_cell(&l->table, str_from(c->why));
+    table_cell(&l->table, str_from(c->after));
 }
 
 static bool list(const struct audit_command *c, bool json, struct store *store, struct error *err) {
     static const char *const heads[] = {"NUMBER", "AT", "WHAT", "ENDPOINT", "WHO", "WHY", "AFTER"};
-    if (!json) {
-        struct table t = table_new(heads, ARRAY_COUNT(heads));
-        bool good = history_list(store, &c->filter, add_row, &t, err);
-        table_print(&t, stdout);
-        return good;
-    }
-    AUTO_BUF out = BUF_INIT(OUTPUT_MAX);
-    struct json_writer w = JSON_WRITER(&out);
-    json_array(&w);
-    bool good = history_list(store, &c->filter, add_json, &w, err);
-    json_array_end(&w);
-    if (good)
-        puts(buf_terminated(&out) ? out.p : "[]");
-    return good;
+    struct listing l;
+    listing_begin(&l, heads, ARRAY_COUNT(heads), json);
+    return listing_end(&l, history_list(store, &c->filter, add, &l, err));
 }
 
 /* In pieces, so that a server beside us is not kept from its checkpoints. */
@@ -146,6 +145,8 @@ static bool read_option(void *ctx, int option, const char *value, struct error *
     case OPTION_WHAT: c->filter.what = value; return true;
     case OPTION_WHO: c->filter.who = value; return true;
     case OPTION_ENDPOINT: c->filter.endpoint = value; return true;
+    case OPTION_FROM: return listing_from(value, &c->filter.since, err);
+    case OPTION_TO: return listing_to(value, &c->filter.until, err);
     case OPTION_LIMIT:
         return (str_to_u64(str_from(value), &c->limit) && c->limit > 0 && c->limit <= LIMIT_MAX) ||
                fail(err, ERR_USAGE, "--limit is \"%.40s\"; expected 1 to %d", value, LIMIT_MAX);
@@ -166,6 +167,8 @@ int cli_audit(int argc, char **argv) {
                                             {"endpoint", required_argument, NULL, OPTION_ENDPOINT},
                                             {"limit", required_argument, NULL, OPTION_LIMIT},
                                             {"head", required_argument, NULL, OPTION_HEAD},
+                                            {"from", required_argument, NULL, OPTION_FROM},
+                                            {"to", required_argument, NULL, OPTION_TO},
                                             STORE_LONG_OPTIONS,
                                             {0}};
     static const struct store_command command = {"audit", help, options, read_option, run};

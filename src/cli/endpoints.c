@@ -4,7 +4,9 @@
 #include "base/json.h"
 #include "cli/listing.h"
 #include "cli/store_option.h"
+#include "store/endpoint_diff.h"
 #include "store/endpoint_versions.h"
+#include "store/object_json.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +21,7 @@ static const char help[] = "Usage: penstock endpoints list [ENDPOINT]\n"
                            "all of its options and the hashes of its files (secrets: only whether they are "
                            "set); diff what differs.\n\n" STORE_OPTIONS_HELP;
 
-enum { OUTPUT_MAX = 64 << 20, PATH_SIZE = 400, DEPTH_MAX = 32 };
+enum { OUTPUT_MAX = 64 << 20 };
 
 /* ---- list ---- */
 
@@ -29,10 +31,7 @@ static void add(const struct endpoint_version *v, void *ctx) {
     clock_format(v->created, time);
     if (l->json) {
         json_object(&l->w);
-        json_field_text(&l->w, "endpoint", v->endpoint);
-        json_field_int(&l->w, "version", v->version);
-        json_field_text(&l->w, "created", time);
-        json_field_text(&l->w, "hash", v->hash);
+        endpoint_version_fields(v, &l->w);
         json_object_end(&l->w);
         return;
     }
@@ -85,79 +84,40 @@ struct diff {
     struct json_writer w;
 };
 
-static void write_value(struct buf *out, yyjson_val *value) {
-    size_t n = 0;
-    char *text = value ? yyjson_val_write(value, YYJSON_WRITE_NOFLAG, &n) : NULL;
-    buf_add_str(out, text ? (struct str){text, n} : STR("nothing"));
-    free(text);
+static void print_value(yyjson_val *value) {
+    AUTO_BUF text = BUF_INIT(OUTPUT_MAX);
+    json_value(&JSON_WRITER(&text), value);
+    print_plain(stdout, value ? buf_str(&text) : STR("nothing"));
 }
 
-static void tell(struct diff *d, const char *path, yyjson_val *before, yyjson_val *after) {
-    AUTO_BUF from = BUF_INIT(OUTPUT_MAX);
-    AUTO_BUF to = BUF_INIT(OUTPUT_MAX);
-    write_value(&from, before);
-    write_value(&to, after);
+static void tell(const char *option, yyjson_val *before, yyjson_val *after, void *ctx) {
+    struct diff *d = ctx;
     d->any = true;
     if (d->json) {
-        json_object(&d->w);
-        json_field_text(&d->w, "option", path);
-        json_key(&d->w, "before");
-        before ? json_raw(&d->w, buf_str(&from)) : json_null(&d->w);
-        json_key(&d->w, "after");
-        after ? json_raw(&d->w, buf_str(&to)) : json_null(&d->w);
-        json_object_end(&d->w);
+        endpoint_difference_write(option, before, after, &d->w);
         return;
     }
-    printf("%s: ", path);
-    print_plain(stdout, buf_str(&from));
+    printf("%s: ", option);
+    print_value(before);
     fputs(" → ", stdout);
-    print_plain(stdout, buf_str(&to));
+    print_value(after);
     putchar('\n');
-}
-
-static void compare(struct diff *d, const char *path, yyjson_val *a, yyjson_val *b, unsigned depth);
-
-static void compare_members(struct diff *d, const char *path, yyjson_val *a, yyjson_val *b, unsigned depth) {
-    size_t i, max;
-    yyjson_val *key, *value;
-    char inner[PATH_SIZE];
-    yyjson_obj_foreach(a, i, max, key, value) {
-        snprintf(inner, sizeof inner, "%s%s%s", path, *path ? "." : "", yyjson_get_str(key));
-        compare(d, inner, value, yyjson_obj_get(b, yyjson_get_str(key)), depth);
-    }
-    yyjson_obj_foreach(b, i, max, key, value) {
-        if (yyjson_obj_get(a, yyjson_get_str(key)))
-            continue;
-        snprintf(inner, sizeof inner, "%s%s%s", path, *path ? "." : "", yyjson_get_str(key));
-        tell(d, inner, NULL, value);
-    }
-}
-
-static void compare(struct diff *d, const char *path, yyjson_val *a, yyjson_val *b, unsigned depth) {
-    if (depth < DEPTH_MAX && yyjson_is_obj(a) && yyjson_is_obj(b))
-        compare_members(d, path, a, b, depth + 1);
-    else if (!b || !yyjson_equals(a, b))
-        tell(d, path, a, b);
 }
 
 static bool diff(struct store *store, const char *before, const char *after, bool json, struct error *err) {
     struct diff d = {.json = json, .text = BUF_INIT(OUTPUT_MAX)};
     char *a = NULL, *b = NULL;
-    yyjson_doc *from = NULL, *to = NULL;
-    bool good = body_of(store, before, &a, err) && body_of(store, after, &b, err) &&
-                (from = json_parse(str_from(a), err)) && (to = json_parse(str_from(b), err));
     d.w = JSON_WRITER(&d.text);
     json_array(&d.w);
-    if (good)
-        compare(&d, "", yyjson_doc_get_root(from), yyjson_doc_get_root(to), 0);
+    bool good = body_of(store, before, &a, err) && body_of(store, after, &b, err) &&
+                endpoint_diff(str_from(a), str_from(b), tell, &d, err) &&
+                (!d.text.failed || fail(err, ERR_NO_MEMORY, "out of memory"));
     json_array_end(&d.w);
     if (good && json)
         puts(buf_terminated(&d.text) ? d.text.p : "[]");
     else if (good && !d.any)
         printf("%s and %s are the same.\n", before, after);
     buf_free(&d.text);
-    yyjson_doc_free(from);
-    yyjson_doc_free(to);
     free(a);
     free(b);
     return good;

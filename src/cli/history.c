@@ -2,8 +2,8 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "cli/listing.h"
 #include "cli/store_option.h"
-#include "cli/table.h"
 #include "store/history_json.h"
 
 #include <stdio.h>
@@ -11,73 +11,62 @@
 #include <time.h>
 
 static const char help[] =
-    "Usage: penstock history list [ENDPOINT]\n\n"
-    "Shows what was changed, by whom and why, the newest first.\n\n" STORE_OPTIONS_HELP;
+    "Usage: penstock history list [ENDPOINT] [--from TIME] [--to TIME]\n\n"
+    "Shows what was changed, by whom and why, the newest first.\n\n" LISTING_TIMES_HELP STORE_OPTIONS_HELP;
 static const char at_help[] = "Usage: penstock at TIME ENDPOINT\n\n"
                               "Shows who served an endpoint at a time: models and prompts with their shares, "
                               "thresholds, rules and fallbacks.\n"
                               "TIME: 2026-11-20T13:05:00Z, in UTC, or \"now\".\n\n" STORE_OPTIONS_HELP;
 
 enum { OUTPUT_MAX = 64 << 20, LIST_MAX = 10000 };
+enum { OPTION_FROM = OPTION_OWN, OPTION_TO };
 
-static void add_raw(struct json_writer *w, const char *name, const char *json) {
-    json_key(w, name);
-    if (*json)
-        json_raw(w, str_from(json));
-    else
-        json_null(w);
-}
-
-static void add_json(const struct change *c, void *ctx) {
-    history_write(c, ctx);
-}
-
-static void add_row(const struct change *c, void *ctx) {
-    struct table *t = ctx;
+static void add(const struct change *c, void *ctx) {
+    struct listing *l = ctx;
     char time[CLOCK_TEXT_SIZE];
-    clock_format(c->at, time);
-    table_cell(t, str_from(time));
-    table_cell(t, str_from(c->endpoint));
-    table_cell(t, str_from(c->what));
-    table_cell(t, str_from(c->who));
-    table_cell(t, str_from(c->why));
-    table_cell(t, str_from(c->after));
-}
-
-static bool list(const struct store_option *o, const char *endpoint, struct store *store, struct error *err) {
-    static const char *const heads[] = {"AT", "ENDPOINT", "WHAT", "WHO", "WHY", "AFTER"};
-    struct history_filter filter = {.endpoint = endpoint, .limit = LIST_MAX};
-    if (!o->json) {
-        struct table t = table_new(heads, ARRAY_COUNT(heads));
-        bool good = history_list(store, &filter, add_row, &t, err);
-        table_print(&t, stdout);
-        return good;
+    if (l->json) {
+        history_write(c, &l->w);
+        return;
     }
-    AUTO_BUF out = BUF_INIT(OUTPUT_MAX);
-    struct json_writer w = JSON_WRITER(&out);
-    json_array(&w);
-    bool good = history_list(store, &filter, add_json, &w, err);
-    json_array_end(&w);
-    if (good)
-        puts(buf_terminated(&out) ? out.p : "[]");
-    return good;
+    clock_format(c->at, time);
+    table_cell(&l->table, str_from(time));
+    table_cell(&l->table, str_from(c->endpoint));
+    table_cell(&l->table, str_from(c->what));
+    table_cell(&l->table, str_from(c->who));
+    table_cell(&l->table, str_from(c->why));
+    table_cell(&l->table, str_from(c->after));
 }
 
 static bool run_list(void *ctx, const struct store_option *o, char **words, int count, struct error *err) {
+    static const char *const heads[] = {"AT", "ENDPOINT", "WHAT", "WHO", "WHY", "AFTER"};
+    struct history_filter *filter = ctx;
     struct store *store;
+    struct listing l;
     if (strcmp(words[0], "list") != 0 || count > 2)
         return fail(err, ERR_USAGE, "expected list [ENDPOINT]");
     if (!store_option_open(o, false, &store, err))
         return false;
-    bool good = list(o, count > 1 ? words[1] : NULL, store, err);
+    filter->endpoint = count > 1 ? words[1] : NULL;
+    listing_begin(&l, heads, ARRAY_COUNT(heads), o->json);
+    bool good = listing_end(&l, history_list(store, filter, add, &l, err));
     store_close(store);
     return good;
 }
 
+static bool read_option(void *ctx, int option, const char *value, struct error *err) {
+    struct history_filter *filter = ctx;
+    return option == OPTION_FROM ? listing_from(value, &filter->since, err)
+                                 : listing_to(value, &filter->until, err);
+}
+
 int cli_history(int argc, char **argv) {
-    static const struct option options[] = {STORE_LONG_OPTIONS, {0}};
-    static const struct store_command command = {"history", help, options, NULL, run_list};
-    return store_command_run(&command, NULL, argc, argv);
+    static const struct option options[] = {{"from", required_argument, NULL, OPTION_FROM},
+                                            {"to", required_argument, NULL, OPTION_TO},
+                                            STORE_LONG_OPTIONS,
+                                            {0}};
+    static const struct store_command command = {"history", help, options, read_option, run_list};
+    struct history_filter filter = {.limit = LIST_MAX};
+    return store_command_run(&command, &filter, argc, argv);
 }
 
 /* ---- at ---- */
@@ -105,15 +94,8 @@ struct found {
 
 static void show(const struct change *c, void *ctx) {
     struct found *f = ctx;
-    char time[CLOCK_TEXT_SIZE];
-    clock_format(c->at, time);
     f->any = true;
-    json_object(&f->w);
-    json_field_text(&f->w, "endpoint", c->endpoint);
-    json_field_text(&f->w, "since", time);
-    json_field_text(&f->w, "why", c->why);
-    add_raw(&f->w, "serving", c->after);
-    json_object_end(&f->w);
+    history_write_serving(c, &f->w);
 }
 
 static bool run_at(void *ctx, const struct store_option *o, char **words, int count, struct error *err) {

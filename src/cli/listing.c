@@ -1,5 +1,7 @@
 #include "cli/listing.h"
 
+#include "base/clock.h"
+
 enum { OUTPUT_MAX = 1 << 30 };
 
 void listing_begin(struct listing *l, const char *const *heads, unsigned columns, bool json) {
@@ -20,4 +22,22 @@ bool listing_end(struct listing *l, bool good) {
         buf_free(&l->table.text);
     buf_free(&l->text);
     return good;
+}
+
+static bool read_time(const char *text, const char *option, int64_t *out, struct error *err) {
+    return clock_parse(str_from(text), out) ||
+           fail(err, ERR_USAGE,
+                "%s is \"%.40s\"; expected a time in UTC, such as 2026-11-20T13:05:00Z, or a day", option,
+                text);
+}
+
+bool listing_from(const char *text, int64_t *since, struct error *err) {
+    return read_time(text, "--from", since, err);
+}
+
+bool listing_to(const char *text, int64_t *until, struct error *err) {
+    if (!read_time(text, "--to", until, err))
+        return false;
+    *until -= 1;
+    return true;
 }

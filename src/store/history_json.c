@@ -31,3 +31,14 @@ void history_write(const struct change *c, struct json_writer *w) {
     json_field_text(w, "hash", hash);
     json_object_end(w);
 }
+
+void history_write_serving(const struct change *c, struct json_writer *w) {
+    char time[CLOCK_TEXT_SIZE];
+    clock_format(c->at, time);
+    json_object(w);
+    json_field_text(w, "endpoint", c->endpoint);
+    json_field_text(w, "since", time);
+    json_field_text(w, "why", c->why);
+    write_json(w, "serving", c->after);
+    json_object_end(w);
+}

@@ -49,6 +49,24 @@ void alias_write(const struct alias *a, struct json_writer *w) {
     json_object_end(w);
 }
 
+void endpoint_difference_write(const char *option, yyjson_val *before, yyjson_val *after,
+                               struct json_writer *w) {
+    json_object(w);
+    json_field_text(w, "option", option);
+    json_key(w, "before");
+    json_value(w, before);
+    json_key(w, "after");
+    json_value(w, after);
+    json_object_end(w);
+}
+
+void endpoint_version_fields(const struct endpoint_version *v, struct json_writer *w) {
+    json_field_text(w, "endpoint", v->endpoint);
+    json_field_int(w, "version", v->version);
+    write_time(w, "created", v->created);
+    json_field_text(w, "hash", v->hash);
+}
+
 const char *dataset_kind_name(enum dataset_kind kind) {
     return kind == DATASET_TABLE ? "table" : "files";
 }

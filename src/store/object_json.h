@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "store/aliases.h"
 #include "store/datasets.h"
+#include "store/endpoint_versions.h"
 #include "store/evaluations.h"
 #include "store/keys.h"
 #include "store/prompts.h"
@@ -17,6 +18,11 @@ void key_write(const struct key_record *key, const char *text, struct json_write
 void version_fields(const struct version_record *r, struct json_writer *w);
 /* {"model","alias","endpoint","version","changed"}; endpoint null: the model's. */
 void alias_write(const struct alias *a, struct json_writer *w);
+/* {"option","before","after"}; null: it is not there. */
+void endpoint_difference_write(const char *option, yyjson_val *before, yyjson_val *after,
+                               struct json_writer *w);
+/* endpoint, version, created, hash */
+void endpoint_version_fields(const struct endpoint_version *v, struct json_writer *w);
 /* name, version, manifest, kind, rows, labels, bytes, source, created */
 void dataset_fields(const struct dataset_record *r, struct json_writer *w);
 const char *dataset_kind_name(enum dataset_kind kind); /* "table", "files" */

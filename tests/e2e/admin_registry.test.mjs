@@ -26,7 +26,7 @@ test('administration over HTTP', { timeout: 300_000 }, async (t) => {
   };
 
   await t.test('reviewers read all but keys, change nothing, and clients see none of it', async () => {
-    const reads = ['models', 'models/tickets', 'models/tickets@1/lineage', 'models/tickets/tags', 'datasets', 'suites', 'evaluations', 'prompts', 'history?endpoint=tickets', 'at?endpoint=tickets', 'rollouts'];
+    const reads = ['models', 'models/tickets', 'models/tickets@1/lineage', 'models/tickets/tags', 'datasets', 'suites', 'evaluations', 'prompts', 'history?endpoint=tickets', 'at?endpoint=tickets', 'rollouts', 'aliases', 'endpoints/tickets/versions', 'endpoints/tickets/versions/newest', 'endpoints/tickets/versions/1/diff'];
     for (const target of reads) {
       assert.equal(named(await server.get(`/v1/admin/${target}`)), '401 missing_api_key', target);
       assert.equal(named(await get(target, client)), '403 permission_denied', target);
@@ -41,6 +41,7 @@ test('administration over HTTP', { timeout: 300_000 }, async (t) => {
       ['keys', { client: 'x', role: 'admin' }],
       ['prompts', { text: promptText }],
       ['models/tickets/tags', { set: { a: 'b' } }],
+      ['aliases', { alias: 'live', version: 'tickets@1' }],
     ])
       for (const key of [client, reviewer])
         assert.equal(named(await post(target, body, key)), '403 permission_denied', target);
@@ -113,6 +114,63 @@ test('administration over HTTP', { timeout: 300_000 }, async (t) => {
       assert.equal(named(await get(target)), '404 not_found', target);
     for (const target of ['models/a@b', 'models/%2e%2e%2f', 'models?after=%40', 'models?limit=1001', 'history?before=x&endpoint=a', 'at', 'at?endpoint=tickets&time=noon'])
       assert.equal((await get(target)).status, 400, target);
+  });
+
+  await t.test('aliases, of the model and of an endpoint', async () => {
+    const remove = (target, key = admin) => server.request('DELETE', `/v1/admin/aliases/${target}`, { key });
+    const set = await post('aliases', { alias: 'live', version: 'tickets@1', why: 'known' });
+    assert.equal(set.status, 200, set.text);
+    const { changed, ...rest } = set.json;
+    assert.deepEqual(rest, { model: 'tickets', alias: 'live', endpoint: null, version: 'tickets@1' });
+    assert.match(changed, /Z$/);
+    assert.equal((await post('aliases', { alias: 'live', version: 'tickets', endpoint: 'tickets' })).json.version, 'tickets@2');
+    assert.deepEqual(await data('aliases?model=tickets'), await json('models', 'aliases', 'tickets', '--json', '--store', store));
+    const first = (await get('aliases?limit=1')).json;
+    assert.deepEqual([first.data[0].endpoint, first.has_more], [null, true]);
+    assert.deepEqual((await data('aliases?after=tickets@live')).map(({ endpoint, version }) => [endpoint, version]), [['tickets', 'tickets@2']]);
+    assert.equal((await data('aliases?endpoint=tickets')).length, 1);
+    const [row] = await data('history?endpoint=tickets&what=alias.set&limit=1');
+    assert.deepEqual([row.who, row.after.version, row.after.endpoint], ['the-admin', 'tickets@2', 'tickets']);
+    assert.equal(named(await remove('tickets@live?endpoint=tickets', reviewer)), '403 permission_denied');
+    assert.deepEqual((await remove('tickets@live?endpoint=tickets')).json, { model: 'tickets', alias: 'live', endpoint: 'tickets', removed: true });
+    assert.equal(named(await remove('tickets@live?endpoint=tickets')), '404 not_found');
+    assert.equal((await remove('tickets@live?why=done')).status, 200);
+    assert.deepEqual(await data('aliases'), []);
+    for (const [body, status] of [
+      [{ alias: 'live', version: 'tickets@9' }, 404],
+      [{ alias: 'live', version: 'tickets@lost' }, 404],
+      [{ alias: 'live', version: 'none' }, 404],
+      [{ alias: 'live', version: 'tickets@1', endpoint: 'none' }, 404],
+      [{ alias: 'Live', version: 'tickets@1' }, 400],
+      [{ alias: 'live', version: 'a b' }, 400],
+      [{ alias: 'live' }, 400],
+      [{ version: 'tickets@1' }, 400],
+      [{ alias: 7, version: 'tickets@1' }, 400],
+      [{ alias: 'live', version: 'tickets@1', endpoint: 'a b' }, 400],
+      [{ alias: 'live', version: 'tickets@1', why: 'x'.repeat(401) }, 400],
+      ['[]', 400],
+    ])
+      assert.equal((await post('aliases', body)).status, status, JSON.stringify(body));
+    for (const target of ['tickets', 'tickets@', '@live', 'tickets@Live', `${'x'.repeat(500)}@live`]) assert.equal((await remove(target)).status, 400, target);
+  });
+
+  await t.test('how an endpoint was configured', async () => {
+    const [{ version, hash }] = await data('endpoints/tickets/versions');
+    assert.deepEqual(await data('endpoints/tickets/versions'), await json('endpoints', 'list', 'tickets', '--json', '--store', store));
+    const one = (await get('endpoints/tickets/versions/newest')).json;
+    assert.deepEqual([one.endpoint, one.version, one.hash], ['tickets', version, hash]);
+    assert.deepEqual(one.configuration, await json('endpoints', 'show', 'tickets', '--store', store));
+    assert.deepEqual((await get(`endpoints/tickets/versions/${version}/diff`)).json, { endpoint: 'tickets', from: 1, to: 1, data: [], has_more: false });
+    await server.reload({ ...JSON.parse(fs.readFileSync(server.configPath, 'utf8')), endpoints: { tickets: { ...endpoints.tickets, accept_threshold: 0.7 } } });
+    await until('the second', async () => (await data('endpoints/tickets/versions')).length === 2);
+    const diff = (await get('endpoints/tickets/versions/newest/diff?from=1')).json;
+    assert.deepEqual(diff.data, [{ option: 'options.accept_threshold', before: null, after: 0.7 }]);
+    assert.deepEqual((await get('endpoints/tickets/versions/newest/diff')).json, diff);
+    assert.equal((await get('endpoints/tickets/versions?limit=1')).json.has_more, true);
+    assert.deepEqual((await data('endpoints/tickets/versions?after=tickets@2')).map((row) => row.version), [1]);
+    assert.deepEqual(await data('endpoints/none/versions'), []);
+    for (const target of ['tickets/versions/9', 'none/versions/1', 'tickets/versions/0', 'tickets/versions/x', 'tickets/versions/1/diff?from=9', 'a%2fb/versions'])
+      assert.equal(named(await get(`endpoints/${target}`)), '404 not_found', target);
   });
 
   await t.test('datasets as the command line has them', async () => {

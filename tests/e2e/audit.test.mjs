@@ -56,7 +56,21 @@ test('what is done is in the log, chained, and read by administrators only', { t
   const page = (await server.get('/v1/admin/audit?class=configuration&limit=2&before=4', { key: admin })).json;
   assert.deepEqual(page.data.map((row) => row.number), [3, 2]);
   assert.equal(page.has_more, true);
-  for (const [query, param] of [['class=x', 'class'], ['before=0', 'before'], ['limit=0', 'limit'], ['limit=1001', 'limit'], [`what=${'w'.repeat(300)}`, 'what']]) {
+  const middle = rows.find((row) => row.what === 'key.created'); // by a process of its own, after others
+  const ranged = async (query) => (await server.get(`/v1/admin/${query}`, { key: admin })).json.data.map((row) => row.number);
+  const later = rows.filter((row) => row.at >= middle.at).map((row) => row.number);
+  const earlier = rows.filter((row) => row.at < middle.at).map((row) => row.number);
+  assert.ok(later.length > 0 && earlier.length > 0);
+  assert.deepEqual((await ranged(`audit?limit=1000&from=${middle.at}`)).slice(-later.length), later);
+  assert.deepEqual(await ranged(`audit?to=${middle.at}`), earlier);
+  assert.deepEqual(await ranged(`audit?to=${middle.at}&before=${earlier[0]}`), earlier.slice(1));
+  assert.deepEqual(await ranged(`audit?from=${middle.at}&to=${middle.at}`), []);
+  assert.deepEqual(await ranged(`history?to=${middle.at}`), earlier);
+  const told = JSON.parse((await audit(store, 0, 'list', '--to', middle.at, '--json')).stdout).map((row) => row.number);
+  assert.deepEqual(told, earlier);
+  assert.match((await audit(store, 2, 'list', '--from', 'noon')).stderr, /--from is "noon"/);
+  assert.deepEqual((await ranged('audit?from=2020-01-01&to=2020-01-02')), []);
+  for (const [query, param] of [['from=noon', 'from'], ['to=1e9', 'to'], ['class=x', 'class'], ['before=0', 'before'], ['limit=0', 'limit'], ['limit=1001', 'limit'], [`what=${'w'.repeat(300)}`, 'what']]) {
     const refused = await server.get(`/v1/admin/audit?${query}`, { key: admin });
     assert.equal(refused.status, 400, query);
     assert.equal(refused.json.error.param, param);
