@@ -62,6 +62,11 @@ export async function farFromEndOf(unit, ms) {
 // What is to be done at the end of a test, last things first (t.after alone goes in the order of the calls).
 const endings = new WeakMap();
 export function atEnd(t, work) {
+  if (t.signal.aborted) {
+    // Its time was up meanwhile: what it began now nobody would end, and the file would wait for it for ever.
+    Promise.resolve().then(work).catch(() => {});
+    throw new Error('the test ended before this was begun');
+  }
   if (!endings.has(t)) {
     const list = [];
     endings.set(t, list);
