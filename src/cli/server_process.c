@@ -61,6 +61,7 @@ struct process {
     struct audit_watch *audit;
     struct key_uses *key_uses;
     int64_t forgotten;               /* how many were, when the caches were last cleared */
+    bool names_left;                 /* of those that were, perhaps, among the budgets */
     bool behind;                     /* the store holds what could not be taken up */
     int64_t follow_at, follow_pause; /* when it is tried again, monotonic */
     struct server *server;
@@ -158,8 +159,12 @@ static struct alert_retention alert_retention_of(const struct config_store *c) {
 
 static bool start_tracing(struct process *p, struct error *err) {
     const struct config_telemetry *c = &p->config->telemetry;
-    struct tracing_options options = {
-        .url = c->otlp, .header = c->header, .ca = c->ca, .version = PENSTOCK_VERSION};
+    struct tracing_options options = {.url = c->otlp,
+                                      .header = c->header,
+                                      .ca = c->ca,
+                                      .version = PENSTOCK_VERSION,
+                                      .format =
+                                          c->encoding == TELEMETRY_PROTOBUF ? &span_protobuf : &span_json};
     return !c->otlp || tracing_start(&p->tracing, &options, err);
 }
 
@@ -408,7 +413,8 @@ static bool same_store(const struct config_store *a, const struct config_store *
 }
 
 static bool same_telemetry(const struct config_telemetry *a, const struct config_telemetry *b) {
-    return same_text(a->otlp, b->otlp) && same_text(a->header, b->header) && same_text(a->ca, b->ca);
+    return same_text(a->otlp, b->otlp) && same_text(a->header, b->header) && same_text(a->ca, b->ca) &&
+           a->encoding == b->encoding;
 }
 
 /* Options that only a restart can change; names the first that differs, or NULL. */
@@ -421,7 +427,7 @@ static const char *needs_restart(const struct config *a, const struct config *b)
         {same_limits(&a->server, &b->server), "a limit or timeout of server"},
         {!a->server.tls.certificate == !b->server.tls.certificate, "server.tls"},
         {same_store(&a->store, &b->store), "store"},
-        {same_telemetry(&a->telemetry, &b->telemetry), "telemetry.otlp, header or ca"},
+        {same_telemetry(&a->telemetry, &b->telemetry), "telemetry.otlp, header, ca or encoding"},
         {same_text(a->scan.clamd, b->scan.clamd), "scan.clamd"},
         {memcmp(&a->parser, &b->parser, sizeof a->parser) == 0, "parser"},
         {accepts_files(a) == accepts_files(b), "whether any endpoint accepts files"},
@@ -520,6 +526,7 @@ static void clear_caches(struct process *p) {
     if (forgotten == p->forgotten)
         return;
     p->forgotten = forgotten;
+    p->names_left = true;
     if (p->cache)
         exact_cache_clear(p->cache);
     if (p->semantic)
@@ -542,6 +549,15 @@ static void follow(struct process *p, bool changed) {
     clear_caches(p);
 }
 
+static void clear_names(struct process *p) {
+    static _Atomic int64_t said;
+    struct error err;
+    if (p->names_left && !budget_forget(p->budget, p->store, &p->names_left, &err) &&
+        log_is_due(&said, clock_monotonic(), 60 * NS_PER_SECOND))
+        log_event(LOG_WARN, "forget.names", "Names of who was forgotten stay among the budgets for now. %s",
+                  err.message);
+}
+
 /* Rollouts go on; then keys, versions and rollouts that these or the command line wrote. */
 static void watch(uv_timer_t *timer) {
     struct process *p = timer->data;
@@ -551,6 +567,7 @@ static void watch(uv_timer_t *timer) {
     review_driver_tick(p->reviews, s);
     snapshot_unref(s);
     follow(p, store_changed(p->store) || rolled);
+    clear_names(p);
     audit(p);
     s = engine_snapshot(p->engine);
     monitoring_tick(p->monitoring, s);

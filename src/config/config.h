@@ -51,12 +51,15 @@ struct config_log {
     bool requests; /* one line per request */
 };
 
+enum telemetry_encoding { TELEMETRY_JSON, TELEMETRY_PROTOBUF };
+
 /* Traces, as OTLP over HTTP. */
 struct config_telemetry {
     const char *otlp;   /* the collector's URL; NULL: none */
     const char *header; /* secret: "name: value"; NULL: none */
     const char *ca;     /* PEM file of authorities; NULL: the system's */
-    double sample;      /* share of the requests without a caller's trace, 0..1 */
+    enum telemetry_encoding encoding;
+    double sample; /* share of the requests without a caller's trace, 0..1 */
 };
 
 struct config_auth {

@@ -47,7 +47,7 @@ static void learn(const struct chat *c, const struct asking *a) {
         token_calibrate(&experience->counted, c->counted, told);
 }
 
-static void note(struct chat *c, const struct asking *a, enum failure failure) {
+void chat_note_call(struct chat *c, const struct asking *a, enum failure failure, enum call_purpose purpose) {
     const struct attempt *t = &a->attempt;
     if (c->note_count == EVENT_CALLS_MAX)
         return;
@@ -56,12 +56,14 @@ static void note(struct chat *c, const struct asking *a, enum failure failure) {
                                  .started_ns = t->started_ns,
                                  .ended_ns = t->ended_ns,
                                  .failure = failure,
+                                 .purpose = purpose,
                                  .attempt = a->calls,
                                  .status = t->call.status};
     trace_parent_span(t->traceparent, n->span);
 }
 
-void chat_call_ended(struct chat *c, const struct asking *a, enum failure failure) {
+void chat_call_ended(struct chat *c, const struct asking *a, enum failure failure,
+                     enum call_purpose purpose) {
     struct chat_spending *s = &c->spent;
     const struct attempt *t = &a->attempt;
     if (--s->open == 0)
@@ -69,7 +71,7 @@ void chat_call_ended(struct chat *c, const struct asking *a, enum failure failur
     if (failure == FAILURE_NONE || t->said || t->facts.usage.output != TOKENS_UNKNOWN)
         chat_bill(c, a->remote->price, &t->facts.usage);
     learn(c, a);
-    note(c, a, failure);
+    chat_note_call(c, a, failure, purpose);
 }
 
 bool chat_needs_prompt(const struct chat_request *in, const struct prompt *prompt) {

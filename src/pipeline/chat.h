@@ -54,6 +54,7 @@ struct chat_call_note {
     const struct remote_model *remote;
     int64_t started_ns, ended_ns;
     enum failure failure;
+    enum call_purpose purpose;
     unsigned attempt;
     int status;
     unsigned char span[SPAN_ID_SIZE];
@@ -107,7 +108,9 @@ static inline const struct candidate *chat_candidate(const struct chat *c) {
 /* Every call that is made for the request, questions on the side included: an asking's on_call and on_called.
  * What an answer cost is billed, and what a stream did that broke; a refusal costs nothing. */
 void chat_call_begins(struct chat *c);
-void chat_call_ended(struct chat *c, const struct asking *a, enum failure failure);
+void chat_call_ended(struct chat *c, const struct asking *a, enum failure failure, enum call_purpose purpose);
+/* The last part of it alone: for the record and the trace. */
+void chat_note_call(struct chat *c, const struct asking *a, enum failure failure, enum call_purpose purpose);
 /* Adds one call's to the sum. `price` NULL: unknown. */
 void chat_bill(struct chat *c, const struct price *price, const struct chat_usage *usage);
 

@@ -100,7 +100,7 @@ static void on_call(struct asking *a) {
 
 static void on_called(struct asking *a, enum failure failure) {
     struct request *r = a->asker;
-    chat_call_ended(r->chat, a, failure);
+    chat_call_ended(r->chat, a, failure, CALL_SUMMARY);
 }
 
 /* Nobody asked for a stream. */

@@ -81,6 +81,7 @@ static void on_call(struct asking *a) {}
 
 static void on_called(struct asking *a, enum failure failure) {
     struct request *r = a->asker;
+    chat_note_call(r->chat, a, failure, CALL_VECTOR);
     if (failure == FAILURE_NONE)
         chat_bill_aside(r->chat, a->remote->price, &a->attempt.facts.usage,
                         tokens_of_bytes((int64_t)r->chat->question.n));

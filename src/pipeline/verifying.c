@@ -105,7 +105,7 @@ static void on_call(struct asking *a) {
 
 static void on_called(struct asking *a, enum failure failure) {
     struct verifying *v = a->asker;
-    chat_call_ended(v->chat, a, failure);
+    chat_call_ended(v->chat, a, failure, sample_of(a) == v->repairing ? CALL_REPAIR : CALL_SAMPLE);
 }
 
 static void on_output(struct asking *a, struct str bytes) {

@@ -136,7 +136,13 @@ uint16_t *event_add_bins(struct event *e, size_t count) {
 }
 
 bool event_tells_calls(const struct event *e) {
-    return e->call_count > 1 || (e->call_count == 1 && !str_eq(e->calls[0].outcome, STR("none")));
+    unsigned answering = 0;
+    for (unsigned i = 0; i < e->call_count; i++) {
+        answering += e->calls[i].purpose != CALL_VECTOR;
+        if (!str_eq(e->calls[i].outcome, STR("none")))
+            return true;
+    }
+    return answering > 1;
 }
 
 void event_add_stage(struct event *e, const char *name, uint32_t us) {
@@ -146,4 +152,9 @@ void event_add_stage(struct event *e, const char *name, uint32_t us) {
     }
     e->stages[e->stage_count].name = name;
     e->stages[e->stage_count++].us = us;
+}
+
+const char *call_purpose_name(enum call_purpose purpose) {
+    static const char *const names[] = {"answer", "hedge", "vector", "summary", "sample", "repair"};
+    return names[purpose];
 }

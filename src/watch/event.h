@@ -56,13 +56,18 @@ struct event_language {
     uint32_t first_token_us;          /* from arrival to the first byte of the reply; 0: none came */
 };
 
+/* What a call to an upstream was made for. */
+enum call_purpose { CALL_ANSWER, CALL_HEDGE, CALL_VECTOR, CALL_SUMMARY, CALL_SAMPLE, CALL_REPAIR };
+const char *call_purpose_name(enum call_purpose purpose); /* "answer", … */
+
 /* One call to an upstream. */
 struct event_call {
     struct str model;   /* "main/gpt-4o"; a view */
     struct str outcome; /* "none": it answered; else how it failed (traffic/failure.h); a view */
     uint32_t start_us, us;
-    uint16_t status;  /* of HTTP; 0: no answer came */
-    uint16_t attempt; /* at this upstream, from 1 */
+    uint16_t status;           /* of HTTP; 0: no answer came */
+    uint16_t attempt;          /* at this upstream, from 1 */
+    enum call_purpose purpose; /* not kept in records */
     unsigned char
         span[SPAN_ID_SIZE]; /* as it was told the upstream; zeros: it was not. Not kept in records */
 };
@@ -172,7 +177,8 @@ void event_take_soon(struct event_spares *spares);
 /* Instead of event_free, for the thread that gives back. */
 void event_give_back(struct event *e);
 
-/* Is there more to say of its calls than their number and time: several, or one that failed? */
+/* Is there more to say of its calls than their number and time: several (a vector aside), or one that failed?
+ */
 bool event_tells_calls(const struct event *e);
 
 /* NULL when memory is out. `room`: bytes for event_keep. Everything is empty, confidences none, the

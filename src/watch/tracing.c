@@ -5,7 +5,7 @@
 #include "base/ids.h"
 #include "base/log.h"
 #include "net/outgoing.h"
-#include "watch/span_json.h"
+#include "watch/spans.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -27,7 +27,8 @@ enum {
 
 struct tracing {
     char *url, *header, *ca;
-    char head[1024]; /* of each message, up to its spans */
+    const struct span_format *format;
+    char *version, instance[ID_SIZE];
     struct outgoing *outgoing;
     pthread_t thread;
 
@@ -42,7 +43,7 @@ struct tracing {
 
     struct buf scratch; /* the adding thread's */
     /* the sending thread's */
-    struct buf message;
+    struct buf taken, message;
     unsigned message_spans;
     struct outgoing_answer answer;
     bool answered;
@@ -53,7 +54,7 @@ struct tracing {
 
 void tracing_add(struct tracing *t, const struct event *e) {
     buf_clear(&t->scratch);
-    unsigned spans = span_json_add(e, &t->scratch);
+    unsigned spans = spans_add(e, t->format, &t->scratch);
     bool room = !t->scratch.failed;
     t->scratch.failed = false;
     pthread_mutex_lock(&t->lock);
@@ -61,7 +62,7 @@ void tracing_add(struct tracing *t, const struct event *e) {
         room && t->waiting.n + t->scratch.n + 1 <= BUFFER_MAX && buf_reserve(&t->waiting, t->scratch.n + 1);
     if (room) {
         if (t->waiting.n > 0)
-            buf_add_char(&t->waiting, ',');
+            buf_add_str(&t->waiting, t->format->separator);
         buf_add_str(&t->waiting, buf_str(&t->scratch));
         t->waiting_spans += spans;
     }
@@ -96,26 +97,28 @@ static bool is_stopping(struct tracing *t) {
     return stopping;
 }
 
-/* Waits for enough, for a second, or for the end; takes what there is. */
+/* Waits for enough, for a second, or for the end; takes what there is. The buffers change places, so that the
+ * message is made outside the lock. */
 static bool take_batch(struct tracing *t) {
     struct timespec until;
-    static const char tail[] = "]}]}]}";
     deadline_in(PERIOD_MS, &until);
-    buf_clear(&t->message);
-    buf_add_str(&t->message, str_from(t->head));
+    buf_clear(&t->taken);
     pthread_mutex_lock(&t->lock);
     while (!t->stopping && t->waiting.n < BATCH_ENOUGH &&
            pthread_cond_timedwait(&t->filled, &t->lock, &until) == 0)
         continue;
-    bool any = t->waiting.n > 0;
+    struct buf taken = t->waiting;
+    t->waiting = t->taken;
+    t->taken = taken;
     t->message_spans = t->waiting_spans;
-    buf_add_str(&t->message, buf_str(&t->waiting));
-    buf_clear(&t->waiting);
     t->waiting_spans = 0;
     pthread_mutex_unlock(&t->lock);
-    buf_add_str(&t->message, (struct str){tail, sizeof tail - 1});
+    if (t->taken.n == 0)
+        return false;
+    buf_clear(&t->message);
+    t->format->message(&(struct span_source){t->version, t->instance}, buf_str(&t->taken), &t->message);
     if (!t->message.failed)
-        return any;
+        return true;
     t->message.failed = false;
     atomic_fetch_add(&t->dropped, t->message_spans);
     return false;
@@ -129,7 +132,8 @@ static void done(void *ctx, const struct outgoing_answer *answer) {
 
 /* False: it never began. */
 static bool send_once(struct tracing *t, uint32_t total_ms) {
-    const char *const headers[] = {"content-type: application/json", t->header, NULL};
+    char type[64];
+    const char *const headers[] = {type, t->header, NULL};
     struct outgoing_call call = {.url = t->url,
                                  .headers = headers,
                                  .body = buf_str(&t->message),
@@ -137,6 +141,7 @@ static bool send_once(struct tracing *t, uint32_t total_ms) {
                                  .connect_ms = CONNECT_MS < total_ms ? CONNECT_MS : total_ms,
                                  .total_ms = total_ms};
     struct error err;
+    snprintf(type, sizeof type, "content-type: %s", t->format->content_type);
     t->answered = false;
     t->answer = (struct outgoing_answer){0};
     if (!outgoing_start(t->outgoing, &call, done, t, &err)) {
@@ -206,30 +211,20 @@ static void *run(void *arg) {
 
 /* ---- beginning and end ---- */
 
-static void write_head(struct tracing *t, const char *version) {
-    char instance[ID_SIZE];
-    id_make(clock_wall(), instance);
-    snprintf(t->head, sizeof t->head,
-             "{\"resourceSpans\":[{\"resource\":{\"attributes\":["
-             "{\"key\":\"service.name\",\"value\":{\"stringValue\":\"penstock\"}},"
-             "{\"key\":\"service.version\",\"value\":{\"stringValue\":\"%s\"}},"
-             "{\"key\":\"service.instance.id\",\"value\":{\"stringValue\":\"%s\"}}]},"
-             "\"scopeSpans\":[{\"scope\":{\"name\":\"penstock\",\"version\":\"%s\"},\"spans\":[",
-             version, instance, version);
-}
-
 static void tracing_free(struct tracing *t) {
     if (!t)
         return;
     outgoing_free(t->outgoing);
     buf_free(&t->waiting);
     buf_free(&t->scratch);
+    buf_free(&t->taken);
     buf_free(&t->message);
     if (t->header)
         explicit_bzero(t->header, strlen(t->header));
     free(t->url);
     free(t->header);
     free(t->ca);
+    free(t->version);
     free(t);
 }
 
@@ -251,15 +246,17 @@ bool tracing_start(struct tracing **out, const struct tracing_options *options, 
     struct tracing *t = calloc(1, sizeof *t);
     bool good = t != NULL;
     if (good) {
-        t->waiting = t->scratch = BUF_INIT(BUFFER_MAX);
+        t->waiting = t->taken = t->scratch = BUF_INIT(BUFFER_MAX);
         t->message = BUF_INIT(BUFFER_MAX + 4096);
         t->url = copy(options->url);
         t->header = copy(options->header);
         t->ca = copy(options->ca);
         t->outgoing = outgoing_new();
-        write_head(t, options->version);
-        good = t->url && !t->header == !options->header && !t->ca == !options->ca && t->outgoing &&
-               start_thread(t);
+        t->version = copy(options->version);
+        t->format = options->format;
+        id_make(clock_wall(), t->instance);
+        good = t->url && t->version && !t->header == !options->header && !t->ca == !options->ca &&
+               t->outgoing && start_thread(t);
     }
     if (!good) {
         tracing_free(t);

@@ -1,11 +1,12 @@
 /* Traces for a collector: spans go into a buffer of some megabytes, from where a thread of its own sends them
- * about once a second, as OTLP over HTTP in JSON. Nobody waits: what finds the buffer full is dropped and
+ * about once a second, as OTLP over HTTP. Nobody waits: what finds the buffer full is dropped and
  * counted. What the collector answers with 429, 502, 503 or 504, or does not answer, is sent again a few
  * times, as OTLP wants it; what it refuses is dropped. Each function says its threads. */
 #pragma once
 
 #include "base/error.h"
 #include "watch/event.h"
+#include "watch/span_format.h"
 
 struct tracing;
 
@@ -14,6 +15,7 @@ struct tracing_options {
     const char *header;  /* "name: value", or NULL */
     const char *ca;      /* or NULL */
     const char *version; /* of the program */
+    const struct span_format *format;
 };
 
 /* Starts the thread; the texts are copied. Main thread. */

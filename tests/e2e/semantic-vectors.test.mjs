@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { user } from './chats.mjs';
+import { collector } from './collector.mjs';
 import { embedder, pairs, question } from './embedder.mjs';
 import { command, createKey, folder, serve, until } from './penstock.mjs';
 import { upstream } from './upstream.mjs';
@@ -85,10 +86,11 @@ test('vectors of another model', { timeout: 1_800_000 }, async (t) => {
     mismatched: chat({ semantic_cache: 'faq' }),
     renamed: chat(vectors('vectors', { model: 'large' })),
   };
-  const served = { auth: { required: true }, upstreams, pricing: { models: prices }, endpoints, limits: { rate: 100000 } };
+  const traces = await collector(t);
+  const served = { telemetry: { otlp: traces.url, sample: '0%' }, auth: { required: true }, upstreams, pricing: { models: prices }, endpoints, limits: { rate: 100000 } };
   const server = await serve(t, served, { store });
-  const send = (content, { key = one, model: endpoint = 'faq', ...rest } = {}) =>
-    server.request('POST', '/v1/chat/completions', { key, check: false, agent: false, body: { model: endpoint, temperature: 0, messages: user(content), ...rest } });
+  const send = (content, { key = one, model: endpoint = 'faq', headers, ...rest } = {}) =>
+    server.request('POST', '/v1/chat/completions', { key, headers, check: false, agent: false, body: { model: endpoint, temperature: 0, messages: user(content), ...rest } });
   const ask = async (content, options) => {
     const reply = await send(content, options);
     assert.equal(reply.status, 200, reply.text);
@@ -155,6 +157,27 @@ test('vectors of another model', { timeout: 1_800_000 }, async (t) => {
     assert.equal(after.fetched - before.fetched, 2);
     const line = await server.logged('semantic_cache.vector');
     assert.match(line.message, /^Endpoint "faq" goes without its semantic cache: Upstream "vectors"/);
+  });
+
+  await t.test('the call for a vector is a span of its own', async () => {
+    const traceOf = async (id, mode, content) => {
+      model.mode = mode;
+      model.asked.length = 0;
+      await send(content, { headers: { traceparent: `00-${id}-${'cd'.repeat(8)}-01` } });
+      const mine = () => traces.spans.filter((span) => span.traceId === id);
+      const request = await until('the spans', () => mine().find((span) => span.kind === 2));
+      const calls = mine().filter((span) => span.kind === 3);
+      assert.ok(calls.every((span) => span.parentSpanId === request.spanId));
+      const vectors = calls.filter(({ at }) => at['penstock.call'] === 'vector');
+      assert.deepEqual(model.asked.map(({ headers }) => headers.traceparent), vectors.map(({ spanId }) => `00-${id}-${spanId}-01`));
+      return calls.map(({ name, at }) => [name, at['penstock.call'], at['penstock.upstream'], at['error.type'] ?? 'good'].join(' '));
+    };
+    assert.deepEqual(await traceOf('ab'.repeat(16), 'good', question(1, 2, 3)), ['embeddings small vector vectors good', 'chat ok answer main good']);
+    assert.deepEqual(await traceOf('ba'.repeat(16), 'good', question(1, 2, 9)), ['embeddings small vector vectors good']);
+    const failed = await traceOf('bc'.repeat(16), 'error500', question(2, 1, 3));
+    assert.ok(failed.length > 1 && failed.slice(0, -1).every((call) => call === 'embeddings small vector vectors server'), failed);
+    assert.equal(failed.at(-1), 'chat ok answer main good');
+    model.mode = 'good';
   });
 
   await t.test('dimensions that are not the tuning\'s are refused and named', async () => {

@@ -1,79 +1,12 @@
-// Traces as OTLP over HTTP, received by a collector that knows the published JSON mapping: the shape of every span, whose
-// child each is, who decides what is traced, and that a collector that is ill costs no request anything.
+// Traces as OTLP over HTTP, received by a collector that knows both published encodings: the shape of every span, whose child
+// each is, who decides what is traced, and that a collector that is ill costs no request anything.
 import assert from 'node:assert/strict';
-import http from 'node:http';
 import test from 'node:test';
-import { start, recordOf } from './chats.mjs';
-import { atEnd, command, folder, serve, sleep, storeWithModels, until } from './penstock.mjs';
+import { start, recordOf, user } from './chats.mjs';
+import { collector } from './collector.mjs';
+import { command, folder, serve, sleep, storeWithModels, until } from './penstock.mjs';
 import { billingText } from './samples.mjs';
 
-const hex = (n) => new RegExp(`^(?!0+$)[0-9a-f]{${n}}$`);
-const nanos = /^[1-9]\d{18}$/;
-
-// https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding: IDs are hexadecimal, 64 bits are decimal texts,
-// enumerations are numbers, keys lowerCamelCase; and nothing that the messages do not have.
-function checkAttributes(list) {
-  const keys = new Set();
-  for (const { key, value, ...rest } of list) {
-    assert.deepEqual(rest, {});
-    assert.ok(!keys.has(key), `${key} stands there twice`);
-    keys.add(key);
-    const [[type, content], ...more] = Object.entries(value);
-    assert.deepEqual(more, []);
-    if (type === 'stringValue') assert.equal(typeof content, 'string');
-    else if (type === 'intValue') assert.match(content, /^-?\d+$/);
-    else if (type === 'doubleValue') assert.equal(typeof content, 'number');
-    else assert.fail(`${key} is a ${type}`);
-  }
-}
-function checkSpan(span) {
-  const { traceId, spanId, parentSpanId, name, kind, startTimeUnixNano, endTimeUnixNano, attributes, status, ...rest } = span;
-  assert.deepEqual(rest, {});
-  assert.match(traceId, hex(32));
-  assert.match(spanId, hex(16));
-  if (parentSpanId !== undefined) assert.match(parentSpanId, hex(16));
-  assert.ok(name.length > 0);
-  assert.ok([1, 2, 3].includes(kind));
-  assert.match(startTimeUnixNano, nanos);
-  assert.match(endTimeUnixNano, nanos);
-  assert.ok(BigInt(endTimeUnixNano) >= BigInt(startTimeUnixNano));
-  checkAttributes(attributes);
-  if (status) assert.deepEqual(Object.keys(status).sort(), ['code', 'message']);
-  if (status) assert.equal(status.code, 2);
-  return { ...span, at: Object.fromEntries(attributes.map(({ key, value }) => [key, Object.values(value)[0]])) };
-}
-
-// `answer(response, number of the message)` replies, or does not.
-async function collector(t, answer = (response) => response.writeHead(200, { 'content-type': 'application/json' }).end('{}')) {
-  const got = { spans: [], messages: 0, headers: [] };
-  const server = http.createServer((request, response) => {
-    const chunks = [];
-    request.on('data', (chunk) => chunks.push(chunk));
-    request.on('end', () => {
-      got.messages++;
-      got.headers.push(request.headers);
-      const body = JSON.parse(Buffer.concat(chunks));
-      assert.deepEqual(Object.keys(body), ['resourceSpans']);
-      for (const { resource, scopeSpans } of body.resourceSpans) {
-        checkAttributes(resource.attributes);
-        assert.equal(resource.attributes[0].key, 'service.name');
-        for (const { scope, spans } of scopeSpans) {
-          assert.equal(scope.name, 'penstock');
-          const checked = spans.map(checkSpan);
-          answer(response, got.messages);
-          if (response.statusCode === 200) got.spans.push(...checked);
-        }
-      }
-    });
-  });
-  await new Promise((listening) => server.listen(0, '127.0.0.1', listening));
-  atEnd(t, () => {
-    server.closeAllConnections();
-    server.close();
-  });
-  got.url = `http://127.0.0.1:${server.address().port}/v1/traces`;
-  return got;
-}
 const trace = 'ab'.repeat(16), caller = 'cd'.repeat(8);
 const parent = (sampled, id = trace) => ({ traceparent: `00-${id}-${caller}-0${sampled}` });
 const metric = async (server, name) => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec((await server.get('/metrics')).text)[1]);
@@ -120,6 +53,42 @@ test('a chat that was retried, as spans', { timeout: 300_000 }, async (t) => {
   const line = await server.logged('request', (one) => one.request_id === id);
   assert.equal(line.trace_id, trace);
   assert.match((await command(['requests', 'show', id, '-c', server.configPath], { env: { OTLP_HEADER: process.env.OTLP_HEADER } })).stdout, /calls .*main\/error500, attempt 1, .*server \(500\)\n.*attempt 2/);
+});
+
+test('a hedge and a summary, in protobuf', { timeout: 300_000 }, async (t) => {
+  const got = await collector(t);
+  const turns = Array.from({ length: 40 }, (_, i) => [...user(`Question ${i}: ${'what about it? '.repeat(4)}`), { role: 'assistant', content: `Answer ${i}.` }]).flat();
+  const chat = (model, more) => ({ kind: 'chat', cache: false, rollout: [{ upstream: 'main', model }], ...more });
+  const { up, ask } = await start(t, {
+    telemetry: { otlp: got.url, sample: '0%', encoding: 'protobuf' },
+    upstreamMore: { first_byte_timeout: '20s', idle_timeout: '20s' },
+    more: {
+      scribe: chat('crlf'),
+      summarised: chat('ok', { context: { window: 400, on_limit: 'summarise', summarise_with: 'scribe' } }),
+      hedged: chat('hang+ok', { hedge: '99%' }),
+    },
+  });
+  let asked = 0;
+  // The calls of one request in the order in which they began, by their purpose.
+  const callsOf = async (endpoint, rest) => {
+    const id = (++asked).toString(16).padStart(32, '0');
+    up.asked.length = 0;
+    const reply = await ask(endpoint, rest, { headers: parent(1, id) });
+    assert.equal(reply.status, 200, reply.text);
+    const mine = () => got.spans.filter((span) => span.traceId === id);
+    const request = await until('the spans', () => mine().find((span) => span.kind === 2));
+    assert.equal(request.parentSpanId, caller);
+    assert.ok(mine().every((span) => span === request || span.parentSpanId === request.spanId));
+    const calls = mine().filter((span) => span.kind === 3).sort((a, b) => (BigInt(a.startTimeUnixNano) < BigInt(b.startTimeUnixNano) ? -1 : 1));
+    const told = up.asked.map(({ headers }) => headers.traceparent).sort();
+    assert.deepEqual(told, calls.map(({ spanId }) => `00-${id}-${spanId}-01`).sort(), 'each is the one that the upstream was told');
+    return calls.map(({ at }) => [at['penstock.call'], at['gen_ai.request.model'], at['error.type'] ?? null].join(' ').trim());
+  };
+  for (let i = 0; i < 25; i++) assert.equal((await ask('assistant')).status, 200); // what is late shows after 20
+  assert.deepEqual(await callsOf('assistant', {}), ['answer ok']);
+  assert.deepEqual(await callsOf('summarised', { messages: [...turns, ...user('The last question?')] }), ['summary crlf', 'answer ok']);
+  assert.deepEqual(await callsOf('hedged', {}), ['answer hang+ok cancelled', 'hedge hang+ok']);
+  assert.equal(got.headers[0]['content-type'], 'application/x-protobuf');
 });
 
 test('who decides what is traced', { timeout: 300_000 }, async (t) => {

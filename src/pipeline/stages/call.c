@@ -95,7 +95,8 @@ static void on_call(struct asking *a) {
 }
 
 static void on_called(struct asking *a, enum failure failure) {
-    chat_call_ended(chat_of(a), a, failure);
+    struct chat *c = chat_of(a);
+    chat_call_ended(c, a, failure, lane_of(a) == c->lanes[0] ? CALL_ANSWER : CALL_HEDGE);
 }
 
 static void on_output(struct asking *a, struct str bytes) {

@@ -151,7 +151,8 @@ static void add_calls(const struct request *r, struct event *e) {
                                     .start_us = us_of(n->started_ns - r->started_ns),
                                     .us = us_of(n->ended_ns - n->started_ns),
                                     .status = (uint16_t)n->status,
-                                    .attempt = (uint16_t)n->attempt};
+                                    .attempt = (uint16_t)n->attempt,
+                                    .purpose = n->purpose};
         memcpy(call->span, n->span, SPAN_ID_SIZE);
     }
 }

@@ -3,7 +3,7 @@
 #include "store/audit.h"
 #include "store/sql.h"
 #include "watch/forget.h"
-#include "watch/span_json.h"
+#include "watch/spans.h"
 
 #include "../../unit/store/folder.h"
 #include "../../unit/unit.h"

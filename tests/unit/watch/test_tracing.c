@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
-#include "watch/span_json.h"
+#include "watch/spans.h"
 #include "watch/tracing.h"
 
 #include <stdio.h>
@@ -54,8 +54,8 @@ static void an_event_is_its_spans(void **state) {
     struct event *e = make_event();
     AUTO_BUF spans = BUF_INIT(65536);
     AUTO_BUF list = BUF_INIT(65536);
-    assert_int_equal(span_json_add(e, &spans), 4);
-    assert_int_equal(span_json_add(e, &spans), 4);
+    assert_int_equal(spans_add(e, &span_json, &spans), 4);
+    assert_int_equal(spans_add(e, &span_json, &spans), 4);
     buf_add_str(&list, STR("["));
     buf_add_str(&list, buf_str(&spans));
     buf_add_str(&list, STR("]"));
@@ -80,15 +80,47 @@ static void an_event_is_its_spans(void **state) {
     assert_string_equal(attribute(call, "penstock.upstream"), "main");
     assert_string_equal(attribute(call, "http.request.resend_count"), "1");
     assert_string_equal(attribute(call, "error.type"), "server");
+    assert_string_equal(attribute(call, "penstock.call"), "answer");
     assert_string_not_equal(text_of(call, "spanId"), "0000000000000000");
     yyjson_doc_free(doc);
     event_free(e);
 }
 
+/* The same story in protobuf: bytes written out by hand, after the field numbers of span_format.h. */
+static void a_span_in_protobuf(void **state) {
+    static const unsigned char trace[TRACE_ID_SIZE] = {1}, id[SPAN_ID_SIZE] = {2}, parent[SPAN_ID_SIZE] = {3};
+    static const char expected[] =
+        "\x0a\x10\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"           /* trace_id */
+        "\x12\x08\x02\0\0\0\0\0\0\0\x22\x08\x03\0\0\0\0\0\0\0" /* span_id, parent */
+        "\x2a\x04name\x30\x03"                                 /* name, kind */
+        "\x39\x01\0\0\0\0\0\0\0\x41\0\x01\0\0\0\0\0\0";        /* start, end */
+    const struct span_head head = {trace, id, parent, "name", SPAN_CLIENT, 1, 256};
+    AUTO_BUF out = BUF_INIT(4096);
+    struct span_writer w = {.out = &out};
+    span_protobuf.begin(&w, &head);
+    span_protobuf.text(&w, "t", STR("x"));
+    span_protobuf.number(&w, "n", 300);
+    span_protobuf.number(&w, "m", -1);
+    span_protobuf.real(&w, "r", 0.5);
+    span_protobuf.end(&w, true, STR("why"));
+    assert_false(out.failed);
+    assert_int_equal(out.p[0], 0x12); /* of ScopeSpans: spans */
+    assert_memory_equal(out.p + 2, expected, sizeof expected - 1);
+    assert_int_equal((unsigned char)out.p[1], out.n - 2);
+    static const char rest[] =
+        "\x4a\x08\x0a\x01t\x12\x03\x0a\x01x"                                    /* string_value */
+        "\x4a\x08\x0a\x01n\x12\x03\x18\xac\x02"                                 /* int_value 300 */
+        "\x4a\x10\x0a\x01m\x12\x0b\x18\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01" /* -1 */
+        "\x4a\x0e\x0a\x01r\x12\x09\x21\0\0\0\0\0\0\xe0\x3f"                     /* double 0.5 */
+        "\x7a\x07\x12\x03why\x18\x02";                                          /* status */
+    assert_int_equal(out.n, 2 + sizeof expected - 1 + sizeof rest - 1);
+    assert_memory_equal(out.p + 2 + sizeof expected - 1, rest, sizeof rest - 1);
+}
+
 static struct tracing *start(void) {
     struct tracing *t;
     struct tracing_options options = {
-        .url = "http://127.0.0.1:1/v1/traces", .header = "a: b", .version = "1"};
+        .url = "http://127.0.0.1:1/v1/traces", .header = "a: b", .version = "1", .format = &span_json};
     if (!tracing_start(&t, &options, &err))
         fail_msg("%s", err.message);
     return t;
@@ -130,6 +162,7 @@ static void traces_begin_by_share(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_span_in_protobuf),
         cmocka_unit_test(an_event_is_its_spans),
         cmocka_unit_test(what_cannot_be_sent_is_counted),
         cmocka_unit_test(traces_begin_by_share),
