@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "cli/store_option.h"
 #include "store/presence.h"
+#include "store/spend_journal.h"
 #include "watch/forget.h"
 #include "watch/retention.h"
 
@@ -105,10 +106,21 @@ static bool see_to_it(struct store *store, struct str id, struct buf *out, struc
                         "it is");
 }
 
+/* Where no server runs: amounts that one left in its journal are rows, too. */
+static bool settle_left(struct store *store, struct error *err) {
+    int fd = -1;
+    if (!presence_exclude(store_folder(store), &fd, err))
+        return false;
+    bool good = fd < 0 || spend_journal_settle_left(store, err);
+    if (fd >= 0)
+        close(fd);
+    return good;
+}
+
 static bool forget(const struct forget_command *c, bool json, struct store *store, struct error *err) {
     AUTO_BUF out = BUF_INIT(OUTPUT_MAX);
     char id[64];
-    if (!forget_ask(store, &c->wish, &out, err))
+    if (!settle_left(store, err) || !forget_ask(store, &c->wish, &out, err))
         return false;
     yyjson_doc *doc = json_parse(buf_str(&out), err);
     str_put(json_str_of(yyjson_obj_get(yyjson_doc_get_root(doc), "id")), id, sizeof id);

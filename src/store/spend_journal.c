@@ -202,6 +202,11 @@ static bool recover_others(struct store *s, unsigned from, uint64_t *recovered, 
     return true;
 }
 
+bool spend_journal_settle_left(struct store *s, struct error *err) {
+    uint64_t recovered = 0;
+    return recover_others(s, 0, &recovered, err);
+}
+
 /* ---- making ---- */
 
 static bool make_file(struct spend_journal *j, uint32_t slots, uint32_t accounts, struct error *err) {
@@ -267,10 +272,21 @@ bool spend_journal_open(struct spend_journal **out, struct store *s,
     return true;
 }
 
+static bool is_all_free(const struct spend_journal *j) {
+    for (uint32_t i = 0; i < j->slot_count; i++)
+        if (atomic_load_explicit(&j->slots[i].state, memory_order_acquire) != SLOT_FREE)
+            return false;
+    return true;
+}
+
 void spend_journal_close(struct spend_journal *j) {
     if (!j)
         return;
+    bool empty = j->map && is_all_free(j);
     unmap_file(j);
+    if (empty && ftruncate(j->fd, 0) < 0) /* the names in it are people's */
+        log_event(LOG_WARN, "spend.journal_full", "The journal of spend could not be emptied: %s.",
+                  strerror(errno));
     if (j->fd >= 0)
         close(j->fd); /* and with it the lock */
     free(j->next_free);
@@ -296,6 +312,11 @@ void spend_journal_name(struct spend_journal *j, uint32_t account, enum spend_sc
     a->scope = (uint8_t)scope;
     a->length = (uint8_t)subject.n;
     memcpy(a->subject, subject.p, subject.n);
+}
+
+void spend_journal_unname(struct spend_journal *j, uint32_t account) {
+    CHECK(!spend_journal_in_use(j, account));
+    explicit_bzero(&j->accounts[account - 1], sizeof *j->accounts);
 }
 
 bool spend_journal_in_use(const struct spend_journal *j, uint32_t account) {

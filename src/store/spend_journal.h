@@ -37,13 +37,19 @@ struct spend_journal_options { /* each at most 65536 */
 bool spend_journal_open(struct spend_journal **out, struct store *s,
                         const struct spend_journal_options *options, uint64_t *recovered,
                         struct error *err) MUST_USE;
-/* After the recorder has stopped. What is left in it is billed at the next start. NULL is fine. */
+/* After the recorder has stopped. What is left in it is billed at the next start; with nothing left it is
+ * empty. NULL is fine. */
 void spend_journal_close(struct spend_journal *j);
+
+/* Bills what processes that ended left in the folder's journals, and empties them. */
+bool spend_journal_settle_left(struct store *s, struct error *err) MUST_USE;
 
 /* Accounts are named by number, 1 … accounts. A number is given another name only while no slot uses it. */
 uint32_t spend_journal_accounts(const struct spend_journal *j);
 void spend_journal_name(struct spend_journal *j, uint32_t account, enum spend_scope scope,
                         struct str subject);
+/* Overwrites the name of one that no slot uses. */
+void spend_journal_unname(struct spend_journal *j, uint32_t account);
 /* Does a slot that is not free belong to it? */
 bool spend_journal_in_use(const struct spend_journal *j, uint32_t account);
 enum spend_scope spend_journal_account(const struct spend_journal *j, uint32_t account, struct str *subject);

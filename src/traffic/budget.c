@@ -20,7 +20,9 @@ struct counter {
 
 struct account {
     enum spend_scope scope;
-    uint32_t next; /* of its bucket */
+    uint32_t next; /* of its bucket, or of those that are vacant */
+    bool vacant;   /* nobody's */
+    uint32_t seen; /* the last look of budget_forget that found it in the store or in use */
     struct str subject;
     struct counter windows[SPEND_WINDOWS];
     char name[SPEND_SUBJECT_MAX];
@@ -36,6 +38,8 @@ struct budget {
     uint32_t room;             /* accounts that may be known */
     uint32_t used, users;      /* that are, and users among them */
     uint32_t hand;             /* where the next one to forget is looked for */
+    uint32_t vacant;           /* the first that is nobody's; 0: none */
+    uint32_t look;             /* of budget_forget */
     struct account **accounts; /* by the journal's number, 1 … room */
     uint32_t *buckets;
     uint32_t bucket_count; /* a power of two */
@@ -83,6 +87,7 @@ static void name_account(struct budget *b, uint32_t number, enum spend_scope sco
     struct account *a = b->accounts[number];
     memset(a, 0, sizeof *a);
     a->scope = scope;
+    a->seen = b->look;
     memcpy(a->name, subject.p, subject.n);
     a->subject = (struct str){a->name, subject.n};
     uint32_t *bucket = bucket_of(b, scope, subject);
@@ -105,7 +110,7 @@ static void unlink_account(struct budget *b, uint32_t number) {
  * users come from callers, the other names are the operator's. */
 static bool is_forgettable(const struct budget *b, const struct budget_limits *limits, uint32_t number) {
     const struct account *a = b->accounts[number];
-    if (a->scope != SPEND_USER || spend_journal_in_use(b->journal, number))
+    if (a->vacant || a->scope != SPEND_USER || spend_journal_in_use(b->journal, number))
         return false;
     struct limit_list list = budget_limits_of(limits, SPEND_USER, a->subject);
     for (size_t i = 0; i < list.count; i++)
@@ -130,8 +135,12 @@ static uint32_t forget_one(struct budget *b, const struct budget_limits *limits,
 static uint32_t make(struct budget *b, const struct budget_limits *limits, enum spend_scope scope,
                      struct str subject, uint32_t but) {
     uint32_t number = 0;
-    bool crowded = b->used >= b->room || (scope == SPEND_USER && b->users >= b->room - b->room / 4);
-    if (!crowded) {
+    bool crowded =
+        (b->used >= b->room && !b->vacant) || (scope == SPEND_USER && b->users >= b->room - b->room / 4);
+    if (!crowded && b->vacant) {
+        number = b->vacant;
+        b->vacant = b->accounts[number]->next;
+    } else if (!crowded) {
         struct account *a = malloc(sizeof *a);
         if (!a)
             return 0;
@@ -217,6 +226,54 @@ void budget_free(struct budget *b) {
     free(b->buckets);
     pthread_mutex_destroy(&b->lock);
     free(b);
+}
+
+/* ---- forgetting ---- */
+
+static void see_row(const struct spend_row *row, void *ctx) {
+    struct budget *b = ctx;
+    if (row->scope != SPEND_USER)
+        return;
+    pthread_mutex_lock(&b->lock);
+    uint32_t number = find(b, row->scope, row->subject);
+    if (number)
+        b->accounts[number]->seen = b->look;
+    pthread_mutex_unlock(&b->lock);
+}
+
+static void vacate(struct budget *b, uint32_t number) {
+    struct account *a = b->accounts[number];
+    unlink_account(b, number);
+    spend_journal_unname(b->journal, number);
+    explicit_bzero(a, sizeof *a);
+    a->vacant = true;
+    a->next = b->vacant;
+    b->vacant = number;
+    b->users--;
+}
+
+/* Every account with a commit behind it has a row of its total: who has none, and asked for nothing since the
+ * look began, has nothing that counts. */
+bool budget_forget(struct budget *b, struct store *s, bool *left, struct error *err) {
+    bool under_way = false;
+    pthread_mutex_lock(&b->lock);
+    b->look++;
+    pthread_mutex_unlock(&b->lock);
+    if (!spend_visit(s, SPEND_TOTAL, 0, 1, see_row, b, err))
+        return false;
+    pthread_mutex_lock(&b->lock);
+    for (uint32_t i = 1; i <= b->used; i++) {
+        const struct account *a = b->accounts[i];
+        if (a->vacant || a->scope != SPEND_USER || a->seen == b->look)
+            continue;
+        if (spend_journal_in_use(b->journal, i))
+            under_way = true;
+        else
+            vacate(b, i);
+    }
+    pthread_mutex_unlock(&b->lock);
+    *left = under_way;
+    return true;
 }
 
 /* ---- reserving ---- */
@@ -322,8 +379,10 @@ static bool reserve(struct budget *b, const struct budget_limits *limits,
         return crowded(v);
     for (enum spend_scope s = 0; s < SPEND_SCOPES; s++) {
         hold->accounts[s] = numbers[s];
-        if (numbers[s])
-            reserve_in(b, b->accounts[numbers[s]], worst);
+        if (!numbers[s])
+            continue;
+        reserve_in(b, b->accounts[numbers[s]], worst);
+        b->accounts[numbers[s]]->seen = b->look;
     }
     hold->wall_ns = b->wall;
     hold->live = true;
@@ -431,6 +490,7 @@ void budget_visit(struct budget *b, int64_t wall_ns, void (*visit)(const struct 
     pthread_mutex_lock(&b->lock);
     set_time(b, wall_ns);
     for (uint32_t i = 1; i <= b->used; i++)
-        visit_account(b, b->accounts[i], visit, ctx);
+        if (!b->accounts[i]->vacant)
+            visit_account(b, b->accounts[i], visit, ctx);
     pthread_mutex_unlock(&b->lock);
 }

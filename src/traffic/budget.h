@@ -39,6 +39,11 @@ bool budget_new(struct budget **out, struct spend_journal *journal, struct store
                 struct error *err) MUST_USE;
 void budget_free(struct budget *b); /* NULL is fine */
 
+/* Somebody was forgotten: lets go of users of whom the store has no spend any more, and overwrites their
+ * names, in memory and in the journal. *left: some have requests under way; to be called again then. One
+ * caller at a time; the store is used during the call only. */
+bool budget_forget(struct budget *b, struct store *s, bool *left, struct error *err) MUST_USE;
+
 /* Whose request it is; "" where there is none. A user is the tenant's: name it "client/user". Names beyond
  * SPEND_SUBJECT_MAX bytes are shortened and marked by a hash. */
 struct budget_subjects {

@@ -122,6 +122,31 @@ bool cost_days_write(struct cost_days *c, struct store *s, struct error *err) {
     return true;
 }
 
+static bool run_for(struct store *s, const char *constant_sql, const char *client, struct error *err) {
+    sqlite3_stmt *q = sql_statement(s, constant_sql, err);
+    if (!q)
+        return false;
+    sql_bind_int(q, 1, COST_CLIENT);
+    sql_bind_str(q, 2, str_from(client));
+    return sql_run(s, q, err);
+}
+
+bool cost_days_forget(struct store *s, const char *client, int64_t *rows, struct error *err) {
+    if (!run_for(s,
+                 "INSERT INTO cost_days (day, kind, name, requests, cost, unpriced)"
+                 " SELECT day, kind, 'forgotten', requests, cost, unpriced FROM cost_days"
+                 " WHERE kind = ?1 AND name = ?2 AND name <> 'forgotten'"
+                 " ON CONFLICT (kind, name, day) DO UPDATE SET"
+                 " requests = cost_days.requests + excluded.requests,"
+                 " cost = cost_days.cost + excluded.cost, unpriced = cost_days.unpriced + excluded.unpriced",
+                 client, err) ||
+        !run_for(s, "DELETE FROM cost_days WHERE kind = ?1 AND name = ?2 AND name <> 'forgotten'", client,
+                 err))
+        return false;
+    *rows += sql_changed_rows(s);
+    return true;
+}
+
 /* Adds *day to *sum where it is of the same name and span; otherwise visits what was summed. */
 struct summing {
     struct cost_row sum;

@@ -19,6 +19,10 @@ void cost_days_note(struct cost_days *c, const struct event *e);
 /* In a transaction of its own; what cannot be written stays for the next time. */
 bool cost_days_write(struct cost_days *c, struct store *s, struct error *err) MUST_USE;
 
+/* The rows of a client go to "forgotten", so that the sums stay; *rows grows by how many. What is noted but
+ * not written yet does not. Within the caller's transaction. */
+bool cost_days_forget(struct store *s, const char *client, int64_t *rows, struct error *err) MUST_USE;
+
 struct cost_row {
     struct str name;             /* good during the call */
     int64_t start;               /* wall ns: of the day, or of its first day in the month */

@@ -126,7 +126,7 @@ bool forget_ask(struct store *s, const struct forget_wish *wish, struct buf *out
     str_put(wish->why, why, sizeof why);
     if (!store_begin(s, true, err))
         return false;
-    if (forget_spend(s, wish->subject, &row.counts, err) && insert(s, &row, wish->why, err) &&
+    if (forget_spend(s, &row.person, wish->subject, &row.counts, err) && insert(s, &row, wish->why, err) &&
         note(s, "forget.asked", &row, false, why, err) && forget_show(s, str_from(row.id), out, err))
         return store_commit(s, err);
     store_rollback(s);
@@ -197,8 +197,9 @@ static bool begin(struct store *s, struct forget_row *row, struct error *err) {
 }
 
 static bool finish(struct store *s, struct forget_row *row, struct error *err) {
-    return save(s, row, clock_wall(), err) && note(s, "forget.finished", row, true, "", err) &&
-           store_note_change(s, err);
+    /* What was under way when it was asked for has been committed since. */
+    return forget_spend(s, &row->person, STR(""), &row->counts, err) && save(s, row, clock_wall(), err) &&
+           note(s, "forget.finished", row, true, "", err) && store_note_change(s, err);
 }
 
 static bool do_piece(struct store *s, struct forget_row *row, struct error *err) {
@@ -243,7 +244,7 @@ bool forget_count(struct store *s, const struct forget_wish *wish, struct forget
         if (!store_begin(s, false, err))
             return false;
         bool good = !first || (forget_conversations(s, &person, &counts, err) &&
-                               forget_spend(s, wish->subject, &counts, err));
+                               forget_spend(s, &person, wish->subject, &counts, err));
         good = good && sql_number(s, "SELECT max(id) FROM event_pages", &last, err);
         for (int i = 0; good && any && i < PAGES_AT_ONCE; i++)
             good = forget_page(s, &person, last, &page, &any, &counts, err);

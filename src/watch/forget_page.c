@@ -2,9 +2,12 @@
 
 #include "store/spend.h"
 #include "store/sql.h"
+#include "traffic/budget_limits.h"
+#include "watch/cost_days.h"
 #include "watch/record_page.h"
 #include "watch/retention.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { GOLD_MAX = 16 }; /* known items made of one request */
@@ -52,20 +55,73 @@ bool forget_conversations(struct store *s, const struct forget_person *p, struct
 
 /* ---- spend ---- */
 
-/* The subject of a user's row is "client/ID"; a client's name has no slash. */
-bool forget_spend(struct store *s, struct str subject, struct forget_counts *counts, struct error *err) {
-    sqlite3_stmt *q = sql_statement(
-        s, "DELETE FROM spend WHERE scope = ?1 AND substr(subject, instr(subject, '/') + 1) = ?2", err);
+enum { FOUND_MAX = 4 << 20 };
+
+/* The subject of a user's row is "client/ID", shortened where it is long; a client's name has no slash. */
+static bool is_spent_by(const struct forget_person *p, const unsigned char *secret, struct str subject,
+                        struct str row) {
+    unsigned char hash[SUBJECT_SIZE];
+    char room[SPEND_SUBJECT_MAX], whole[CLIENT_NAME_MAX + SUBJECT_TEXT_MAX + 2];
+    struct str id = row, client = str_split(&id, '/');
+    if (!p->has_subject)
+        return str_eq(client, str_from(p->client));
+    if (id.n == 0)
+        return false;
+    if (!subject.n) {
+        subject_hash(secret, id, hash);
+        return memcmp(hash, p->subject, SUBJECT_SIZE) == 0;
+    }
+    int n = snprintf(whole, sizeof whole, "%.*s/%.*s", STR_ARG(str_slice(client, 0, CLIENT_NAME_MAX)),
+                     STR_ARG(str_slice(subject, 0, SUBJECT_TEXT_MAX)));
+    return str_eq(row, budget_fitting((struct str){whole, (size_t)n}, room));
+}
+
+/* Appends the names of the rows that are to go, each terminated. */
+static bool find_spent(struct store *s, const struct forget_person *p, struct str subject, struct buf *found,
+                       struct error *err) {
+    unsigned char secret[SUBJECT_SECRET_SIZE] = {0};
+    bool row = true;
+    if (p->has_subject && !subject_secret(s, secret, err))
+        return false;
+    sqlite3_stmt *q = sql_statement(s, "SELECT DISTINCT subject FROM spend WHERE scope = ?", err);
     if (!q)
         return false;
     sql_bind_int(q, 1, SPEND_USER);
-    sql_bind_str(q, 2, subject);
-    if (subject.n == 0)
-        return true;
+    while (sql_step(s, q, &row, err)) {
+        if (!row)
+            return !found->failed || fail(err, ERR_NO_MEMORY, "Out of memory while forgetting spend.");
+        struct str name = sql_str_at(q, 0);
+        if (!is_spent_by(p, secret, subject, name))
+            continue;
+        buf_add_str(found, name);
+        buf_add_char(found, '\0');
+    }
+    return false;
+}
+
+static bool delete_spent(struct store *s, struct str name, struct forget_counts *counts, struct error *err) {
+    sqlite3_stmt *q = sql_statement(s, "DELETE FROM spend WHERE scope = ? AND subject = ?", err);
+    if (!q)
+        return false;
+    sql_bind_int(q, 1, SPEND_USER);
+    sql_bind_str(q, 2, name);
     if (!sql_run(s, q, err))
         return false;
     counts->spend += sql_changed_rows(s);
     return true;
+}
+
+bool forget_spend(struct store *s, const struct forget_person *p, struct str subject,
+                  struct forget_counts *counts, struct error *err) {
+    AUTO_BUF found = BUF_INIT(FOUND_MAX);
+    if (!find_spent(s, p, subject, &found, err))
+        return false;
+    for (struct str rest = buf_str(&found), name; rest.n > 0;) {
+        name = str_split(&rest, '\0');
+        if (!delete_spent(s, name, counts, err))
+            return false;
+    }
+    return p->has_subject || cost_days_forget(s, p->client, &counts->spend, err);
 }
 
 /* ---- records ---- */

@@ -349,6 +349,7 @@ static void forget_some(struct recorder *r) {
     struct error err;
     if (!r->forgetting || r->batch.urgent > 0 || !atomic_load(&r->healthy))
         return;
+    write_costs(r); /* so that what it has noted of them goes, too */
     if (forget_step(r->store, &r->forgetting, &err))
         return;
     r->forgetting = false; /* until the next second */

@@ -75,6 +75,8 @@ test('one person is forgotten, wherever something of theirs was', { timeout: 300
   assert.equal(removed.inputs, 7);
   assert.ok(removed.spend >= 1);
   await server.logged('cache.cleared');
+  await until('the accounts of budgets to be without her', () => !holds(store, 'ada@example.org').some((file) => file.startsWith('spend.journal')));
+  assert.ok(holds(store, 'bob@example.org').some((file) => file.startsWith('spend.journal')));
   assert.equal((await server.get(`/v1/review/${ada.open.review_id}`, { key: keys.reviewer })).status, 404);
   const kept = (await server.get(`/v1/review/${ada.decided.review_id}`, { key: keys.reviewer })).json;
   assert.equal(kept.label, 'billing');
@@ -96,7 +98,7 @@ test('one person is forgotten, wherever something of theirs was', { timeout: 300
   assert.equal((await server.request('POST', '/v1/admin/forgets', { body: {}, key: keys.admin })).status, 400);
   await server.stop();
   assert.deepEqual(holds(store, 'MARK-OF-ADA'), [], 'not a byte is left');
-  assert.deepEqual(holds(store, 'ada@example.org').filter((file) => !file.startsWith('spend.journal')), [], 'but the accounts of budgets, until their place is used again');
+  assert.deepEqual(holds(store, 'ada@example.org'), []);
   assert.ok(holds(store, 'MARK-OF-BOB').length >= 5);
 });
 
@@ -114,6 +116,11 @@ test('by the API, for a client, and by the command alone', { timeout: 300_000 },
     return json.finished_at && json;
   });
   assert.equal(done.removed.inputs, 30);
+  const costs = await until('the costs of both', async () => {
+    const { data } = (await server.get('/v1/admin/costs?by=client', { key: admin })).json; // written once a second
+    return data.length === 2 && data;
+  });
+  assert.deepEqual(costs.map(({ name, requests }) => [name, requests]).sort(), [['forgotten', 30], ['till', 1]]);
   assert.equal(done.client, 'shop');
   assert.equal((await server.get('/v1/admin/forgets/none', { key: admin })).status, 404);
   await server.stop();

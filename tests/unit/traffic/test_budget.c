@@ -5,9 +5,11 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "store/sql.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 
 #define WALL   INT64_C(1790000000000000000) /* 2026-09-21 14:13:20 UTC */
 #define SECOND NS_PER_SECOND
@@ -381,6 +383,63 @@ static void *be_a_loop(void *ctx) {
     return NULL;
 }
 
+/* Do the journal's bytes hold that name? */
+static bool journal_holds(struct place *p, const char *name) {
+    char path[4200];
+    static char bytes[1 << 20];
+    snprintf(path, sizeof path, "%s/spend.journal.0", p->folder.path);
+    FILE *f = fopen(path, "rb");
+    assert_non_null(f);
+    size_t n = fread(bytes, 1, sizeof bytes, f);
+    fclose(f);
+    return n && memmem(bytes, n, name, strlen(name)) != NULL;
+}
+
+static int64_t requests_of(struct place *p, const char *user) {
+    return use_of(p, SPEND_USER, user, SPEND_DAY, WALL).settled.requests;
+}
+
+static bool spend_as(struct place *p, const char *user, struct budget_hold *hold) {
+    struct budget_verdict v;
+    const struct budget_subjects who = {.team = STR("research"), .user = str_from(user), .key = STR("acme")};
+    return budget_reserve(p->budget, p->limits, &who, &hundred, WALL, hold, &v);
+}
+
+static void who_is_forgotten_leaves_no_name(void **state) {
+    struct place *p = *state;
+    struct budget_hold ann, ben, eve;
+    struct error err;
+    bool left;
+    LIMITS(p, {SPEND_USER, NULL, BUDGET_TOKENS, SPEND_DAY, 1000});
+    assert_true(spend_as(p, "acme/ann", &ann) && spend_as(p, "acme/ben", &ben) &&
+                spend_as(p, "acme/eve", &eve));
+    spend_slot_free(p->journal, budget_settle(p->budget, &ann, &hundred));
+    spend_slot_free(p->journal, budget_settle(p->budget, &ben, &hundred));
+    assert_true(sql_exec(
+        p->store,
+        "INSERT INTO spend VALUES (4, 0, 2, 'acme/ben', 1, 100, 5000, 0)" /* the others' are gone */, &err));
+    assert_true(budget_forget(p->budget, p->store, &left, &err));
+    assert_true(left); /* eve's request is under way */
+    assert_false(journal_holds(p, "acme/ann"));
+    assert_true(journal_holds(p, "acme/ben") && journal_holds(p, "acme/eve"));
+    assert_int_equal(requests_of(p, "acme/ann"), 0);
+    assert_int_equal(requests_of(p, "acme/ben"), 1);
+    budget_release(p->budget, &eve);
+    assert_true(budget_forget(p->budget, p->store, &left, &err));
+    assert_false(left);
+    assert_false(journal_holds(p, "acme/eve"));
+    assert_true(spend_as(p, "acme/eve", &eve) && spend_as(p, "acme/ann", &ann) &&
+                spend_as(p, "acme/new", &ben));
+    budget_release(p->budget, &eve);
+    budget_release(p->budget, &ben);
+    spend_slot_free(p->journal, budget_settle(p->budget, &ann, &hundred));
+    assert_int_equal(requests_of(p, "acme/ann"), 1); /* anew */
+    assert_int_equal(requests_of(p, "acme/ben"), 1);
+    close_place(p);
+    assert_false(journal_holds(p, "acme/")); /* nothing was left to bill */
+    open_place(p, 256, 64);
+}
+
 static void limits_are_exact_under_concurrency(void **state) {
     pthread_t threads[THREADS];
     shared = *state;
@@ -419,6 +478,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(long_names_are_told_apart, setup, teardown),
         cmocka_unit_test_setup_teardown(too_many_requests_at_once_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_spent_before_a_restart_still_counts, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_is_forgotten_leaves_no_name, setup, teardown),
         cmocka_unit_test_setup_teardown(limits_are_exact_under_concurrency, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -74,6 +74,25 @@ static void what_was_noted_is_added_up_by_day_and_by_month(void **state) {
     assert_rows(COST_MODEL, true, "m@1 2026-01-01 4/1 123; m@1 2026-02-01 1/0 4; ");
 }
 
+static void a_client_that_is_forgotten_is_nobody(void **state) {
+    int64_t rows = 0;
+    note(START, "a", "ann", 100);
+    note(START, "a", "bob", 20);
+    note(START + DAY, "b", "ann", 3);
+    assert_true(cost_days_write(costs, store, &err));
+    assert_true(cost_days_forget(store, "ann", &rows, &err));
+    assert_int_equal(rows, 2);
+    assert_rows(COST_CLIENT, false,
+                "bob 2026-01-30 1/0 20; forgotten 2026-01-30 1/0 100; forgotten 2026-01-31 1/0 3; ");
+    assert_true(cost_days_forget(store, "bob", &rows, &err));
+    assert_true(cost_days_forget(store, "bob", &rows, &err));
+    assert_true(cost_days_forget(store, "forgotten", &rows, &err));
+    assert_int_equal(rows, 3);
+    assert_rows(COST_CLIENT, false, "forgotten 2026-01-30 2/0 120; forgotten 2026-01-31 1/0 3; ");
+    assert_rows(COST_ALL, true, " 2026-01-01 3/0 123; ");
+    assert_rows(COST_ENDPOINT, true, "a 2026-01-01 2/0 120; b 2026-01-01 1/0 3; ");
+}
+
 static void what_cannot_be_written_stays(void **state) {
     note(START, "a", "ann", 100);
     assert_true(sql_exec(store, "ALTER TABLE cost_days RENAME TO gone", &err));
@@ -102,6 +121,7 @@ static void what_there_is_no_room_for_is_called_other(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_was_noted_is_added_up_by_day_and_by_month, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_client_that_is_forgotten_is_nobody, setup, teardown),
         cmocka_unit_test_setup_teardown(what_cannot_be_written_stays, setup, teardown),
         cmocka_unit_test_setup_teardown(what_there_is_no_room_for_is_called_other, setup, teardown),
     };
