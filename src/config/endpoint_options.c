@@ -342,8 +342,9 @@ static const struct option endpoint_options[] = {
     {.name = "sticky",
      ENUM(enum endpoint_sticky, config_endpoint, sticky, sticky),
      .standard = "key",
-     .help = "What keeps a caller with one version: its `key`, the request's `user`, or `none`: each request "
-             "is drawn anew."},
+     .help =
+         "What keeps a caller with one version: its `key`, the request's `user` (in its body or, of a file "
+         "sent as it is, its header `X-Penstock-User`), or `none`: each request is drawn anew."},
     {.name = "rules",
      SCRIPT(config_endpoint, rules, rules_place),
      .help = "Business rules: a Lua file with `function verify(r) … return passed, \"reason\" end`. "

@@ -67,11 +67,25 @@ static bool take_features(struct request *r, yyjson_val *features) {
     return true;
 }
 
+enum { USER_MAX = 256 };
+
 static bool check_user(struct request *r, struct str user) {
-    if (user.n > 256)
-        return fail_at(&r->error, ERR_INVALID_FIELD, "user", "\"user\" has %zu bytes; at most 256 are taken.",
-                       user.n);
+    if (user.n > USER_MAX)
+        return fail_at(&r->error, ERR_INVALID_FIELD, "user", "\"user\" has %zu bytes; at most %d are taken.",
+                       user.n, USER_MAX);
     r->input.user = user;
+    return true;
+}
+
+/* A file sent as it is has no place for a name but the head. One that the body gives goes before it. */
+static bool take_user_header(struct request *r) {
+    struct str user = exchange_header(r->exchange, STR("x-penstock-user"));
+    if (user.n > USER_MAX || str_has_control(user))
+        return fail_at(&r->error, ERR_INVALID_FIELD, "x-penstock-user",
+                       "The header X-Penstock-User takes at most %d bytes without control characters.",
+                       USER_MAX);
+    if (user.n)
+        r->input.user = user;
     return true;
 }
 
@@ -147,6 +161,8 @@ static bool take_body(struct request *r) {
     struct str declared = exchange_header(r->exchange, STR("content-type"));
     struct str rest = declared.p ? declared : STR("");
     struct str type = str_trim(str_split(&rest, ';'));
+    if (!take_user_header(r))
+        return false;
     if (multipart_is(type))
         return take_multipart(r, declared);
     if (str_eq_nocase(type, STR("application/json")) || str_ends(type, STR("+json")))
