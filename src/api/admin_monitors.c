@@ -43,14 +43,7 @@ static void write_reading(const struct reading *r, void *ctx) {
     snprintf(runbook, sizeof runbook, "docs/runbooks/%s.md", r->monitor);
     json_object(w);
     json_field_text(w, "endpoint", r->endpoint);
-    json_field_text(w, "monitor", r->monitor);
-    json_field_text(w, "part", r->part);
-    json_field_text(w, "state", reading_state_name(r->state));
-    number_or_null(w, "value", r->value);
-    number_or_null(w, "expected", r->expected);
-    number_or_null(w, "limit", r->limit);
-    json_field_text(w, "unit", r->unit);
-    json_field_int(w, "samples", (int64_t)r->samples);
+    reading_fields(r, w);
     time_field(w, "from", r->from);
     time_field(w, "to", r->to);
     json_field_text(w, "detail", r->detail);

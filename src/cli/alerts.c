@@ -330,32 +330,18 @@ static bool test(const struct alerts_command *c, const struct store_option *o, c
 /* ---- the command ---- */
 
 static bool run(void *ctx, const struct store_option *o, char **words, int count, struct error *err) {
-    static const struct {
-        const char *name;
-        bool (*run)(const struct alerts_command *c, const struct store_option *o, const char *word,
-                    struct store *s, struct error *err);
-    } commands[] = {{"list", list},
-                    {"ack", acknowledge},
-                    {"silence", silence},
-                    {"unsilence", unsilence},
-                    {"silences", list_silences},
-                    {"messages", list_messages},
-                    {"test", test}};
+    static const char *const verbs[] = {"list",     "ack",      "silence", "unsilence",
+                                        "silences", "messages", "test",    NULL};
+    static bool (*const runs[])(const struct alerts_command *c, const struct store_option *o,
+                                const char *word, struct store *s, struct error *err) = {
+        list, acknowledge, silence, unsilence, list_silences, list_messages, test};
     struct store *store;
-    if (count > 2)
-        return fail(err, ERR_USAGE, "\"%.40s\" is too much", words[2]);
-    for (size_t i = 0; i < ARRAY_COUNT(commands); i++) {
-        if (strcmp(words[0], commands[i].name) != 0)
-            continue;
-        if (!store_option_open(o, false, &store, err))
-            return false;
-        bool good = commands[i].run(ctx, o, count > 1 ? words[1] : NULL, store, err);
-        store_close(store);
-        return good;
-    }
-    return fail(err, ERR_USAGE,
-                "\"%.40s\" is no command; expected list, ack, silence, unsilence, silences, messages or test",
-                words[0]);
+    size_t verb;
+    if (!store_option_open_for(o, verbs, words, count, &verb, &store, err))
+        return false;
+    bool good = runs[verb](ctx, o, count > 1 ? words[1] : NULL, store, err);
+    store_close(store);
+    return good;
 }
 
 static bool read_time(const char *value, int64_t *to, struct error *err) {

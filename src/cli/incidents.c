@@ -138,27 +138,18 @@ static bool resolve(const struct incidents_command *c, const struct store_option
 }
 
 static bool run(void *ctx, const struct store_option *o, char **words, int count, struct error *err) {
-    static const struct {
-        const char *name;
-        bool (*run)(const struct incidents_command *c, const struct store_option *o, const char *word,
-                    struct store *s, struct error *err);
-    } commands[] = {{"list", list},       {"show", show},       {"ack", acknowledge}, {"escalate", escalate},
-                    {"comment", comment}, {"resolve", resolve}, {"export", export}};
+    static const char *const verbs[] = {"list",    "show",    "ack",    "escalate",
+                                        "comment", "resolve", "export", NULL};
+    static bool (*const runs[])(const struct incidents_command *c, const struct store_option *o,
+                                const char *word, struct store *s, struct error *err) = {
+        list, show, acknowledge, escalate, comment, resolve, export};
     struct store *store;
-    if (count > 2)
-        return fail(err, ERR_USAGE, "\"%.40s\" is too much", words[2]);
-    for (size_t i = 0; i < ARRAY_COUNT(commands); i++) {
-        if (strcmp(words[0], commands[i].name) != 0)
-            continue;
-        if (!store_option_open(o, false, &store, err))
-            return false;
-        bool good = commands[i].run(ctx, o, count > 1 ? words[1] : NULL, store, err);
-        store_close(store);
-        return good;
-    }
-    return fail(err, ERR_USAGE,
-                "\"%.40s\" is no command; expected list, show, ack, escalate, comment, resolve or export",
-                words[0]);
+    size_t verb;
+    if (!store_option_open_for(o, verbs, words, count, &verb, &store, err))
+        return false;
+    bool good = runs[verb](ctx, o, count > 1 ? words[1] : NULL, store, err);
+    store_close(store);
+    return good;
 }
 
 static bool read_option(void *ctx, int option, const char *value, struct error *err) {

@@ -36,14 +36,6 @@ static void number_cell(struct table *t, double value) {
         table_cell(t, STR("-"));
 }
 
-static void number_field(struct json_writer *w, const char *key, double value) {
-    json_key(w, key);
-    if (isfinite(value))
-        json_double(w, value);
-    else
-        json_null(w);
-}
-
 static void print_one(const struct reading *r, void *ctx) {
     struct printing *p = ctx;
     char time[CLOCK_TEXT_SIZE];
@@ -67,14 +59,7 @@ static void print_one(const struct reading *r, void *ctx) {
     struct json_writer *w = &p->listing.w;
     json_object(w);
     json_field_str(w, "endpoint", p->endpoint);
-    json_field_text(w, "monitor", r->monitor);
-    json_field_text(w, "part", r->part);
-    json_field_text(w, "state", reading_state_name(r->state));
-    number_field(w, "value", r->value);
-    number_field(w, "expected", r->expected);
-    number_field(w, "limit", r->limit);
-    json_field_text(w, "unit", r->unit);
-    json_field_int(w, "samples", (int64_t)r->samples);
+    reading_fields(r, w);
     json_field_text(w, "at", time);
     json_object_end(w);
 }

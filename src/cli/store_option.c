@@ -48,6 +48,31 @@ bool store_option_open(const struct store_option *o, bool create, struct store *
     return ok;
 }
 
+/* "list, ack or test" */
+static void name_all(const char *const *verbs, char *text, size_t size) {
+    size_t n = 0;
+    for (size_t i = 0; verbs[i] && n < size; i++)
+        n += (size_t)snprintf(text + n, size - n, "%s%s",
+                              i == 0         ? ""
+                              : verbs[i + 1] ? ", "
+                                             : " or ",
+                              verbs[i]);
+}
+
+bool store_option_open_for(const struct store_option *o, const char *const *verbs, char **words, int count,
+                           size_t *verb, struct store **out, struct error *err) {
+    char all[400] = "";
+    if (count > 2)
+        return fail(err, ERR_USAGE, "\"%.40s\" is too much", words[2]);
+    for (size_t i = 0; verbs[i]; i++)
+        if (strcmp(words[0], verbs[i]) == 0) {
+            *verb = i;
+            return store_option_open(o, false, out, err);
+        }
+    name_all(verbs, all, sizeof all);
+    return fail(err, ERR_USAGE, "\"%.40s\" is no command; expected %s", words[0], all);
+}
+
 int cli_complain(const char *command, const struct error *err) {
     fprintf(stderr, "penstock %s: %s\n", command, err->message);
     return err->code == ERR_USAGE || err->code == ERR_CONFIG ? EXIT_USAGE : EXIT_FAILED;

@@ -32,6 +32,11 @@ enum { OPTION_STORE = 0x100, OPTION_JSON, OPTION_DEMO, OPTION_OWN };
 bool store_option_open(const struct store_option *o, bool create, struct store **out,
                        struct error *err) MUST_USE;
 
+/* For commands of several verbs, with a word behind it at most: which of `verbs` (the last is NULL) the first
+ * word is, and the store that they work on. */
+bool store_option_open_for(const struct store_option *o, const char *const *verbs, char **words, int count,
+                           size_t *verb, struct store **out, struct error *err) MUST_USE;
+
 /* The user that runs this program, to whom the history gives what a command changes. */
 const char *who_runs(void);
 

@@ -47,3 +47,19 @@ const char *reading_state_name(enum reading_state state) {
     CHECK((size_t)state < ARRAY_COUNT(names));
     return names[state];
 }
+
+static void number_field(struct json_writer *w, const char *key, double value) {
+    json_key(w, key);
+    json_double(w, value); /* writes null for what is none */
+}
+
+void reading_fields(const struct reading *r, struct json_writer *w) {
+    json_field_text(w, "monitor", r->monitor);
+    json_field_text(w, "part", r->part);
+    json_field_text(w, "state", reading_state_name(r->state));
+    number_field(w, "value", r->value);
+    number_field(w, "expected", r->expected);
+    number_field(w, "limit", r->limit);
+    json_field_text(w, "unit", r->unit);
+    json_field_int(w, "samples", (int64_t)r->samples);
+}

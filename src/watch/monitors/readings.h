@@ -1,6 +1,7 @@
 /* A list of readings that owns its strings. One thread at a time. */
 #pragma once
 
+#include "base/json.h"
 #include "base/str.h"
 #include "watch/monitors/reading.h"
 
@@ -26,3 +27,5 @@ void readings_clear(struct readings *l); /* keeps the memory */
 void readings_free(struct readings *l);
 
 const char *reading_state_name(enum reading_state state); /* "good", "breached", "no_data", "void" */
+/* monitor, part, state, value, expected, limit, unit, samples, into an object that is open; no number: null. */
+void reading_fields(const struct reading *r, struct json_writer *w);

@@ -3,6 +3,8 @@
  * --wrap=yyjson_read_opts. */
 #pragma once
 
+#include "failing_allocations.h"
+
 #include <yyjson.h>
 
 yyjson_doc *__real_yyjson_read_opts(char *text, size_t n, yyjson_read_flag flags, const yyjson_alc *alc,

@@ -7,8 +7,8 @@
 
 #include "../../unit/store/folder.h"
 #include "../../unit/unit.h"
-#include "failing_allocations.h"
 #include "failing_json.h"
+#include "until_enough.h"
 
 static struct test_folder here, there;
 static struct store *store, *other;
@@ -28,23 +28,6 @@ static int teardown(void **state) {
     folder_remove(&here);
     folder_remove(&there);
     return 0;
-}
-
-/* Calls `work` with one allocation more each time, until it has enough. */
-static void until_enough(bool (*work)(void)) {
-    long failures = 0;
-    for (;; failures++) {
-        err = (struct error){0};
-        allocations_left = failures;
-        bool good = work();
-        allocations_left = -1;
-        if (good)
-            break;
-        if (err.code != ERR_NO_MEMORY)
-            fail_msg("after %ld allocations: %s", failures, err.message);
-        assert_true(failures < 10000);
-    }
-    assert_true(failures > 0);
 }
 
 static bool add_dataset(void) {
@@ -136,15 +119,15 @@ static bool import_version(void) {
 
 static void everything_is_whole_or_not_at_all(void **state) {
     int64_t rows;
-    until_enough(add_dataset);
-    until_enough(compare_dataset);
-    until_enough(add_version);
+    assert_true(until_enough(add_dataset, &err) > 0);
+    assert_true(until_enough(compare_dataset, &err) > 0);
+    assert_true(until_enough(add_version, &err) > 0);
     assert_true(sql_number(store, "SELECT count(*) FROM versions", &rows, &err));
     assert_int_equal(rows, 1);
     assert_true(set_tag());
-    until_enough(add_suite);
-    until_enough(export_version);
-    until_enough(import_version);
+    assert_true(until_enough(add_suite, &err) > 0);
+    assert_true(until_enough(export_version, &err) > 0);
+    assert_true(until_enough(import_version, &err) > 0);
     assert_true(
         sql_number(other, "SELECT (SELECT count(*) FROM tags) + (SELECT count(*) FROM suites)", &rows, &err));
     assert_int_equal(rows, 2);

@@ -10,7 +10,7 @@
 
 #include "../../unit/store/folder.h"
 #include "../../unit/unit.h"
-#include "failing_allocations.h"
+#include "until_enough.h"
 
 static struct test_folder folder;
 static struct store *store;
@@ -34,21 +34,6 @@ static int teardown(void **state) {
     store_close(store);
     folder_remove(&folder);
     return 0;
-}
-
-/* Calls `work` with one allocation more each time, until it has enough. */
-static void until_enough(bool (*work)(void)) {
-    for (long failures = 0;; failures++) {
-        err = (struct error){0};
-        allocations_left = failures;
-        bool good = work();
-        allocations_left = -1;
-        if (good)
-            return;
-        if (err.code != ERR_NO_MEMORY)
-            fail_msg("after %ld allocations: %s", failures, err.message);
-        assert_true(failures < 1000);
-    }
 }
 
 static bool claims(void) {
@@ -89,14 +74,14 @@ static bool states(void) {
 
 static void the_queue_without_memory(void **state) {
     int64_t n;
-    until_enough(claims);
-    until_enough(opinions);
+    until_enough(claims, &err);
+    until_enough(opinions, &err);
     assert_true(sql_number(store, "SELECT count(*) FROM review_opinions", &n, &err));
     assert_int_equal(n, 2);
-    until_enough(gold);
-    until_enough(figures);
-    until_enough(rows);
-    until_enough(states);
+    until_enough(gold, &err);
+    until_enough(figures, &err);
+    until_enough(rows, &err);
+    until_enough(states, &err);
     assert_true(sql_number(store, "SELECT count(*) FROM endpoint_states", &n, &err));
     assert_int_equal(n, 1);
 }
