@@ -27,5 +27,5 @@ void readings_clear(struct readings *l); /* keeps the memory */
 void readings_free(struct readings *l);
 
 const char *reading_state_name(enum reading_state state); /* "good", "breached", "no_data", "void" */
-/* monitor, part, state, value, expected, limit, unit, samples, into an object that is open; no number: null. */
+/* monitor, part, state, value, expected, limit, unit, samples, into an open object; no number: null. */
 void reading_fields(const struct reading *r, struct json_writer *w);
