@@ -188,6 +188,7 @@ test('feedback: what became of an answer, and what it says of a candidate', { ti
   assert.equal((await tell({ request_id, label: prediction, score: 0.75 })).status, 200);
   assert.equal((await tell({ request_id, label: 'else' })).status, 409);
   assert.equal((await tell({ request_id, label: 'else' }, bob)).status, 404, 'another client');
+  assert.equal((await tell({ request_id: 'nobody-sent-this', label: 'else' }, judge)).json.error.code, 'not_found');
   assert.equal((await tell({ request_id, label: 'else' }, judge)).json.correct, false, 'a reviewer');
   for (const [body, param] of [[{}, 'request_id'], [{ request_id }, 'label'], [{ request_id, label: 7 }, 'label'], [{ request_id, correct: 1 }, 'correct'], [{ request_id, score: 2 }, 'score'], [{ request_id, score: '1' }, 'score'], [[], 'request_id']]) {
     const reply = await tell(body);
