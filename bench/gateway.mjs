@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { prepare, serve } from './penstock.mjs';
 
-export const QUESTIONS = 70000;
+const QUESTIONS = 1000;
 
 // What the upstream answers with: 1 KB.
 export const completion = JSON.stringify({
@@ -15,10 +15,10 @@ export const completion = JSON.stringify({
 
 const chat = (i) => JSON.stringify({
     model: 'assistant', temperature: 0, max_tokens: 400,
-    messages: [{ role: 'system', content: 'Answer briefly.' }, { role: 'user', content: `${i}: ${'What is a penstock, and who needs one? '.repeat(21)}` }],
+    messages: [{ role: 'system', content: 'Answer briefly.' }, { role: 'user', content: `${i}, ############: ${'What is a penstock, and who needs one? '.repeat(21)}` }],
 });
 
-// A file with as many different questions of 1 KB, a line each.
+// A file with questions of 1 KB, a line each; http_load makes each one new.
 export function writeQuestions(context) {
     const file = join(context.work, 'questions.ndjson');
     writeFileSync(file, Array.from({ length: QUESTIONS }, (_, i) => `${chat(i)}\n`).join(''));
@@ -44,4 +44,11 @@ budgets:
 `;
     const endpoints = 'assistant:\n  kind: chat\n  owner: bench@example.com\n  rollout: [{upstream: main, model: small-1}]\n';
     return serve(await prepare(context, { name, store, loops: 1, endpoints, extra }), context.cores.server);
+}
+
+// A benchmark of proxying is none where the cache answered.
+export async function checkNothingCached({ port, headers }) {
+    const reply = await fetch(`http://127.0.0.1:${port}/metrics`, { headers: Object.fromEntries(headers.map((line) => line.split(': '))) });
+    const hits = [...(await reply.text()).matchAll(/^penstock_cache_requests_total\{endpoint="assistant",result="hit"\} (\d+)/gm)];
+    if (hits.length !== 1 || hits[0][1] !== '0') throw new Error(`the cache answered ${hits[0]?.[1] ?? 'an unknown number of'} requests`);
 }

@@ -8,8 +8,10 @@
  *           --connections N --requests N [--rate R] --time-limit SECONDS [--expect TEXT]…
  *
  * The k-th request carries line first + k of FILE (from the start again after the last one), without
- * FILE it is a GET. A reply is right when its status is 200 and its body holds every TEXT. Prints one line
- * of JSON; exit 1 when any reply was wrong, with the first wrong one on standard error. */
+ * FILE it is a GET. Where a line holds twelve #, a number stands in their place that no request of this or an
+ * earlier run had, so that no cache can know the question. A reply is right when its status is 200 and its
+ * body holds every TEXT. Prints one line of JSON; exit 1 when any reply was wrong, with the first wrong one
+ * on standard error. */
 #include "http_client.h"
 
 #include <errno.h>
@@ -24,7 +26,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { REPLY_MAX = 64 * 1024, EXPECT_MAX = 8, CONNECTIONS_MAX = 4096, EVENTS = 256 };
+enum { REPLY_MAX = 64 * 1024, EXPECT_MAX = 8, CONNECTIONS_MAX = 4096, EVENTS = 256, MARK_DIGITS = 12 };
+static const char mark[MARK_DIGITS + 1] = "############";
 
 struct options {
     struct sockaddr_in address;
@@ -46,7 +49,9 @@ struct client {
 struct run {
     const struct options *options;
     struct message *requests;
+    char **marks;         /* of each, where it has one */
     size_t request_count; /* distinct ones */
+    uint64_t first_number;
     struct client *clients;
     struct client **idle; /* of an open loop */
     size_t idle_count;
@@ -75,7 +80,8 @@ static char *file_read(const char *path, size_t *length) {
 static void requests_prepare(struct run *r) {
     const struct options *o = r->options;
     r->requests = calloc(o->requests, sizeof *r->requests);
-    if (!r->requests)
+    r->marks = calloc(o->requests, sizeof *r->marks);
+    if (!r->requests || !r->marks)
         give_up("out of memory");
     if (!o->bodies) {
         r->requests[r->request_count++] = request_make(o->host, o->path, o->headers, NULL, 0);
@@ -90,11 +96,25 @@ static void requests_prepare(struct run *r) {
     free(text);
     if (r->request_count == 0)
         give_up("%s has no line %zu", o->bodies, o->first);
+    for (size_t i = 0; i < r->request_count; i++)
+        r->marks[i] = memmem(r->requests[i].p, r->requests[i].n, mark, MARK_DIGITS);
+    /* Microseconds: no run sends a million requests a second. */
+    r->first_number = (uint64_t)(now() * 1e6);
+}
+
+static void number_request(struct run *r, size_t number) {
+    char digits[24], *at = r->marks[number % r->request_count];
+    if (!at)
+        return;
+    snprintf(digits, sizeof digits, "%0*llu", MARK_DIGITS,
+             (unsigned long long)(r->first_number + number) % 1000000000000);
+    memcpy(at, digits, MARK_DIGITS);
 }
 
 static void send_next(struct run *r, struct client *c, double due) {
     c->request = r->sent++;
     const struct message *m = &r->requests[c->request % r->request_count];
+    number_request(r, c->request);
     c->have = 0;
     c->sent_at = due;
     /* A socket with nothing else to send takes so few bytes at once. */

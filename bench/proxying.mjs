@@ -1,5 +1,5 @@
 // Two proxies before one upstream, in turns on one core: CPU per request at 64, 256 and 1,000 connections.
-import { question } from './gateway.mjs';
+import { checkNothingCached, question } from './gateway.mjs';
 import { load } from './load.mjs';
 import { median, ratios, spread } from './statistics.mjs';
 import { measure } from './benches/predict-text.mjs';
@@ -23,5 +23,6 @@ export async function compareProxies(context, { ours, nginx, bodies, most, reque
         context.add({ figure: `of it on the loop, ${connections} connections`, value: median(runs.ours.map((r) => r.loopUs)), unit: 'µs' });
         context.add({ figure: `CPU per request, nginx, ${connections} connections`, value: median(us(runs.nginx)), unit: 'µs' });
     }
+    await checkNothingCached(ours);
     return medians;
 }

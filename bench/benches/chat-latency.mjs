@@ -1,6 +1,6 @@
 // What the gateway adds to an upstream's own latency: an open loop at half of the rate that it can carry, through it and directly to the
 // upstream, in turns. Latency counts from when a request was due, so a stall is seen by all that wait behind it.
-import { completion, question, startGateway, writeQuestions } from '../gateway.mjs';
+import { checkNothingCached, completion, question, startGateway, writeQuestions } from '../gateway.mjs';
 import { load } from '../load.mjs';
 import { startNginx, startNginxProxy } from '../peers/nginx.mjs';
 import { end } from '../processes.mjs';
@@ -31,6 +31,7 @@ export async function run(context) {
     for (let round = 0; round < context.rounds; round++)
         for (const [name, peer] of Object.entries({ direct: upstream, ours, nginx }))
             runs[name].push(await load(context, { port: peer.port, ...request, connections: CONNECTIONS, requests: Math.round(rate * SECONDS), rate }));
+    await checkNothingCached(ours);
     context.add({ figure: 'rate, half of what one core carries', value: rate, unit: '1/s' });
     context.add({ figure: 'p50 of the upstream directly', value: median(runs.direct.map((r) => r.p50_us)) / 1000, unit: 'ms' });
     context.add({ figure: 'p99 of the upstream directly', value: median(runs.direct.map((r) => r.p99_us)) / 1000, unit: 'ms' });

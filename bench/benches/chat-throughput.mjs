@@ -1,6 +1,6 @@
 // The highest rate at which the 99th percentile stays within 1, 5 and 10 ms: an open loop, one core, rates from low to high in steps of
 // a tenth of what it carries at most. nginx's proxy_pass beside it, which does nothing but pass on.
-import { completion, question, startGateway, writeQuestions } from '../gateway.mjs';
+import { checkNothingCached, completion, question, startGateway, writeQuestions } from '../gateway.mjs';
 import { load } from '../load.mjs';
 import { startNginx, startNginxProxy } from '../peers/nginx.mjs';
 import { end } from '../processes.mjs';
@@ -44,6 +44,7 @@ export async function run(context) {
     const ours = await startGateway(context, `http://127.0.0.1:${upstream.port}/v1`);
     const nginx = await startNginxProxy(context, upstream.port, { kept: 1024 });
     const steps = await climb(context, { ours, nginx }, question(ours, bodies));
+    await checkNothingCached(ours);
     for (const limit of LIMITS_MS) {
         const [a, b] = [best(steps.ours, limit), best(steps.nginx, limit)];
         context.add({ figure: `requests per second at p99 ≤ ${limit} ms`, value: a, unit: '1/s', against: 'nginx, proxy_pass', ...(b && { ratio: a / b }) });

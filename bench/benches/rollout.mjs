@@ -1,6 +1,6 @@
 // What a rollout costs the requests that it splits: two gateways before one upstream, in turns on one core; at one of them a
 // rollout gives half of the requests to another model of the same upstream, and counts what both sides do.
-import { completion, question, startGateway, writeQuestions } from '../gateway.mjs';
+import { checkNothingCached, completion, question, startGateway, writeQuestions } from '../gateway.mjs';
 import { load } from '../load.mjs';
 import { startNginx } from '../peers/nginx.mjs';
 import { end, run as runOnce } from '../processes.mjs';
@@ -25,6 +25,7 @@ export async function run(context) {
     for (let round = 0; round < context.rounds; round++)
         for (const [name, peer] of round % 2 ? [...entries].reverse() : entries)
             runs[name].push(await measure(context, peer, { ...ask(peer), requests: REQUESTS }));
+    for (const [, peer] of entries) await checkNothingCached(peer);
     const us = (list) => list.map((r) => r.us), p50 = (list) => list.map((r) => r.p50_us);
     for (const [figure, of, unit] of [['CPU per request during a rollout', us, 'µs'], ['latency p50 during a rollout', p50, 'µs']]) {
         const cost = ratios(of(runs.during), of(runs.without));
