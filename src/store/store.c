@@ -24,6 +24,10 @@ struct store {
     int depth; /* of transactions */
     int64_t data_version, revision;
     struct {
+        void (*committed)(void *ctx, int pages);
+        void *ctx;
+    } watcher;
+    struct {
         const char *sql;
         sqlite3_stmt *statement;
     } statements[STATEMENTS_MAX];
@@ -119,10 +123,10 @@ static bool open_database(struct store *s, struct error *err) {
         return false;
     sqlite3_extended_result_codes(s->db, 1);
     sqlite3_busy_timeout(s->db, BUSY_MS);
+    sqlite3_wal_autocheckpoint(s->db, STORE_LOG_PAGES);
     return sql_exec(s,
                     "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;"
-                    "PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 67108864;"
-                    "PRAGMA wal_autocheckpoint = 2000",
+                    "PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 67108864",
                     err);
 }
 
@@ -166,6 +170,30 @@ const char *store_inputs_folder(const struct store *s) {
 
 void store_set_patience(struct store *s, unsigned ms) {
     sqlite3_busy_timeout(s->db, (int)ms);
+}
+
+static int on_commit(void *ctx, sqlite3 *db, const char *name, int pages) {
+    struct store *s = ctx;
+    s->watcher.committed(s->watcher.ctx, pages);
+    /* What sqlite3_wal_autocheckpoint does, whose place this takes. */
+    if (pages >= STORE_LOG_PAGES)
+        sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    return SQLITE_OK;
+}
+
+void store_watch_log(struct store *s, void (*committed)(void *ctx, int pages), void *ctx) {
+    s->watcher.committed = committed;
+    s->watcher.ctx = ctx;
+    sqlite3_wal_hook(s->db, on_commit, s);
+}
+
+bool store_copy_log(struct store *s, int *left, struct error *err) {
+    int pages, copied;
+    int code = sqlite3_wal_checkpoint_v2(s->db, "main", SQLITE_CHECKPOINT_PASSIVE, &pages, &copied);
+    if (code != SQLITE_OK && code != SQLITE_BUSY) /* busy: another connection is at it */
+        return store_fail(s, code, err);
+    *left = code == SQLITE_OK ? pages - copied : 0;
+    return true;
 }
 
 bool store_changed(struct store *s) {

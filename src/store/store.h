@@ -33,6 +33,15 @@ bool store_note_change(struct store *s, struct error *err) MUST_USE;
 /* How long another writer is waited for; 5 s unless set. */
 void store_set_patience(struct store *s, unsigned ms);
 
+/* The write-ahead log holds what was committed until it is copied into the database. A connection does that
+ * by itself at a commit that finds STORE_LOG_PAGES in it; somebody else may do it sooner. */
+enum { STORE_LOG_PAGES = 16000 /* 64 MB */ };
+/* Each commit of this connection says how many pages the log has. On the connection's thread; must not use
+ * the store. */
+void store_watch_log(struct store *s, void (*committed)(void *ctx, int pages), void *ctx);
+/* Copies what no reader still needs in the log, and waits for nobody. *left: pages that stay to be copied. */
+bool store_copy_log(struct store *s, int *left, struct error *err) MUST_USE;
+
 /* Transactions. store_begin takes the write lock at once (waits for another's). durable: the commit
  * survives power loss too (synchronous=FULL), not only a killed process. Within a transaction a further
  * one is a savepoint: its rollback undoes only itself, and it is as durable as the outermost. */

@@ -8,17 +8,7 @@
 #include "watch/review_record.h"
 #include "watch/tracing.h"
 
-#include <time.h>
-
-enum {
-    CHUNK = 1024,
-    LOG_CAP = 4 << 20,
-    SYNC_EACH_MAX = 4,
-    PIECE_EVENTS = 16, /* between two looks at the clock */
-    PIECE_US = 100,
-    REST_US = 100,
-    HURRY = 4096 /* events */
-};
+enum { CHUNK = 1024, LOG_CAP = 4 << 20, SYNC_EACH_MAX = 4 };
 
 void batch_init(struct batch *b, struct store *store, struct record_writer *writer, bool log_requests) {
     *b = (struct batch){.store = store,
@@ -59,15 +49,9 @@ static void trace(struct batch *b, const struct event *e) {
         tracing_add(b->tracing, e);
 }
 
-/* Between two small pieces of work that nobody waits for. The recorder may share its processor with a loop,
- * whose requests would wait as long as it works in one go. */
 static void rest_after(struct batch *b, size_t event) {
-    const struct timespec rest = {.tv_nsec = REST_US * 1000};
-    if (b->hurried || event % PIECE_EVENTS < PIECE_EVENTS - 1 ||
-        clock_monotonic() - b->rested < PIECE_US * 1000)
-        return;
-    nanosleep(&rest, NULL);
-    b->rested = clock_monotonic();
+    if (pace_tired(&b->pace, event))
+        pace_rest(&b->pace);
 }
 
 /* The client of an event that is given up is told so: the log line says the same. */
@@ -222,7 +206,7 @@ static void acknowledge_chunk(struct batch *b, size_t count, struct store_job *j
 
 bool batch_commit(struct batch *b, struct store_job *jobs, struct error *err) {
     while (b->count > 0 || jobs) {
-        b->hurried = jobs || b->urgent > 0 || b->count > HURRY;
+        b->pace.hurried = jobs || batch_hurries(b);
         struct job_result results[BATCH_JOBS_MAX];
         size_t count = b->count < CHUNK ? b->count : CHUNK, culprit = SIZE_MAX;
         for (size_t i = 0; jobs && i < BATCH_JOBS_MAX; i++)

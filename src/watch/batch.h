@@ -5,6 +5,7 @@
 #include "store/spend.h"
 #include "watch/cost_days.h"
 #include "watch/event_json.h"
+#include "watch/pace.h"
 #include "watch/recorder.h"
 #include "watch/records.h"
 
@@ -22,8 +23,7 @@ struct batch {
     uint64_t committed, commits;
     uint64_t reviews; /* items committed */
     uint64_t jobs;    /* whose changes were committed */
-    bool hurried;     /* by what waits: no rests */
-    int64_t rested;   /* monotonic ns of the last rest's end */
+    struct pace pace;
 };
 
 /* `spend`, `costs` and `tracing` (may be NULL) are set by the caller. */
@@ -35,7 +35,12 @@ static inline bool batch_is_urgent(const struct event *e) {
     return (e->review && e->review->kind != REVIEW_AUDIT) || e->committed;
 }
 
-enum { BATCH_JOBS_MAX = 32 };
+enum { BATCH_JOBS_MAX = 32, BATCH_HURRY = 4096 /* events */ };
+
+/* Somebody waits for an event of it, or there are so many that the queues might fill up. */
+static inline bool batch_hurries(const struct batch *b) {
+    return b->urgent > 0 || b->count > BATCH_HURRY;
+}
 
 /* Commits all events, some hundreds at a time, and runs the jobs (at most BATCH_JOBS_MAX) in the first of
  * these commits. Events whose commit succeeded are acknowledged, logged and freed; so is, refused, one

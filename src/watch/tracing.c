@@ -201,6 +201,7 @@ static void send_batch(struct tracing *t) {
 static void *run(void *arg) {
     struct tracing *t = arg;
     bool stopping;
+    pthread_setname_np(pthread_self(), "tracing");
     do {
         stopping = is_stopping(t);
         if (take_batch(t))

@@ -22,6 +22,7 @@ struct work_pool {
 static void *work(void *ctx) {
     struct worker *w = ctx;
     struct work_pool *pool = w->pool;
+    pthread_setname_np(pthread_self(), "worker");
     pthread_mutex_lock(&pool->lock);
     for (;;) {
         while (!pool->first && !pool->ending)

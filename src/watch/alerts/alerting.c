@@ -210,6 +210,7 @@ static bool rest(struct alerting *a, int64_t until) {
 
 static void *alerting_main(void *arg) {
     struct alerting *a = arg;
+    pthread_setname_np(pthread_self(), "alerting");
     pthread_mutex_lock(&a->lock);
     while (!a->stopping) {
         const struct config *config = config_ref(a->config);

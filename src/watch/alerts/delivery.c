@@ -325,6 +325,7 @@ static void look(struct delivery *d) {
 
 static void *delivery_main(void *arg) {
     struct delivery *d = arg;
+    pthread_setname_np(pthread_self(), "delivery");
     while (!atomic_load(&d->stopping)) {
         int64_t now = clock_monotonic();
         if (atomic_exchange(&d->due, false) || now >= d->next_look) {
