@@ -74,6 +74,12 @@ async function rollout(server) {
 
 // What is done on a page before its picture is taken.
 const acts = {
+  async monitor(page) {
+    await page.locator('figure').first().waitFor();
+    await page.locator('.chart').evaluate((chart) => chart.closest('section').scrollIntoView());
+    await page.getByRole('heading', { name: 'Reference against now' }).scrollIntoViewIfNeeded();
+    await page.mouse.wheel(0, 420);
+  },
   async try(page) {
     await page.getByRole('button', { name: 'File' }).click();
     await page.locator('input[type=file]').setInputFiles(path.join(demo, 'holdout/receipt-001.jpg'));
@@ -98,7 +104,7 @@ async function shots(server, rolloutId) {
   const [incident] = await data('/v1/admin/incidents');
   return [['overview', '#/overview'], ['endpoint', '#/endpoints/documents'], ['requests', '#/requests'], ['request', `#/requests/${request.request_id}`], ['try', '#/try/documents', acts.try],
     ['chat', '#/try/simulator', acts.chat], ['review', `#/review/${item.id}`], ['rollouts', '#/rollouts'], ['rollout', `#/rollouts/${rolloutId}`], ['monitors', '#/monitors'],
-    ['monitor', '#/monitors/support?monitor=input_drift&part=unseen_words&span=3600'], ['costs', '#/costs'], ['alerts', '#/alerts'], ['incidents', '#/incidents'], ['incident', `#/incidents/${incident.id}`], ['audit', '#/audit']];
+    ['monitor', '#/monitors/support?monitor=input_drift&part=unseen_words&span=3600', acts.monitor], ['costs', '#/costs'], ['alerts', '#/alerts'], ['incidents', '#/incidents'], ['incident', `#/incidents/${incident.id}`], ['audit', '#/audit']];
 }
 
 const take = async ({ page, open }, name, hash, act) => {

@@ -28,7 +28,10 @@ export function useQueue(endpoint, shownId) {
   now.current = { ...state, endpoint, shownId };
   // A name for each item that was held: the one whose label is on its way must not come back as "still yours".
   const tab = () => `${window_name}-${turn.current}`;
-  const address = (id) => go(['review', ...(id ? [id] : [])], { endpoint: now.current.endpoint }, { replace: true });
+  // Who has left meanwhile is not called back.
+  const gone = useRef(false);
+  const left = () => gone.current || !location.hash.startsWith('#/review');
+  const address = (id) => left() || go(['review', ...(id ? [id] : [])], { endpoint: now.current.endpoint }, { replace: true });
 
   const failing = (work) => async (...given) => {
     try {
@@ -47,7 +50,9 @@ export function useQueue(endpoint, shownId) {
 
   const advance = useCallback(failing(async () => {
     turn.current++;
-    const { item } = await post(query('/v1/review/next', { endpoint: now.current.endpoint }), { tab: tab() });
+    const mine = tab();
+    const { item } = await post(query('/v1/review/next', { endpoint: now.current.endpoint }), { tab: mine });
+    if (left()) return void (item && post(of(item.id, 'release'), { tab: mine }).catch(() => {}));
     change({ item, taken: undefined, error: undefined, loaded: true });
     address(item?.id);
     refresh();
@@ -96,6 +101,7 @@ export function useQueue(endpoint, shownId) {
       clearInterval(look);
       clearInterval(renew);
       window.removeEventListener('pagehide', leave);
+      gone.current = true;
       leave();
     };
   }, []);
