@@ -214,9 +214,10 @@ static void an_older_store_is_taken_over(void **state) {
                          "DROP TABLE aliases; CREATE TABLE aliases (model TEXT NOT NULL, alias TEXT NOT NULL,"
                          " version INTEGER NOT NULL, changed INTEGER NOT NULL, PRIMARY KEY (model, alias));"
                          "INSERT INTO aliases VALUES ('t', 'stable', 2, 5), ('t', 'candidate', 3, 6),"
-                         " ('t', 'live', 1, 7); PRAGMA user_version = 17",
+                         " ('t', 'live', 1, 7); DROP TABLE monitor_references; PRAGMA user_version = 17",
                          &err));
     store_close(store);
+    store = NULL;
     assert_true(store_open(&store, folder.path, &err));
     assert_int_equal(meant_at("shop", ALIAS_STABLE), 2);
     assert_int_equal(meant_at("shop", ALIAS_CANDIDATE), 0);
