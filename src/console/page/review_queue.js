@@ -33,6 +33,14 @@ export function useQueue(endpoint, shownId) {
   const left = () => gone.current || !location.hash.startsWith('#/review');
   const address = (id) => left() || go(['review', ...(id ? [id] : [])], { endpoint: now.current.endpoint }, { replace: true });
 
+  // What was asked for last decides what is shown: an answer that comes late shows nothing, and gives back what it claimed.
+  const wish = useRef({});
+  const late = (mine, tab, item) => {
+    if (mine === wish.current && !left()) return false;
+    if (item?.status === 'open' && item.id !== wish.current.id) post(of(item.id, 'release'), { tab }).catch(() => {});
+    return true;
+  };
+
   const failing = (work) => async (...given) => {
     try {
       await work(...given);
@@ -50,22 +58,26 @@ export function useQueue(endpoint, shownId) {
 
   const advance = useCallback(failing(async () => {
     turn.current++;
-    const mine = tab();
+    const mine = tab(), one = (wish.current = {});
     const { item } = await post(query('/v1/review/next', { endpoint: now.current.endpoint }), { tab: mine });
-    if (left()) return void (item && post(of(item.id, 'release'), { tab: mine }).catch(() => {}));
+    if (late(one, mine, item)) return;
     change({ item, taken: undefined, error: undefined, loaded: true });
     address(item?.id);
     refresh();
   }), []);
 
   const show = useCallback(failing(async (id, take) => {
-    change({ ...(await claimed(id, tab(), take)), error: undefined, loaded: true });
+    const mine = tab(), one = (wish.current = { id });
+    const { item, taken } = await claimed(id, mine, take);
+    if (late(one, mine, taken ? undefined : item)) return;
+    wish.current = {};
+    change({ item, taken, error: undefined, loaded: true });
     refresh();
   }), []);
 
   useEffect(() => {
     if (!shownId) advance();
-    else if (now.current.item?.id !== shownId) show(shownId);
+    else if (now.current.item?.id !== shownId && wish.current.id !== shownId) show(shownId);
   }, [shownId, endpoint]);
 
   const commit = useCallback(async (options = {}) => {
