@@ -1,7 +1,8 @@
 /* The recorder: one thread that drains every loop's events, writes them in group commits, keeps the
- * review queue, and prints one JSON log line per request. It alone writes to the store while the
- * server runs. Loops reach it through bounded queues, one per loop (single producer): a full queue
- * pushes back at admission, an event is never dropped. Each function says its threads. */
+ * review queue, and prints one JSON log line per request. No request writes to the store but through it.
+ * It gives way to the loops, and the log of the store is copied for it (watch/checkpointer.h). Loops reach it
+ * through bounded queues, one per loop (single producer): a full queue pushes back at admission, an event is
+ * never dropped. Each function says its threads. */
 #pragma once
 
 #include "base/error.h"
